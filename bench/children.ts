@@ -1,0 +1,84 @@
+import { fork, spawn } from "node:child_process";
+import type { ChildProcess, ForkOptions, SpawnOptions } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+const patienceMs = 3000;
+
+/**
+ * Every process and temporary file of a run, so that none outlives it. Processes are ended by their handle on a normal
+ * exit, an error and a signal. If this process is itself killed outright, the watchdog sees its channel close and ends
+ * them instead.
+ */
+export class Children {
+  readonly #living = new Set<ChildProcess>();
+  readonly #directory = mkdtempSync(join(tmpdir(), "strait-bench-"));
+  readonly #watchdog: ChildProcess;
+  #directories = 0;
+
+  constructor() {
+    this.#watchdog = fork(fileURLToPath(new URL("watchdog.ts", import.meta.url)), [this.#directory], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    // A channel counts as work to do; without this the run would never end by itself.
+    this.#watchdog.unref();
+    this.#watchdog.channel?.unref();
+    process.once("exit", () => this.#killAll());
+    for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+      process.once(signal, () => process.exit(code));
+    }
+  }
+
+  /** An empty directory that goes with the run. */
+  scratch(): string {
+    const directory = join(this.#directory, String(++this.#directories));
+    mkdirSync(directory);
+    return directory;
+  }
+
+  spawn(command: string, commandArguments: readonly string[], options: SpawnOptions): ChildProcess {
+    return this.#own(spawn(command, commandArguments, options));
+  }
+
+  /** A Node process with a message channel, running `module`. */
+  fork(module: URL, moduleArguments: readonly string[], options: ForkOptions): ChildProcess {
+    return this.#own(fork(fileURLToPath(module), moduleArguments, options));
+  }
+
+  async stop(child: ChildProcess): Promise<void> {
+    if (!this.#living.has(child)) return;
+    const gone = once(child, "exit");
+    child.kill("SIGTERM");
+    const patience = new AbortController();
+    const impatient = delay(patienceMs, undefined, { signal: patience.signal }).then(() => child.kill("SIGKILL"), () => undefined);
+    await gone;
+    patience.abort();
+    await impatient;
+  }
+
+  /** Ends all in good order. */
+  async stopAll(): Promise<void> {
+    await Promise.all([...this.#living].map((child) => this.stop(child)));
+  }
+
+  #own(child: ChildProcess): ChildProcess {
+    const { pid } = child;
+    // Without a pid it did not start; its "error" event tells whoever asked for it.
+    if (pid === undefined) return child;
+    this.#living.add(child);
+    this.#watchdog.send({ watch: pid });
+    child.once("exit", () => {
+      this.#living.delete(child);
+      if (this.#watchdog.connected) this.#watchdog.send({ forget: pid });
+    });
+    return child;
+  }
+
+  #killAll(): void {
+    for (const child of this.#living) child.kill("SIGKILL");
+    this.#watchdog.kill("SIGKILL");
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,112 @@
+import { writeFileSync } from "node:fs";
+import type { Bench, Measure, Subject } from "./bench.ts";
+import { direct } from "./bench.ts";
+import { Children } from "./children.ts";
+import { Generator } from "./load/generator.ts";
+import { cpu, flatness } from "./measures/cpu.ts";
+import { latency } from "./measures/latency.ts";
+import { memory } from "./measures/memory.ts";
+import { firstByte, streamCpu } from "./measures/streams.ts";
+import { help, readOptions } from "./options.ts";
+import type { Options } from "./options.ts";
+import { Unavailable } from "./proxy.ts";
+import type { Proxy } from "./proxy.ts";
+import { bare } from "./proxies/bare.ts";
+import { haproxy } from "./proxies/haproxy.ts";
+import { nginx } from "./proxies/nginx.ts";
+import { portkey } from "./proxies/portkey.ts";
+import { strait, straitSizes } from "./proxies/strait.ts";
+import { jsonReport, showReport } from "./report.ts";
+import { Results } from "./results.ts";
+import { reportedOrigin } from "./start.ts";
+
+const measures: readonly Measure[] = [cpu, latency, firstByte, streamCpu, memory, flatness];
+const proxies: readonly Proxy[] = [bare, strait, portkey, haproxy, nginx];
+/** Past the deadline by this much, something hangs. */
+const graceMs = 120_000;
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** Starts and warms what can be had here; says so of what cannot. */
+async function startAll(bench: Bench, wanted: readonly Proxy[]): Promise<readonly Subject[]> {
+  const subjects: Subject[] = [];
+  for (const proxy of wanted) {
+    say(`starting and warming ${proxy.name}`);
+    try {
+      subjects.push(await startOne(bench, proxy));
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+      bench.results.note(`${proxy.name} is left out: ${error.message}`);
+    }
+  }
+  return subjects;
+}
+
+async function startOne(bench: Bench, proxy: Proxy): Promise<Subject> {
+  const { children, generator, settings, upstreamOrigin } = bench;
+  const running = await proxy.start({ children, upstreamOrigin, scratch: children.scratch(), collectable: false });
+  const target = proxy.name;
+  await generator.run({ kind: "target", name: target, target: running.target });
+  const load = { kind: "closed", target, connections: settings.connections, forMs: settings.warmUpMs } as const;
+  // The last quarter, when the code is warm, shows what it can do.
+  await generator.run({ ...load, atMost: settings.warmUpRequests * 0.75 });
+  const warm = await generator.run({ ...load, atMost: settings.warmUpRequests * 0.25 });
+  if (warm.completed === 0) throw new Unavailable(`it answers no request: ${warm.firstFailure}`);
+  return { name: target, proxy, running, capacityPerSecond: (warm.completed * 1000) / warm.elapsedMs };
+}
+
+async function measureAll(bench: Bench, chosen: readonly Measure[]): Promise<void> {
+  const startedAt = performance.now();
+  const most = Math.max(...chosen.map((measure) => measure.rounds(bench.settings)));
+  for (let round = 0; round < most; round += 1) {
+    if (performance.now() - startedAt > bench.settings.deadlineMs) {
+      bench.results.note(`the time was up after ${round} of ${most} rounds`);
+      return;
+    }
+    for (const measure of chosen) {
+      if (round >= measure.rounds(bench.settings)) continue;
+      say(`round ${round + 1} of ${most}: ${measure.name}`);
+      await measure.run(bench, round);
+    }
+  }
+}
+
+async function run(options: Options): Promise<void> {
+  const startedAt = new Date();
+  const children = new Children();
+  const upstream = children.fork(new URL("upstream.ts", import.meta.url), [], {});
+  const upstreamOrigin = await reportedOrigin(upstream);
+  const generator = new Generator(children);
+  const key = { origin: upstreamOrigin, path: "/v1/chat/completions", headers: [], keys: ["bench"], model: "bench-model" };
+  await generator.run({ kind: "target", name: direct, target: key });
+
+  const { settings } = options;
+  const results = new Results();
+  const base = { settings, children, generator, results, upstreamOrigin, subjects: [], sizes: [] };
+  const chosen = measures.filter((measure) => options.measures.has(measure.name));
+  const compares = chosen.some((measure) => measure !== flatness);
+  const subjects = compares ? await startAll(base, proxies.filter((proxy) => options.proxies.has(proxy.name))) : [];
+  const sizes = chosen.includes(flatness) && options.proxies.has("strait") ? await startAll(base, straitSizes(settings)) : [];
+
+  const hanging = setTimeout(() => {
+    say("the run hangs; giving up");
+    process.exit(1);
+  }, settings.deadlineMs + graceMs);
+  await measureAll({ ...base, subjects, sizes }, chosen);
+  clearTimeout(hanging);
+  process.stdout.write(showReport(results, options));
+  if (options.jsonFile !== undefined) writeFileSync(options.jsonFile, jsonReport(results, options, startedAt));
+  await children.stopAll();
+}
+
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options === undefined) process.stdout.write(help);
+  else await run(options);
+  process.exit(0);
+} catch (error) {
+  say(error instanceof TypeError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error));
+  process.exit(1);
+}

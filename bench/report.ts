@@ -1,0 +1,75 @@
+import { arch, cpus, platform, release } from "node:os";
+import { metrics } from "./metrics.ts";
+import type { MetricName } from "./metrics.ts";
+import { proxyNames } from "./options.ts";
+import type { Options } from "./options.ts";
+import type { Results } from "./results.ts";
+import { spread } from "./statistics.ts";
+import { sizeNames, verdicts } from "./targets.ts";
+import type { Verdict } from "./targets.ts";
+
+const metricNames = Object.keys(metrics) as MetricName[];
+const subjectColumn = 40;
+const column = 15;
+
+export function showReport(results: Results, options: Options): string {
+  const seen = metricNames.filter((name) => name !== "flatness").flatMap((name) => results.subjects(name));
+  const subjects = proxyNames.filter((name) => seen.includes(name));
+  const ratios = ["bare", "portkey"].filter((name) => subjects.includes("strait") && subjects.includes(name));
+  const lines = [row("", [...subjects, ...ratios.map((name) => `x ${name}`)])];
+  for (const name of metricNames) {
+    if (name === "flatness" || results.subjects(name).length === 0) continue;
+    const { title, unit, digits } = metrics[name];
+    const cells = subjects.map((subject) => number(results.median(name, subject), digits));
+    lines.push(row(`${title}, ${unit}`, [...cells, ...ratios.map((base) => number(results.ratio(name, "strait", base), 2))]));
+  }
+  lines.push(...sizes(results), "", ...verdicts(results).flatMap(showVerdict));
+  const { rounds } = options.settings;
+  lines.push("", `Medians of ${rounds} rounds${options.quick ? ", quick: rough figures" : ""}; ${steadiness(results)}`);
+  lines.push(...results.notes.map((note) => `- ${note}`));
+  return `${lines.join("\n")}\n`;
+}
+
+function sizes(results: Results): readonly string[] {
+  const seen = Object.values(sizeNames).filter((size) => results.subjects("flatness").includes(size));
+  if (seen.length === 0) return [];
+  const line = (size: string): string =>
+    row(`  ${size}`, [number(results.median("flatness", size), 0), number(results.ratio("flatness", size, sizeNames.smallest), 2)]);
+  return ["", row("strait's CPU a request, by size", ["µs", "x smallest"]), ...seen.map(line)];
+}
+
+function showVerdict({ title, atMost, is, met }: Verdict): string {
+  if (is === undefined) return row(`aim: ${title}`, ["-", `<= ${atMost}`, "not measured"]);
+  const far = met === true ? "met" : `missed by ${Math.round((is / atMost - 1) * 100)} %`;
+  return row(`aim: ${title}`, [number(is, 2), `<= ${atMost}`, far]);
+}
+
+/** How far the rounds of the first metric lay apart: a reader's warning of a busy machine. */
+function steadiness(results: Results): string {
+  const apart = results.subjects("cpuPerRequest").map((subject) => spread(results.rounds("cpuPerRequest", subject).filter((value) => value !== undefined)));
+  if (apart.length === 0) return "";
+  return `CPU a request varied by up to ±${Math.round(Math.max(...apart) * 100)} % between rounds.`;
+}
+
+function row(head: string, cells: readonly string[]): string {
+  return (head.padEnd(subjectColumn) + cells.map((cell) => cell.padStart(column)).join("")).trimEnd();
+}
+
+function number(value: number | undefined, digits: number): string {
+  return value === undefined ? "-" : value.toFixed(digits);
+}
+
+/** The same for machines: every round's value. */
+export function jsonReport(results: Results, options: Options, startedAt: Date): string {
+  const measured = metricNames.map((name) => {
+    const bySubject = results.subjects(name).map((subject) => {
+      const values = results.rounds(name, subject);
+      return [subject, { median: results.median(name, subject), rounds: values.map((value) => value ?? null) }];
+    });
+    return [name, { ...metrics[name], subjects: Object.fromEntries(bySubject) }];
+  });
+  const machine = { cpus: cpus().length, model: cpus()[0]?.model, platform: platform(), release: release(), arch: arch(), node: process.version };
+  const { settings, quick } = options;
+  const report = { startedAt, endedAt: new Date(), machine, quick, settings, metrics: Object.fromEntries(measured), targets: verdicts(results), notes: results.notes };
+  return `${JSON.stringify(report, undefined, 2)}\n`;
+}

@@ -1,0 +1,44 @@
+import type { MetricName } from "./metrics.ts";
+import type { Results } from "./results.ts";
+
+/** The gateway in several sizes: the names under which they are measured. */
+export const sizeNames = {
+  smallest: "10 tenants, 5 deployments",
+  manyTenants: "100,000 tenants, 10 calling",
+  allCalling: "100,000 tenants, all calling",
+  manyDeployments: "500 deployments, 10 tenants",
+} as const;
+
+/** What the gateway aims at, at most. Without `base` the figure itself counts, with it the ratio to that subject's. */
+interface Target {
+  readonly title: string;
+  readonly metric: MetricName;
+  readonly subject: string;
+  readonly base?: string;
+  readonly atMost: number;
+}
+
+export const targets: readonly Target[] = [
+  { title: "CPU a request, x bare", metric: "cpuPerRequest", subject: "strait", base: "bare", atMost: 1.8 },
+  { title: "CPU a request, x Portkey", metric: "cpuPerRequest", subject: "strait", base: "portkey", atMost: 0.35 },
+  { title: "CPU a streamed event, x bare", metric: "cpuPerEvent", subject: "strait", base: "bare", atMost: 1.3 },
+  { title: "KB an open idle stream", metric: "memoryPerStream", subject: "strait", atMost: 60 },
+  { title: "CPU a request, 100,000 tenants x 10", metric: "flatness", subject: sizeNames.manyTenants, base: sizeNames.smallest, atMost: 1.1 },
+  { title: "the same with all of them calling", metric: "flatness", subject: sizeNames.allCalling, base: sizeNames.smallest, atMost: 1.1 },
+  { title: "CPU a request, 500 deployments x 5", metric: "flatness", subject: sizeNames.manyDeployments, base: sizeNames.smallest, atMost: 1.1 },
+];
+
+export interface Verdict {
+  readonly title: string;
+  readonly atMost: number;
+  /** Undefined where it was not measured. */
+  readonly is: number | undefined;
+  readonly met: boolean | undefined;
+}
+
+export function verdicts(results: Results): readonly Verdict[] {
+  return targets.map(({ title, metric, subject, base, atMost }) => {
+    const is = base === undefined ? results.median(metric, subject) : results.ratio(metric, subject, base);
+    return { title, atMost, is, met: is === undefined ? undefined : is <= atMost };
+  });
+}

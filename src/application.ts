@@ -1,0 +1,37 @@
+/**
+ * The whole gateway over Web standards' edge of each runtime: the data plane first, then the operators' API, then a
+ * refusal. What the runtimes share beyond the data path is put together here, so that they cannot differ.
+ */
+import { createControl } from "./control/create-control.ts";
+import type { ExchangePorts } from "./exchange.ts";
+import { createGateway, type Gateway } from "./gateway.ts";
+import { hex } from "./tenant/key.ts";
+import type { DirectoryAdmin } from "./tenant/directory.ts";
+
+export interface ApplicationPorts extends ExchangePorts {
+  readonly directory: DirectoryAdmin;
+  readonly operatorKey: string;
+}
+
+export interface Application {
+  readonly gateway: Gateway;
+  /** Everything under `controlPath`, by Web `Request` and `Response`: no hot path. */
+  readonly control: ReturnType<typeof createControl>;
+}
+
+export function createApplication(ports: ApplicationPorts): Application {
+  const { directory, clock, entropy, sha256, log } = ports;
+  return {
+    gateway: createGateway(ports),
+    control: createControl({
+      directory,
+      clock,
+      entropy,
+      sha256,
+      log,
+      catalogue: () => ports.world().catalogue,
+      operatorKeyDigest: hex(sha256(ports.operatorKey)),
+      inspectLimits: (tenantId, limits) => ports.quota.inspect(tenantId, limits),
+    }),
+  };
+}

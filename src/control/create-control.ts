@@ -1,0 +1,114 @@
+import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
+import type { Context } from "hono";
+import type { Log } from "../log.ts";
+import { StoreUnavailable } from "../quota/store.ts";
+import { answerProblem } from "./answer.ts";
+import { addAuditRoutes } from "./audit-routes.ts";
+import type { ChangePorts } from "./change.ts";
+import { addKeyRoutes } from "./key-routes.ts";
+import { addLimitRoutes } from "./limit-routes.ts";
+import type { InspectLimits } from "./limit-routes.ts";
+import { operatorGuard } from "./operator-guard.ts";
+import { requestProblems } from "./request-problems.ts";
+import { controlPath, problemAnswers, shown } from "./route-parts.ts";
+import { addTenantRoutes } from "./tenant-routes.ts";
+
+export interface ControlPorts extends ChangePorts {
+  /** SHA-256 of the operator key, lower-case hex. */
+  readonly operatorKeyDigest: string;
+  /** `QuotaStore.inspect`; without it the route that shows what is used is not served. */
+  readonly inspectLimits?: InspectLimits | undefined;
+  readonly log: Log;
+}
+
+/** A key set of fifty keys fits twice. */
+export const controlBodyLimitBytes: number = 256 * 1024;
+
+/**
+ * The operators' API, all under `/control/v1` and all of it behind the operator key. Takes a Web `Request` by
+ * `app.fetch`; `app.routes` lists what is served.
+ */
+export function createControl(ports: ControlPorts): OpenAPIHono {
+  const app = new OpenAPIHono({
+    defaultHook: (result, context) => {
+      if (result.success) return;
+      return answerProblem(context, { kind: "malformed_request", problems: requestProblems(result.error.issues, result.target) });
+    },
+  });
+  // First of all, before a byte of the body is read: who shows no key costs a digest and learns nothing.
+  app.use("*", noStore, operatorGuard(ports.operatorKeyDigest, ports.sha256));
+  app.use(
+    "*",
+    bodyLimit({
+      maxSize: controlBodyLimitBytes,
+      onError: (context) => answerProblem(context, { kind: "body_too_large", limitBytes: controlBodyLimitBytes }),
+    }),
+  );
+  addTenantRoutes(app, ports);
+  addKeyRoutes(app, ports);
+  addLimitRoutes(app, ports, ports.inspectLimits);
+  addAuditRoutes(app, ports);
+  addDocument(app);
+  app.notFound((context) => notServed(app, context));
+  app.onError((error, context) => failed(error, context, ports.log));
+  return app;
+}
+
+/** A key that was shown once must not be shown again by a cache. */
+async function noStore(context: Context, next: () => Promise<void>): Promise<void> {
+  context.header("cache-control", "no-store");
+  await next();
+}
+
+const document = createRoute({
+  method: "get",
+  path: `${controlPath}/openapi.json`,
+  tags: ["Description"],
+  summary: "This document",
+  responses: { 200: shown(z.record(z.string(), z.unknown()), "OpenAPI 3.1"), ...problemAnswers },
+});
+
+function addDocument(app: OpenAPIHono): void {
+  app.openAPIRegistry.registerComponent("securitySchemes", "operatorKey", { type: "http", scheme: "bearer" });
+  const describe = (): Record<string, unknown> => ({
+    ...app.getOpenAPI31Document({
+      openapi: "3.1.0",
+      info: { title: "Strait operators' API", version: "1", description: "Tenants, their keys, their limits, and who changed what." },
+      security: [{ operatorKey: [] }],
+    }),
+  });
+  // Made when first asked for: most gateways are never asked, and none should start later for it.
+  let described: Record<string, unknown> | undefined;
+  app.openapi(document, (context) => context.json((described ??= describe()), 200));
+}
+
+/** 405 with `Allow` where the path is served by another method, 404 otherwise. */
+function notServed(app: OpenAPIHono, context: Context): Response {
+  const { path, method } = context.req;
+  const allowed = app.routes.filter((route) => route.method !== "ALL" && matches(route.path, path)).map((route) => route.method);
+  if (allowed.length === 0) return answerProblem(context, { kind: "route_not_found", path });
+  const allow = [...new Set(allowed)].join(", ");
+  context.header("allow", allow);
+  return answerProblem(context, { kind: "method_not_allowed", method, allow });
+}
+
+function matches(pattern: string, path: string): boolean {
+  const parts = pattern.split("/");
+  const asked = path.split("/");
+  return parts.length === asked.length && parts.every((part, index) => part.startsWith(":") || part === asked[index]);
+}
+
+function failed(error: Error, context: Context, log: Log): Response {
+  if (error instanceof HTTPException && error.status === 415) return answerProblem(context, { kind: "unsupported_media_type" });
+  if (error instanceof HTTPException && error.status === 400) return answerProblem(context, { kind: "malformed_json" });
+  const fields = { method: context.req.method, path: context.req.path, error: `${error.name}: ${error.message}` };
+  if (error instanceof StoreUnavailable) {
+    log.warn("the operators' API could not reach its store", fields);
+    context.header("retry-after", "5");
+    return answerProblem(context, { kind: "store_unavailable" });
+  }
+  log.error("the operators' API failed", fields);
+  return answerProblem(context, { kind: "internal" });
+}

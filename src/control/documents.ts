@@ -1,0 +1,153 @@
+import type { LimitSetting } from "../quota/limit.ts";
+import type { LimitState } from "../quota/store.ts";
+import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
+import type { AuditEntry } from "../tenant/directory.ts";
+import type { ApiKey, DirectoryEntry, OidcIssuer, TenantFacts, Verification } from "../tenant/tenant.ts";
+import { keyState } from "./keys.ts";
+import type { IssuedKey, KeyState } from "./keys.ts";
+
+/**
+ * What the operators' API shows. Each document is built field by field and never spread from what is stored, so that
+ * a field added to the store, such as a digest, does not appear here by itself. `null` is unknown or not set.
+ */
+export interface TenantDocument {
+  id: string;
+  name: string;
+  revision: number;
+  createdAt: string;
+  verification: VerificationDocument;
+  facts: { [Fact in keyof TenantFacts]: Exclude<TenantFacts[Fact], undefined> | null };
+  tiers: string[];
+  allowCountries: string[] | null;
+  denyCountries: string[];
+  leastEvidence: EvidenceGrade | null;
+  oidc: OidcDocument | null;
+}
+
+export interface VerificationDocument {
+  state: Verification["state"];
+  since: string;
+  evidence: string | null;
+}
+
+export interface OidcDocument {
+  issuer: string;
+  audience: string;
+  jwks: { keys: Record<string, JwkMember>[] };
+  claims: Record<string, string>;
+}
+
+export type JwkMember = string | string[] | boolean | number;
+
+export interface KeyDocument {
+  id: string;
+  name: string;
+  state: KeyState;
+  createdAt: string;
+  expiresAt: string | null;
+  revokedAt: string | null;
+  lastUsedAt: string | null;
+  models: string[] | null;
+  surfaces: Surface[] | null;
+}
+
+/** The one document that carries a key, given once in answer to its issue. */
+export interface IssuedKeyDocument extends KeyDocument {
+  key: string;
+}
+
+export interface LimitDocument {
+  name: string;
+  unit: LimitSetting["unit"];
+  window: LimitSetting["window"];
+  ceiling: number;
+  burst: number | null;
+  key: string | null;
+  model: string | null;
+}
+
+export interface LimitUseDocument {
+  name: string;
+  unit: LimitSetting["unit"];
+  window: LimitSetting["window"];
+  /** The setting's name and what its counter is kept apart by. */
+  counter: string;
+  capacity: number;
+  remaining: number;
+  resetMs: number;
+}
+
+export interface AuditDocument {
+  id: string;
+  at: string;
+  actor: string;
+  action: string;
+  tenantId: string;
+  detail: Record<string, unknown>;
+}
+
+export function tenantDocument({ revision, tenant }: DirectoryEntry): TenantDocument {
+  const { facts } = tenant;
+  return {
+    id: tenant.id,
+    name: tenant.name,
+    revision,
+    createdAt: tenant.createdAt,
+    verification: verificationDocument(tenant.verification),
+    facts: {
+      registeredCountry: facts.registeredCountry ?? null,
+      headquartersCountry: facts.headquartersCountry ?? null,
+      ultimateParentCountry: facts.ultimateParentCountry ?? null,
+      endUse: facts.endUse ?? null,
+      audience: facts.audience ?? null,
+    },
+    tiers: [...tenant.tiers],
+    allowCountries: copied(tenant.allowCountries),
+    denyCountries: [...tenant.denyCountries],
+    leastEvidence: tenant.leastEvidence ?? null,
+    oidc: tenant.oidc === undefined ? null : oidcDocument(tenant.oidc),
+  };
+}
+
+function verificationDocument({ state, since, evidence }: Verification): VerificationDocument {
+  return { state, since, evidence: evidence ?? null };
+}
+
+function oidcDocument({ issuer, audience, jwks, claims }: OidcIssuer): OidcDocument {
+  return { issuer, audience, jwks: { keys: jwks.keys.map((key) => ({ ...key }) as Record<string, JwkMember>) }, claims: { ...claims } };
+}
+
+export function keyDocument(key: ApiKey, now: string, lastUsedMs: number | undefined): KeyDocument {
+  return {
+    id: key.id,
+    name: key.name,
+    state: keyState(key, now),
+    createdAt: key.createdAt,
+    expiresAt: key.expiresAt ?? null,
+    revokedAt: key.revokedAt ?? null,
+    lastUsedAt: lastUsedMs === undefined ? null : new Date(lastUsedMs).toISOString(),
+    models: copied(key.models),
+    surfaces: copied(key.surfaces),
+  };
+}
+
+export function issuedKeyDocument(issued: IssuedKey, now: string): IssuedKeyDocument {
+  return { ...keyDocument(issued.key, now, undefined), key: issued.secret };
+}
+
+export function limitDocument({ name, unit, window, ceiling, burst, key, model }: LimitSetting): LimitDocument {
+  return { name, unit, window, ceiling, burst: burst ?? null, key: key ?? null, model: model ?? null };
+}
+
+export function limitUseDocument({ limit, capacity, remaining, resetMs }: LimitState): LimitUseDocument {
+  const { name, unit, window } = limit.setting;
+  return { name, unit, window, counter: limit.counter, capacity, remaining, resetMs };
+}
+
+export function auditDocument({ id, at, actor, action, tenantId, detail }: AuditEntry): AuditDocument {
+  return { id, at, actor, action, tenantId, detail: { ...detail } };
+}
+
+function copied<Item>(list: readonly Item[] | undefined): Item[] | null {
+  return list === undefined ? null : [...list];
+}

@@ -1,0 +1,180 @@
+import { z } from "@hono/zod-openapi";
+import { evidenceGrades, surfaces } from "../region/catalogue.ts";
+import { tenantIdPattern } from "../tenant/key.ts";
+import type {
+  AuditDocument,
+  IssuedKeyDocument,
+  JwkMember,
+  KeyDocument,
+  LimitDocument,
+  LimitUseDocument,
+  OidcDocument,
+  TenantDocument,
+  VerificationDocument,
+} from "./documents.ts";
+import type { NewKey } from "./keys.ts";
+import { calendarCeilingLimit, limitsLimit } from "./limits.ts";
+import type { LimitInput } from "./limits.ts";
+import type { NewTenant, TenantChange } from "./tenants.ts";
+import { transitions } from "./verification.ts";
+import type { VerificationChange } from "./verification.ts";
+
+/**
+ * The shapes that the API takes and gives: the validator and the OpenAPI document both come from these. Each is typed
+ * by the function that takes it, so the two cannot drift apart. What is taken is strict: a misspelt field that was
+ * passed over in silence would be a restriction that nobody applies.
+ */
+const text = (most: number): z.ZodString => z.string().trim().min(1).max(most);
+const time = z.iso.datetime({ offset: true });
+const country = z.string().max(60).openapi({ description: "ISO 3166-1 alpha-2, upper case.", example: "SG" });
+const countries = z.array(country).max(300);
+const names = z.array(text(200)).max(200);
+const surface = z.enum(surfaces as [(typeof surfaces)[number], ...(typeof surfaces)[number][]]);
+const evidence = z.enum(evidenceGrades as [(typeof evidenceGrades)[number], ...(typeof evidenceGrades)[number][]]);
+const states = Object.keys(transitions) as [keyof typeof transitions, ...(keyof typeof transitions)[]];
+const state = z.enum(states);
+const audience = z.enum(["internal", "public-facing"]);
+
+const facts = {
+  registeredCountry: country.nullish(),
+  headquartersCountry: country.nullish(),
+  ultimateParentCountry: country.nullish(),
+  endUse: text(1_000).nullish(),
+  audience: audience.nullish(),
+};
+
+/** Whoever holds these could sign tokens as the issuer; a key set is public or it is a mistake. */
+const privateMembers: readonly string[] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+const jwkMember: z.ZodType<JwkMember> = z.union([z.string(), z.array(z.string()), z.boolean(), z.number()]);
+const jwk = z.record(z.string(), jwkMember).superRefine((key, context) => {
+  for (const member of privateMembers) {
+    if (!Object.hasOwn(key, member)) continue;
+    context.addIssue({ code: "custom", path: [member], message: "Private key material: send the public half of the key alone." });
+  }
+  if (typeof key["kty"] !== "string") context.addIssue({ code: "custom", path: ["kty"], message: "Every key says its type in `kty`." });
+});
+
+const oidc: z.ZodType<OidcDocument> = z
+  .strictObject({
+    issuer: z.url({ protocol: /^https$/, error: "Write the issuer as an https URL." }).max(500),
+    audience: text(500),
+    jwks: z.object({ keys: z.array(jwk).min(1).max(50) }),
+    claims: z.record(z.string().max(200), z.string().max(1_000)).default({}),
+  })
+  .openapi("OidcIssuer");
+
+const limit = {
+  name: z.string().min(1).max(64).openapi({ example: "tokens-per-minute" }),
+  unit: z.enum(["requests", "tokens", "micro_usd", "concurrent"]),
+  window: z.enum(["minute", "day", "month", "open"]).openapi({ description: "`open` goes with `concurrent`, and the others with the other units." }),
+  ceiling: z.int().min(0).max(calendarCeilingLimit),
+};
+const limitInput: z.ZodType<LimitInput> = z
+  .strictObject({
+    ...limit,
+    burst: z.int().nullish().openapi({ description: "With `minute` alone: the bucket's capacity; one minute's worth without." }),
+    key: text(60).nullish().openapi({ description: "A key's id, or `each` for a counter per key." }),
+    model: text(200).nullish().openapi({ description: "A model's name, or `each` for a counter per model." }),
+  })
+  .openapi("LimitInput");
+const limitInputs = z.array(limitInput).max(limitsLimit);
+
+const changeable = {
+  tiers: names.optional(),
+  allowCountries: countries.nullish().openapi({ description: "`null` allows any." }),
+  denyCountries: countries.optional(),
+  leastEvidence: evidence.nullish().openapi({ description: "`null` takes what the policy says." }),
+  oidc: oidc.nullish(),
+};
+
+export const newTenantSchema: z.ZodType<NewTenant> = z
+  .strictObject({
+    id: z.string().regex(tenantIdPattern, "Write 3 to 40 of a-z, 0-9 and _.").optional(),
+    name: text(200),
+    facts: z.strictObject(facts).optional(),
+    ...changeable,
+    limits: limitInputs.optional(),
+  })
+  .openapi("NewTenant");
+
+export const tenantChangeSchema: z.ZodType<TenantChange> = z
+  .strictObject({ name: text(200).optional(), facts: z.strictObject(facts).optional(), ...changeable })
+  .openapi("TenantChange");
+
+export const verificationChangeSchema: z.ZodType<VerificationChange> = z
+  .strictObject({ state, evidence: text(500).optional(), reason: text(1_000).optional() })
+  .openapi("VerificationChange");
+
+export const newKeySchema: z.ZodType<NewKey> = z
+  .strictObject({
+    name: text(200),
+    expiresAt: time.nullish(),
+    models: names.nullish().openapi({ description: "`null`: all that the tenant may use." }),
+    surfaces: z.array(surface).nullish().openapi({ description: "`null`: all that the tenant may use." }),
+  })
+  .openapi("NewKey");
+
+export const newLimitsSchema: z.ZodType<{ limits: LimitInput[] }> = z.strictObject({ limits: limitInputs }).openapi("NewLimits");
+
+const verification: z.ZodType<VerificationDocument> = z.object({ state, since: time, evidence: z.string().nullable() });
+
+export const tenantSchema: z.ZodType<TenantDocument> = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    revision: z.int(),
+    createdAt: time,
+    verification,
+    facts: z.object({
+      registeredCountry: z.string().nullable(),
+      headquartersCountry: z.string().nullable(),
+      ultimateParentCountry: z.string().nullable(),
+      endUse: z.string().nullable(),
+      audience: audience.nullable(),
+    }),
+    tiers: z.array(z.string()),
+    allowCountries: z.array(z.string()).nullable(),
+    denyCountries: z.array(z.string()),
+    leastEvidence: evidence.nullable(),
+    oidc: oidc.nullable(),
+  })
+  .openapi("Tenant");
+
+const key = {
+  id: z.string(),
+  name: z.string(),
+  state: z.enum(["active", "expired", "revoked"]),
+  createdAt: time,
+  expiresAt: time.nullable(),
+  revokedAt: time.nullable(),
+  lastUsedAt: time.nullable(),
+  models: z.array(z.string()).nullable(),
+  surfaces: z.array(surface).nullable(),
+};
+
+export const keySchema: z.ZodType<KeyDocument> = z.object(key).openapi("Key");
+
+export const issuedKeySchema: z.ZodType<IssuedKeyDocument> = z
+  .object({ ...key, key: z.string().openapi({ description: "The key itself. It is shown here and never again." }) })
+  .openapi("IssuedKey");
+
+export const limitSchema: z.ZodType<LimitDocument> = z
+  .object({ ...limit, burst: z.int().nullable(), key: z.string().nullable(), model: z.string().nullable() })
+  .openapi("Limit");
+
+export const limitUseSchema: z.ZodType<LimitUseDocument> = z
+  .object({
+    name: limit.name,
+    unit: limit.unit,
+    window: limit.window,
+    counter: z.string(),
+    capacity: z.int(),
+    remaining: z.int(),
+    resetMs: z.int().openapi({ description: "Milliseconds until the limit is whole again with nothing further admitted." }),
+  })
+  .openapi("LimitUse");
+
+export const auditSchema: z.ZodType<AuditDocument> = z
+  .object({ id: z.string(), at: time, actor: z.string(), action: z.string(), tenantId: z.string(), detail: z.record(z.string(), z.unknown()) })
+  .openapi("AuditEntry");

@@ -1,0 +1,102 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import { answerProblem, entityTag, revisionAsked } from "./answer.ts";
+import { findTenant } from "./change.ts";
+import type { ChangePorts } from "./change.ts";
+import { tenantDocument } from "./documents.ts";
+import { bodyOf, controlPath, cursorQuery, ifMatchHeader, problemAnswers, shown, tenantParams } from "./route-parts.ts";
+import { newTenantSchema, tenantChangeSchema, tenantSchema, verificationChangeSchema } from "./schemas.ts";
+import { addTenant, changeTenant } from "./tenants.ts";
+import { changeVerification } from "./verification.ts";
+
+const tags = ["Tenants"];
+const tenant = `${controlPath}/tenants/{tenantId}` as const;
+
+const list = createRoute({
+  method: "get",
+  path: `${controlPath}/tenants`,
+  tags,
+  summary: "List tenants in order of id",
+  request: { query: cursorQuery },
+  responses: {
+    200: shown(z.object({ tenants: z.array(tenantSchema), nextCursor: z.string().nullable() }).openapi("TenantPage"), "A page"),
+    ...problemAnswers,
+  },
+});
+
+const add = createRoute({
+  method: "post",
+  path: `${controlPath}/tenants`,
+  tags,
+  summary: "Add a tenant",
+  description: "It begins as `applied` and is served once it is verified. Limits that are not given are the default ones.",
+  request: bodyOf(newTenantSchema),
+  responses: { 201: shown(tenantSchema, "The tenant"), ...problemAnswers },
+});
+
+const show = createRoute({
+  method: "get",
+  path: tenant,
+  tags,
+  summary: "Show a tenant",
+  request: { params: tenantParams },
+  responses: { 200: shown(tenantSchema, "The tenant"), ...problemAnswers },
+});
+
+const patch = createRoute({
+  method: "patch",
+  path: tenant,
+  tags,
+  summary: "Change what is known of a tenant or what it bought",
+  description: "A JSON merge patch: what is absent stays, what is `null` is cleared, and a list replaces the list.",
+  request: { params: tenantParams, headers: ifMatchHeader, ...bodyOf(tenantChangeSchema) },
+  responses: { 200: shown(tenantSchema, "The tenant"), ...problemAnswers },
+});
+
+const verification = createRoute({
+  method: "post",
+  path: `${tenant}/verification`,
+  tags,
+  summary: "Verify, suspend or close a tenant",
+  description: "Holds from the next request on. `verified` needs `evidence`; `closed` is final.",
+  request: { params: tenantParams, headers: ifMatchHeader, ...bodyOf(verificationChangeSchema) },
+  responses: { 200: shown(tenantSchema, "The tenant"), ...problemAnswers },
+});
+
+export function addTenantRoutes(app: OpenAPIHono, ports: ChangePorts): void {
+  app.openapi(list, async (context) => {
+    const { cursor, count } = context.req.valid("query");
+    // One more than asked for tells whether there is a next page, without a second question to the store.
+    const entries = await ports.directory.list(cursor, count + 1);
+    const page = entries.slice(0, count);
+    const nextCursor = entries.length > count ? (page.at(-1)?.tenant.id ?? null) : null;
+    return context.json({ tenants: page.map(tenantDocument), nextCursor }, 200);
+  });
+
+  app.openapi(add, async (context) => {
+    const outcome = await addTenant(ports, { actor: "operator" }, context.req.valid("json"));
+    if (!outcome.ok) return answerProblem(context, outcome.refusal);
+    const entry = outcome.value;
+    return context.json(tenantDocument(entry), 201, { ...entityTag(entry), location: `${controlPath}/tenants/${entry.tenant.id}` });
+  });
+
+  app.openapi(show, async (context) => {
+    const outcome = await findTenant(ports, context.req.valid("param").tenantId);
+    if (!outcome.ok) return answerProblem(context, outcome.refusal);
+    return context.json(tenantDocument(outcome.value), 200, entityTag(outcome.value));
+  });
+
+  app.openapi(patch, async (context) => {
+    const by = { actor: "operator", revision: revisionAsked(context.req.valid("header")["if-match"]) };
+    const outcome = await changeTenant(ports, context.req.valid("param").tenantId, by, context.req.valid("json"));
+    if (!outcome.ok) return answerProblem(context, outcome.refusal);
+    return context.json(tenantDocument(outcome.value.entry), 200, entityTag(outcome.value.entry));
+  });
+
+  app.openapi(verification, async (context) => {
+    const by = { actor: "operator", revision: revisionAsked(context.req.valid("header")["if-match"]) };
+    const outcome = await changeVerification(ports, context.req.valid("param").tenantId, by, context.req.valid("json"));
+    if (!outcome.ok) return answerProblem(context, outcome.refusal);
+    return context.json(tenantDocument(outcome.value.entry), 200, entityTag(outcome.value.entry));
+  });
+}

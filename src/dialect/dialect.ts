@@ -1,0 +1,29 @@
+import type { HeaderList } from "../edge.ts";
+import type { LimitState } from "../quota/store.ts";
+import type { Refusal } from "../refusal.ts";
+
+export type DialectName = "openai" | "azure" | "anthropic";
+
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: HeaderList;
+  readonly body: Uint8Array;
+}
+
+/** The wire that a client speaks: how errors, limits and silence look in it. Facts in one place per dialect. */
+export interface Dialect {
+  readonly name: DialectName;
+  /** The header that carries the request's id back (`x-request-id`, `request-id`). */
+  readonly requestIdHeader: string;
+  /** The whole answer of a refusal before anything was sent: status, retry advice, content type, body. */
+  error(refusal: Refusal, requestId: string): ErrorAnswer;
+  /**
+   * A refusal in the middle of a stream, as a complete server-sent event that the SDKs of this dialect raise.
+   * `responses` streams carry typed events even in the openai and azure dialects.
+   */
+  errorEvent(refusal: Refusal, requestId: string, surface: string): Uint8Array;
+  /** What is safe to send on a silent stream. */
+  readonly keepAlive: Uint8Array;
+  /** The rate headers, from the states that the reservation returned; empty without a minute limit. */
+  rateHeaders(states: readonly LimitState[], nowMs: number): HeaderList;
+}

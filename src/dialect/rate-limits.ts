@@ -1,0 +1,37 @@
+import type { HeaderList } from "../edge.ts";
+import type { LimitState } from "../quota/store.ts";
+
+/** What a dialect's headers show of one unit: the limit that is nearest to stopping the client. */
+export interface ShownLimit {
+  readonly limit: number;
+  readonly remaining: number;
+  readonly resetMs: number;
+}
+
+/**
+ * Of the minute limits of one unit the one with least left; of equals, the one that takes longest to be whole again.
+ * Day and month limits are not shown: a client that paces itself by these headers would stop for weeks.
+ */
+export function tightest(states: readonly LimitState[], unit: "requests" | "tokens"): ShownLimit | undefined {
+  let found: LimitState | undefined;
+  for (const state of states) {
+    const { setting } = state.limit;
+    if (setting.unit !== unit || setting.window !== "minute") continue;
+    if (found === undefined || state.remaining < found.remaining || (state.remaining === found.remaining && state.resetMs > found.resetMs)) found = state;
+  }
+  // A limit that was lowered leaves less than nothing, which no client expects to read.
+  return found && { limit: found.capacity, remaining: Math.max(0, Math.floor(found.remaining)), resetMs: Math.max(0, found.resetMs) };
+}
+
+/** The `x-ratelimit-*` headers that OpenAI and Azure share, but for how a reset is written. */
+export function rateLimitHeaders(states: readonly LimitState[], reset: (resetMs: number) => string): HeaderList {
+  const headers: string[] = [];
+  for (const unit of ["requests", "tokens"] as const) {
+    const shown = tightest(states, unit);
+    if (shown === undefined) continue;
+    headers.push(`x-ratelimit-limit-${unit}`, String(shown.limit));
+    headers.push(`x-ratelimit-remaining-${unit}`, String(shown.remaining));
+    headers.push(`x-ratelimit-reset-${unit}`, reset(shown.resetMs));
+  }
+  return headers;
+}

@@ -1,0 +1,130 @@
+import type { ModelRequest } from "../dialect/model-request.ts";
+import type { Permit } from "../policy/permit.ts";
+import type { Refusal } from "../refusal.ts";
+import { showCountries } from "../region/country.ts";
+import type { Hold } from "../quota/estimate.ts";
+import type { Caller } from "../tenant/authenticate.ts";
+import type { Forwarded } from "../upstream/forward.ts";
+import { headerValue } from "../edge.ts";
+import type { End, Receipt } from "./receipt.ts";
+import type { Settled, SettlementFacts } from "./settlement.ts";
+import { unknownUsage } from "./usage.ts";
+
+/** What is known of an exchange once it is reserved. */
+export interface ReceiptBasis {
+  readonly requestId: string;
+  readonly caller: Caller;
+  readonly dialect: string;
+  readonly request: ModelRequest;
+  readonly permit: Permit;
+  readonly hold: Hold;
+  readonly gatewayPlace: string;
+  readonly traceId: string | undefined;
+  readonly startedAtMs: number;
+}
+
+/** How an exchange ended, towards the client. */
+export interface Outcome {
+  readonly end: End;
+  /** What the client is told instead of a proper end. */
+  readonly refusal: Refusal | undefined;
+  readonly firstByteAtMs: number | undefined;
+}
+
+/** The receipt that stands if this process dies: written with the reservation, before the first byte goes upstream. */
+export function intentReceipt(basis: ReceiptBasis): Receipt {
+  const { request, permit, hold } = basis;
+  return {
+    requestId: basis.requestId,
+    tenantId: basis.caller.tenant.id,
+    keyId: basis.caller.keyId,
+    dialect: basis.dialect,
+    surface: request.surface,
+    modelAsked: request.model,
+    model: permit.model.id,
+    deployment: undefined,
+    region: undefined,
+    sku: undefined,
+    countries: undefined,
+    evidence: { region: undefined, inferenceGeo: undefined, servedModel: undefined, upstreamRequestId: undefined },
+    evidenceGrade: undefined,
+    policyVersion: permit.policyVersion,
+    catalogueDigest: permit.catalogueDigest,
+    rules: permit.rules,
+    gatewayPlace: basis.gatewayPlace,
+    attempts: [],
+    stream: request.stream,
+    status: undefined,
+    end: "unsettled",
+    usage: unknownUsage,
+    usageSource: "held",
+    heldTokens: hold.amounts.tokens,
+    heldMicroUsd: hold.amounts.microUsd,
+    chargedTokens: hold.amounts.tokens,
+    costMicroUsd: hold.amounts.microUsd,
+    responseId: undefined,
+    traceId: basis.traceId,
+    startedAtMs: basis.startedAtMs,
+    firstByteAtMs: undefined,
+    endedAtMs: basis.startedAtMs,
+  };
+}
+
+/** The receipt of an exchange that ended while its gateway lived. */
+export function outcomeReceipt(
+  basis: ReceiptBasis,
+  forwarded: Forwarded | undefined,
+  outcome: Outcome,
+  settled: Settled,
+  status: number | undefined,
+  endedAtMs: number,
+): Receipt {
+  const deployment = forwarded?.deployment;
+  const answering = forwarded?.kind === "answering" ? forwarded.answer : undefined;
+  const reading = answering?.reading;
+  const headers = answering?.headers ?? (forwarded?.kind === "faulted" ? forwarded.headers : []);
+  return {
+    ...intentReceipt(basis),
+    deployment: deployment?.id,
+    region: deployment?.region.id,
+    sku: deployment?.sku,
+    countries: deployment === undefined ? undefined : showCountries(deployment.countries),
+    evidence: {
+      region: headerValue(headers, "x-ms-region"),
+      inferenceGeo: reading?.inferenceGeo,
+      servedModel: reading?.servedModel,
+      upstreamRequestId: forwarded?.upstreamRequestId,
+    },
+    evidenceGrade: deployment?.evidence,
+    attempts: forwarded?.attempts ?? [],
+    status,
+    end: outcome.end,
+    usage: settled.usage,
+    usageSource: settled.usageSource,
+    chargedTokens: settled.charge.tokens,
+    costMicroUsd: settled.charge.microUsd,
+    responseId: reading?.responseId,
+    firstByteAtMs: outcome.firstByteAtMs,
+    endedAtMs,
+  };
+}
+
+/** What settling needs to know of how it went. */
+export function settlementFacts(hold: Hold, forwarded: Forwarded | undefined): SettlementFacts {
+  const reading = forwarded?.kind === "answering" ? forwarded.answer.reading : undefined;
+  return {
+    hold,
+    reached: forwarded?.reached ?? false,
+    failedUpstream: forwarded?.kind === "refused",
+    status: statusOf(forwarded),
+    usage: reading?.usage ?? unknownUsage,
+    usageComplete: reading?.usageComplete ?? false,
+    outputEventsSeen: reading?.contentEvents ?? 0,
+    price: forwarded?.deployment?.price,
+  };
+}
+
+function statusOf(forwarded: Forwarded | undefined): number | undefined {
+  if (forwarded?.kind === "answering") return forwarded.answer.status;
+  return forwarded?.kind === "faulted" || forwarded?.kind === "refused" ? forwarded.status : undefined;
+}

@@ -1,0 +1,74 @@
+import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
+import type { Usage } from "./usage.ts";
+
+/** How an answer's body ended. `unsettled`: the gateway died before it could tell. */
+export type End = "completed" | "upstream_failed" | "client_cancelled" | "deadline_passed" | "revoked" | "unsettled";
+
+/** One try at one deployment. */
+export interface Attempt {
+  readonly deployment: string;
+  readonly countries: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  /** The upstream's status; `undefined` where none came. */
+  readonly status: number | undefined;
+  /** `answered`, or why the attempt failed: `connect`, `first_byte`, `status_503`, `refused_in_stream`, … */
+  readonly outcome: string;
+}
+
+/** What the upstream said of itself. */
+export interface EvidenceSeen {
+  /** `x-ms-region`. */
+  readonly region: string | undefined;
+  /** `usage.inference_geo`. */
+  readonly inferenceGeo: string | undefined;
+  /** The model that the answer names. */
+  readonly servedModel: string | undefined;
+  /** `x-request-id`, `apim-request-id` or `request-id` of the upstream. */
+  readonly upstreamRequestId: string | undefined;
+}
+
+/** The record of one exchange. No prompt and no answer is in it. */
+export interface Receipt {
+  readonly requestId: string;
+  readonly tenantId: string;
+  readonly keyId: string;
+  readonly dialect: string;
+  readonly surface: Surface;
+  readonly modelAsked: string;
+  readonly model: string;
+  /** The deployment that answered last; `undefined` where none was reached. */
+  readonly deployment: string | undefined;
+  readonly region: string | undefined;
+  readonly sku: string | undefined;
+  /** Where that deployment may process, as `showCountries` shows it. */
+  readonly countries: string | undefined;
+  readonly evidence: EvidenceSeen;
+  readonly evidenceGrade: EvidenceGrade | undefined;
+  readonly policyVersion: string;
+  readonly catalogueDigest: string;
+  /** The rules that allowed it. */
+  readonly rules: readonly string[];
+  /** Where the gateway itself ran. */
+  readonly gatewayPlace: string;
+  readonly attempts: readonly Attempt[];
+  readonly stream: boolean;
+  /** The status that the client saw; `undefined` where it left before one was sent. */
+  readonly status: number | undefined;
+  readonly end: End;
+  readonly usage: Usage;
+  /** `reported`: the upstream's own count. `estimated`: counted from what was seen. `held`: nothing is known, so the hold stands. */
+  readonly usageSource: "reported" | "estimated" | "held" | "none";
+  readonly heldTokens: number;
+  readonly heldMicroUsd: number;
+  readonly chargedTokens: number;
+  readonly costMicroUsd: number;
+  /** The id under which the upstream keeps this response, for what refers to it later. */
+  readonly responseId: string | undefined;
+  readonly traceId: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number;
+  readonly firstByteAtMs: number | undefined;
+  readonly endedAtMs: number;
+}

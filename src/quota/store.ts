@@ -1,0 +1,85 @@
+import type { Amounts, AppliedLimit } from "./limit.ts";
+
+export interface ReservationRequest {
+  /** The request's id: settling is idempotent by it. */
+  readonly id: string;
+  readonly tenantId: string;
+  readonly limits: readonly AppliedLimit[];
+  /** The upper bound of what this request can use. */
+  readonly hold: Amounts;
+  /** How long the reservation may stay neither settled nor renewed before the store takes it back. */
+  readonly leaseMs: number;
+  /**
+   * What the journal must know if this process dies: an unsettled receipt as JSON. Durable before `reserve` resolves,
+   * hence before the first byte goes upstream.
+   */
+  readonly intent: string;
+}
+
+/** One limit as it stands, right after the decision. */
+export interface LimitState {
+  readonly limit: AppliedLimit;
+  /** The bucket's capacity or the window's ceiling, in the limit's unit. */
+  readonly capacity: number;
+  /** What is neither used nor held; never below zero unless the limit was lowered or overrun. */
+  readonly remaining: number;
+  /** Milliseconds until the limit is whole again with nothing further admitted. */
+  readonly resetMs: number;
+}
+
+export type ReserveOutcome =
+  | { readonly admitted: true; readonly states: readonly LimitState[] }
+  | {
+      readonly admitted: false;
+      /** The limit that binds; where several do, the one that takes longest to fit. */
+      readonly binding: LimitState;
+      readonly asked: number;
+      /** Milliseconds until the request could fit; 0 where it never can. */
+      readonly retryAfterMs: number;
+      readonly neverFits: boolean;
+      readonly states: readonly LimitState[];
+    };
+
+export interface Settlement {
+  readonly id: string;
+  readonly tenantId: string;
+  /** What was really used; replaces the hold. Zero in all for a request that never reached an upstream. */
+  readonly charge: Amounts;
+}
+
+export interface ExpiredReservation {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly hold: Amounts;
+  readonly intent: string;
+}
+
+/**
+ * Where limits are counted. All limits of a request are admitted together or not at all, whatever runs beside it, and
+ * held plus used is never above a limit. Time is the store's own.
+ *
+ * Holds do not leak out of a bucket while they are open: a hold that drained and was then handed back would count the
+ * same capacity twice. A bucket is charged what was used when it is settled; calendar windows are charged for the
+ * period in which the request was admitted.
+ */
+export interface QuotaStore {
+  reserve(request: ReservationRequest): Promise<ReserveOutcome>;
+  /** False where the reservation was settled before or is not known. */
+  settle(settlement: Settlement): Promise<boolean>;
+  /** Extends the lease of those that are still open. */
+  renew(tenantId: string, ids: readonly string[], leaseMs: number): Promise<void>;
+  /**
+   * Takes back reservations whose lease ran out, at most `count`: concurrency returns, the windows keep what was held,
+   * and a late `settle` still replaces it. Each is returned until `recorded` acknowledges it.
+   */
+  expire(count: number): Promise<readonly ExpiredReservation[]>;
+  /** Acknowledges expired reservations whose unsettled receipt is in the journal. */
+  recorded(tenantId: string, ids: readonly string[]): Promise<void>;
+  /** Limits as they stand now, without admitting anything. */
+  inspect(tenantId: string, limits: readonly AppliedLimit[]): Promise<readonly LimitState[]>;
+}
+
+/** Thrown by an adapter that cannot reach its store; the gateway refuses. */
+export class StoreUnavailable extends Error {
+  override readonly name = "StoreUnavailable";
+}

@@ -1,0 +1,113 @@
+import { wireSurfaces, type Catalogue, type Deployment, type Model, type Price, type Region } from "./catalogue.ts";
+import { anywhere, countrySet, unknownCountries, type CountrySet } from "./country.ts";
+import { frozenMap, frozenSet } from "./frozen.ts";
+import { resolveCountries, type Groups } from "./groups.ts";
+import type { ModelEntry, ModelsEntry, PriceEntry } from "./models-file.ts";
+import type { DeploymentEntry, RegionEntry } from "./region-file.ts";
+import { evidenceOfReach, skus } from "./sku.ts";
+
+/** The catalogue of files that were checked, frozen all the way down. */
+export function buildCatalogue(models: ModelsEntry, regions: readonly RegionEntry[], groups: Groups, digest: string): Catalogue {
+  const modelEntries = new Map(models.models.map((entry) => [entry.id, entry]));
+  const modelsById = new Map(models.models.map((entry) => [entry.id, buildModel(entry, groups)]));
+  const regionsById = new Map<string, Region>();
+  const deployments = new Map<string, Deployment>();
+  const byModel = new Map<string, Deployment[]>(models.models.map((entry) => [entry.id, []]));
+  for (const entry of regions) {
+    const region = buildRegion(entry);
+    regionsById.set(region.id, region);
+    for (const written of entry.deployments) {
+      const model = modelsById.get(written.model);
+      const modelEntry = modelEntries.get(written.model);
+      if (model === undefined || modelEntry === undefined) throw new Error(`${region.id} names the unknown model ${written.model}`);
+      const deployment = buildDeployment(written, entry, region, model, modelEntry, groups);
+      deployments.set(deployment.id, deployment);
+      byModel.get(model.id)?.push(deployment);
+    }
+  }
+  const names = models.models.flatMap((entry) => [entry.id, ...(entry.aliases ?? [])].map((name) => [name, entry.id] as const));
+  return Object.freeze({
+    digest,
+    models: frozenMap(modelsById),
+    modelNames: frozenMap(names),
+    regions: frozenMap(regionsById),
+    deployments: frozenMap(deployments),
+    deploymentsByModel: frozenMap([...byModel].map(([id, list]) => [id, Object.freeze(list)] as const)),
+  });
+}
+
+function buildModel(entry: ModelEntry, groups: Groups): Model {
+  return Object.freeze({
+    id: entry.id,
+    aliases: Object.freeze([...(entry.aliases ?? [])]),
+    displayName: entry.display_name,
+    maker: entry.maker,
+    tier: entry.tier,
+    createdAt: Math.floor(entry.created_at.getTime() / 1000),
+    contextTokens: entry.context_tokens,
+    maxOutputTokens: entry.max_output_tokens,
+    weightsNotIn: resolveCountries(entry.weights_not_in, groups),
+    price: buildPrice(entry.price, 0),
+  });
+}
+
+/** With the premium rounded up: a fraction of a micro-USD must not go missing from a hold. */
+function buildPrice(price: PriceEntry, premiumPercent: number): Price {
+  const raise = (microUsd: number): number => Math.ceil((microUsd * (100 + premiumPercent)) / 100);
+  const input = price.input_micro_usd_per_million;
+  return Object.freeze({
+    inputMicroUsdPerMillion: raise(input),
+    cachedInputMicroUsdPerMillion: raise(price.cached_input_micro_usd_per_million ?? input),
+    cacheWriteMicroUsdPerMillion: raise(price.cache_write_micro_usd_per_million ?? input),
+    outputMicroUsdPerMillion: raise(price.output_micro_usd_per_million),
+  });
+}
+
+function buildRegion(entry: RegionEntry): Region {
+  return Object.freeze({
+    id: entry.id,
+    provider: entry.provider,
+    wire: entry.wire,
+    endpoint: entry.endpoint,
+    credential: Object.freeze(entry.credential),
+    country: entry.country,
+    displayName: entry.display_name,
+    latitude: entry.coordinates.latitude,
+    longitude: entry.coordinates.longitude,
+    apiVersion: entry.api_version,
+    domestic: entry.domestic ?? false,
+  });
+}
+
+function buildDeployment(
+  entry: DeploymentEntry,
+  regionEntry: RegionEntry,
+  region: Region,
+  model: Model,
+  modelEntry: ModelEntry,
+  groups: Groups,
+): Deployment {
+  const both = modelEntry.surfaces.filter((surface) => wireSurfaces[region.wire].includes(surface));
+  return Object.freeze({
+    id: `${region.id}/${entry.name ?? model.id}`,
+    region,
+    model,
+    upstreamName: entry.upstream_name ?? model.id,
+    sku: entry.sku,
+    countries: buildCountries(entry, regionEntry, groups),
+    evidence: evidenceOfReach[skus[entry.sku].reach],
+    ...(entry.inference_geo === undefined ? {} : { inferenceGeo: entry.inference_geo }),
+    surfaces: frozenSet(entry.surfaces ?? both),
+    weight: entry.weight ?? 1,
+    tokensPerMinute: entry.tokens_per_minute,
+    price: buildPrice(modelEntry.price, entry.price_premium_percent ?? 0),
+  });
+}
+
+function buildCountries(entry: DeploymentEntry, region: RegionEntry, groups: Groups): CountrySet {
+  const { reach } = skus[entry.sku];
+  if (reach === "anywhere" || entry.countries === "anywhere") return anywhere;
+  if (entry.countries === "unknown") return unknownCountries;
+  if (entry.countries !== undefined) return countrySet(resolveCountries(entry.countries, groups));
+  return reach === "geography" ? countrySet(region.geography?.countries ?? []) : unknownCountries;
+}

@@ -1,0 +1,106 @@
+import type { Country, CountrySet } from "./country.ts";
+
+/** What a client may call of a model. */
+export type Surface = "chat.completions" | "completions" | "embeddings" | "responses" | "messages" | "count_tokens";
+
+export const surfaces: readonly Surface[] = ["chat.completions", "completions", "embeddings", "responses", "messages", "count_tokens"];
+
+/** The wire that an upstream speaks: decides path, key header and error shape. */
+export type Wire = "openai" | "azure" | "anthropic";
+
+/** What each wire can carry at all. */
+export const wireSurfaces: Readonly<Record<Wire, readonly Surface[]>> = {
+  openai: ["chat.completions", "completions", "embeddings", "responses"],
+  azure: ["chat.completions", "completions", "embeddings", "responses"],
+  anthropic: ["messages", "count_tokens"],
+};
+
+/** How strongly it can be shown where an inference ran, strongest first. */
+export type EvidenceGrade = "attested" | "contractual-geography" | "contractual-zone" | "none";
+
+export const evidenceGrades: readonly EvidenceGrade[] = ["attested", "contractual-geography", "contractual-zone", "none"];
+
+/** Whether `grade` is at least as strong as `least`. */
+export function atLeast(grade: EvidenceGrade, least: EvidenceGrade): boolean {
+  const rank = evidenceGrades.indexOf(grade);
+  // A grade that is none of the list is no evidence, or -1 would be the strongest of all.
+  return rank >= 0 && rank <= evidenceGrades.indexOf(least);
+}
+
+/** Where to read a credential from. Never the value itself, which must not sit in a file under version control. */
+export type CredentialReference = { readonly env: string } | { readonly file: string };
+
+export interface Region {
+  readonly id: string;
+  readonly provider: string;
+  readonly wire: Wire;
+  /** Where requests go, without a path's trailing slash: `https://host[/base]`. */
+  readonly endpoint: string;
+  readonly credential: CredentialReference;
+  /** The country in which the endpoint stands. */
+  readonly country: Country;
+  /** What the provider calls the region in `x-ms-region`. */
+  readonly displayName: string;
+  readonly latitude: number;
+  readonly longitude: number;
+  /** Azure: the `api-version` for the data-plane paths that need one. */
+  readonly apiVersion: string | undefined;
+  /** Stands in a country whose companies are served from offshore: declared so that it can be shown to be refused. */
+  readonly domestic?: boolean;
+}
+
+/** Micro-USD for a million tokens, so that a price is an integer: 2.50 USD is 2_500_000. */
+export interface Price {
+  readonly inputMicroUsdPerMillion: number;
+  readonly cachedInputMicroUsdPerMillion: number;
+  readonly cacheWriteMicroUsdPerMillion: number;
+  readonly outputMicroUsdPerMillion: number;
+}
+
+export interface Deployment {
+  /** `<region id>/<name>`: unique in the catalogue. */
+  readonly id: string;
+  readonly region: Region;
+  readonly model: Model;
+  /** The model's name (OpenAI, Anthropic) or the deployment's (Azure) at the upstream. */
+  readonly upstreamName: string;
+  readonly sku: string;
+  /** Where this deployment may process. */
+  readonly countries: CountrySet;
+  readonly evidence: EvidenceGrade;
+  /** What the answer's `usage.inference_geo` must say; set where the place is attested by the provider. */
+  readonly inferenceGeo?: string;
+  readonly surfaces: ReadonlySet<Surface>;
+  /** Share among equally good deployments; a positive integer. */
+  readonly weight: number;
+  /** What the provider grants this deployment; `undefined` where it is not known. */
+  readonly tokensPerMinute: number | undefined;
+  readonly price: Price;
+}
+
+export interface Model {
+  readonly id: string;
+  readonly aliases: readonly string[];
+  readonly displayName: string;
+  readonly maker: string;
+  readonly tier: string;
+  /** Seconds since the epoch, as `GET /v1/models` shows it. */
+  readonly createdAt: number;
+  readonly contextTokens: number;
+  readonly maxOutputTokens: number;
+  /** Countries in which the weights must not be, groups already resolved. */
+  readonly weightsNotIn: ReadonlySet<Country>;
+  readonly price: Price;
+}
+
+/** All that is known of regions and models, read once, frozen, and replaced as a whole. */
+export interface Catalogue {
+  /** Digest over all files read: two catalogues with one digest are the same. */
+  readonly digest: string;
+  readonly models: ReadonlyMap<string, Model>;
+  /** From every name and alias to the model's id. */
+  readonly modelNames: ReadonlyMap<string, string>;
+  readonly regions: ReadonlyMap<string, Region>;
+  readonly deployments: ReadonlyMap<string, Deployment>;
+  readonly deploymentsByModel: ReadonlyMap<string, readonly Deployment[]>;
+}

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { surfaces, type Surface } from "./catalogue.ts";
+import { countryList, instant, looseList, loosely, name, natural, positive, text, type Loose } from "./fields.ts";
+
+export interface PriceEntry {
+  readonly input_micro_usd_per_million: number;
+  readonly cached_input_micro_usd_per_million?: number | undefined;
+  readonly cache_write_micro_usd_per_million?: number | undefined;
+  readonly output_micro_usd_per_million: number;
+}
+
+/** One `[[models]]` of `regions/models.toml`, as written. */
+export interface ModelEntry {
+  readonly id: string;
+  readonly aliases?: readonly string[] | undefined;
+  readonly display_name: string;
+  readonly maker: string;
+  readonly tier: string;
+  readonly created_at: Date;
+  readonly context_tokens: number;
+  readonly max_output_tokens: number;
+  readonly surfaces: readonly Surface[];
+  readonly weights_not_in: readonly string[];
+  readonly price: PriceEntry;
+}
+
+export interface ModelsEntry {
+  readonly models: readonly ModelEntry[];
+}
+
+const model = {
+  id: name.describe("The name that clients write and receipts show."),
+  aliases: z.array(name).optional().describe("Other names for it, such as dated ones."),
+  display_name: text,
+  maker: name.describe("Rules of the policy are made for makers."),
+  tier: name.describe("What a tenant must have bought."),
+  created_at: instant,
+  context_tokens: positive.describe("Prompt and answer together."),
+  max_output_tokens: natural.describe("0 where it writes nothing, as an embedding model."),
+  surfaces: z.array(z.enum(surfaces)).min(1).describe("What may be called of it."),
+  weights_not_in: countryList.describe("Countries and groups in which its weights must never be; [] where there is no such rule."),
+  price: z
+    .strictObject({
+      input_micro_usd_per_million: natural,
+      cached_input_micro_usd_per_million: natural.optional().describe("By default as input."),
+      cache_write_micro_usd_per_million: natural.optional().describe("By default as input."),
+      output_micro_usd_per_million: natural,
+    })
+    .describe("Micro-USD for a million tokens: 2.50 USD is 2_500_000."),
+};
+
+export const modelsFile: z.ZodType<ModelsEntry> = z
+  .strictObject({ models: z.array(z.strictObject(model)).min(1) })
+  .meta({ title: "The models of Strait" });
+
+export const looseModel: z.ZodType<Loose<ModelEntry>> = loosely<ModelEntry>({ ...model, aliases: looseList, surfaces: looseList, weights_not_in: looseList });

@@ -1,0 +1,65 @@
+import type { HeaderList, Outbound } from "./edge.ts";
+import type { Dialect } from "./dialect/dialect.ts";
+import type { Refusal } from "./refusal.ts";
+
+/** What a client is sent, with what every answer carries. One head, whatever happens. */
+export class Reply {
+  readonly #outbound: Outbound;
+  readonly #dialect: Dialect;
+  readonly requestId: string;
+  /** Headers that every answer from now on carries: limits, region. */
+  readonly #common: string[];
+  #status: number | undefined;
+  refusal: Refusal | undefined;
+
+  constructor(outbound: Outbound, dialect: Dialect, requestId: string) {
+    this.#outbound = outbound;
+    this.#dialect = dialect;
+    this.requestId = requestId;
+    this.#common = [dialect.requestIdHeader, requestId];
+    if (dialect.requestIdHeader !== "x-request-id") this.#common.push("x-request-id", requestId);
+  }
+
+  /** The status that was sent; `undefined` before. */
+  get status(): number | undefined {
+    return this.#status;
+  }
+
+  add(headers: HeaderList): void {
+    this.#common.push(...headers);
+  }
+
+  head(status: number, headers: HeaderList): void {
+    this.#status = status;
+    this.#outbound.head(status, [...this.#common, ...headers]);
+  }
+
+  /** A refusal, or an error event where the head is long sent. */
+  refuse(refusal: Refusal): void {
+    this.refusal = refusal;
+    if (this.#status !== undefined) return this.#outbound.cut();
+    const answer = this.#dialect.error(refusal, this.requestId);
+    this.whole(answer.status, answer.headers, answer.body);
+  }
+
+  /** A whole answer in one piece. */
+  whole(status: number, headers: HeaderList, body: Uint8Array): void {
+    this.head(status, [...headers, "content-length", String(body.length)]);
+    this.#outbound.end(body);
+  }
+
+  /** The last pieces of an answer that was sent on as it came. */
+  finish(pieces: readonly Uint8Array[]): void {
+    for (let index = 0; index < pieces.length - 1; index++) this.#outbound.write(pieces[index] as Uint8Array);
+    this.#outbound.end(pieces.at(-1));
+  }
+
+  /** The rest of a stream that broke, and then what went wrong, as an event that the client's SDK raises. */
+  finishBroken(pieces: readonly Uint8Array[], refusal: Refusal, surface: string, stream: boolean): void {
+    this.refusal = refusal;
+    for (const piece of pieces) this.#outbound.write(piece);
+    // A document has no place for an error in its middle: breaking off is all that is left to say.
+    if (stream) this.#outbound.end(this.#dialect.errorEvent(refusal, this.requestId, surface));
+    else this.#outbound.cut();
+  }
+}

@@ -1,0 +1,65 @@
+import { Breaker, defaultBreaker, type BreakerSettings } from "./breaker.ts";
+
+/** How much a new measurement weighs in the moving average of the latency. */
+const newWeight = 0.2;
+
+/** What this process has seen of one deployment. */
+export class DeploymentHealth {
+  readonly breaker: Breaker;
+  /** Moving average of the time to the first byte; `undefined` before the first answer. */
+  latencyMs: number | undefined;
+  /** The upstream asked to be left alone until then (`retry-after`). */
+  coolUntilMs = 0;
+
+  constructor(settings: BreakerSettings) {
+    this.breaker = new Breaker(settings);
+  }
+
+  /** Available = healthy and not asked to be left alone. */
+  available(nowMs: number): boolean {
+    return nowMs >= this.coolUntilMs && this.breaker.admits(nowMs);
+  }
+
+  waitMs(nowMs: number): number {
+    return Math.max(this.coolUntilMs - nowMs, this.breaker.waitMs(nowMs), 0);
+  }
+
+  answered(latencyMs: number): void {
+    this.breaker.succeeded();
+    this.latencyMs = this.latencyMs === undefined ? latencyMs : this.latencyMs + newWeight * (latencyMs - this.latencyMs);
+  }
+
+  /** An answer that was a proper one, though an error: the deployment lives. */
+  refusedRequest(): void {
+    this.breaker.succeeded();
+  }
+
+  failed(nowMs: number): void {
+    this.breaker.failed(nowMs);
+  }
+
+  /** At capacity is not ill: the breaker stays, and nothing is sent until the upstream's own time. */
+  busy(nowMs: number, retryAfterMs: number): void {
+    this.coolUntilMs = Math.max(this.coolUntilMs, nowMs + retryAfterMs);
+    this.breaker.withdrawn();
+  }
+}
+
+/** Health by deployment id, kept across reloads of the catalogue. */
+export class Health {
+  readonly #settings: BreakerSettings;
+  readonly #deployments = new Map<string, DeploymentHealth>();
+
+  constructor(settings: BreakerSettings = defaultBreaker) {
+    this.#settings = settings;
+  }
+
+  of(deploymentId: string): DeploymentHealth {
+    let health = this.#deployments.get(deploymentId);
+    if (health === undefined) {
+      health = new DeploymentHealth(this.#settings);
+      this.#deployments.set(deploymentId, health);
+    }
+    return health;
+  }
+}

@@ -1,0 +1,160 @@
+import type { LimitDocument, LimitUseDocument } from "../../../control/documents.ts";
+import type { LimitSetting } from "../../../quota/limit.ts";
+import type { Command, Input, Option, Session } from "./command.ts";
+import { Failure, usageFailure } from "./failure.ts";
+import { table } from "./table.ts";
+import { tenantPath } from "./tenant-commands.ts";
+import { jsonFile, microUsd, showMicroUsd, wholeNumber } from "./values.ts";
+
+const tenantArgument = { name: "TENANT", help: "the tenant's id" };
+
+interface Kind {
+  readonly unit: LimitSetting["unit"];
+  readonly window: LimitSetting["window"];
+  /** The option that sets the bucket's burst. */
+  readonly burst?: string;
+}
+
+/** The option is the limit's name as well. */
+const kinds: Readonly<Record<string, Kind>> = {
+  "requests-per-minute": { unit: "requests", window: "minute", burst: "requests-burst" },
+  "requests-per-day": { unit: "requests", window: "day" },
+  "tokens-per-minute": { unit: "tokens", window: "minute", burst: "tokens-burst" },
+  "tokens-per-day": { unit: "tokens", window: "day" },
+  "tokens-per-month": { unit: "tokens", window: "month" },
+  "usd-per-day": { unit: "micro_usd", window: "day" },
+  "usd-per-month": { unit: "micro_usd", window: "month" },
+  concurrent: { unit: "concurrent", window: "open" },
+};
+
+const kindOptions: readonly Option[] = Object.entries(kinds).flatMap(([name, { unit, burst }]) => {
+  const option: Option = { name, value: unit === "micro_usd" ? "USD" : "N", help: `at most so many ${name.replaceAll("-", " ").replace("usd", "US dollars")}` };
+  return burst === undefined ? [option] : [option, { name: burst, value: "N", help: `with --${name}: how many at once, a minute's worth without` }];
+});
+
+const show: Command = {
+  path: ["limits", "show"],
+  summary: "show a tenant's limits, or how far they are used",
+  arguments: [tenantArgument],
+  options: [
+    { name: "use", help: "how far they are used now" },
+    { name: "key", value: "KEY", help: "with --use: the key whose own counters to show" },
+    { name: "model", value: "MODEL", help: "with --use: the model whose own counters to show" },
+  ],
+  async run(input, session) {
+    const path = `${tenantPath(input)}/limits`;
+    if (!input.isOn("use")) {
+      if (input.option("key") !== undefined || input.option("model") !== undefined) throw usageFailure("--key and --model go with --use.");
+      return print((await session.client().send<Limits>({ method: "GET", path })).document, session);
+    }
+    const query = new URLSearchParams();
+    for (const name of ["key", "model"]) {
+      const value = input.option(name);
+      if (value !== undefined) query.set(name, value);
+    }
+    const { document } = await session.client().send<{ use: LimitUseDocument[] }>({ method: "GET", path: `${path}/use?${query}` });
+    if (session.json) return session.print(JSON.stringify(document, undefined, 2));
+    const rows = document.use.map((use) => [use.counter, amount(use.unit, use.remaining), amount(use.unit, use.capacity), `${Math.ceil(use.resetMs / 1_000)} s`]);
+    session.print(table(["COUNTER", "REMAINING", "OF", "WHOLE IN"], rows));
+  },
+};
+
+const set: Command = {
+  path: ["limits", "set"],
+  summary: "set limits of a tenant; those that are not named stay",
+  arguments: [tenantArgument],
+  options: [
+    ...kindOptions,
+    { name: "key", value: "KEY|each", help: "the limits set here are this key's, or every key's own" },
+    { name: "model", value: "MODEL|each", help: "the limits set here are this model's, or every model's own" },
+    { name: "remove", value: "NAME", help: "remove the limit of this name", multiple: true },
+    { name: "file", value: "FILE", help: 'replace all by the file\'s {"limits": [...]}, as `limits show --json` prints it (`-`: standard input)' },
+  ],
+  notes: "A limit that is set anew is set whole: without its burst option it has a minute's worth again.",
+  async run(input, session) {
+    const file = input.option("file");
+    const wanted = readWanted(input);
+    const removed = input.options("remove");
+    if (file !== undefined && wanted.length + removed.length > 0) throw usageFailure("--file replaces all limits: it goes with no other limit.");
+    if (file === undefined && wanted.length + removed.length === 0) throw usageFailure("Name at least one limit to set or remove; --help lists them.");
+    const path = `${tenantPath(input)}/limits`;
+    const client = session.client();
+    if (file !== undefined) {
+      return print((await client.send<Limits>({ method: "PUT", path, body: jsonFile(file) })).document, session);
+    }
+    for (let attempt = 1; ; attempt += 1) {
+      const { document, etag } = await client.send<Limits>({ method: "GET", path });
+      try {
+        const body = { limits: merged(document.limits, wanted, removed) };
+        return print((await client.send<Limits>({ method: "PUT", path, body, ifMatch: etag })).document, session);
+      } catch (error) {
+        // Somebody changed the tenant between the reading and the writing: what stays must be what is there now.
+        if (attempt < 3 && isChangedMeanwhile(error)) continue;
+        throw error;
+      }
+    }
+  },
+};
+
+export const limitCommands: readonly Command[] = [show, set];
+
+interface Limits {
+  readonly limits: readonly LimitDocument[];
+}
+
+function readWanted(input: Input): LimitDocument[] {
+  const key = input.option("key") ?? null;
+  const model = input.option("model") ?? null;
+  const wanted: LimitDocument[] = [];
+  for (const [name, { unit, window, burst }] of Object.entries(kinds)) {
+    const value = input.option(name);
+    const burstValue = burst === undefined ? undefined : input.option(burst);
+    if (value === undefined) {
+      if (burstValue !== undefined) throw usageFailure(`--${burst ?? ""} goes with --${name}.`);
+      continue;
+    }
+    const ceiling = unit === "micro_usd" ? microUsd(value, name) : wholeNumber(value, name);
+    const capacity = burstValue === undefined ? null : wholeNumber(burstValue, burst ?? "");
+    wanted.push({ name: scopedName(name, key, model), unit, window, ceiling, burst: capacity, key, model });
+  }
+  if (wanted.length === 0 && (key !== null || model !== null)) throw usageFailure("--key and --model say whose limits are set: name a limit as well.");
+  return wanted;
+}
+
+/** `tokens-per-minute-each-key`: so a key's limit stands beside the tenant's and does not replace it. */
+function scopedName(name: string, key: string | null, model: string | null): string {
+  const part = (scope: string | null, word: string): string => (scope === null ? "" : scope === "each" ? `-each-${word}` : `-${word}-${scope}`);
+  return `${name}${part(key, "key")}${part(model, "model")}`.toLowerCase().replaceAll(/[^a-z0-9._-]/g, "-").slice(0, 64);
+}
+
+function merged(current: readonly LimitDocument[], wanted: readonly LimitDocument[], removed: readonly string[]): LimitDocument[] {
+  const missing = removed.filter((name) => !current.some((limit) => limit.name === name));
+  if (missing.length > 0) throw new Failure(1, `The tenant has no limit called ${missing.join(" or ")}; it has ${current.map((limit) => limit.name).join(", ") || "none"}.`);
+  const limits = new Map(current.filter((limit) => !removed.includes(limit.name)).map((limit) => [limit.name, limit]));
+  for (const limit of wanted) limits.set(limit.name, limit);
+  return [...limits.values()];
+}
+
+function isChangedMeanwhile(error: unknown): boolean {
+  if (!(error instanceof Failure) || typeof error.document !== "object" || error.document === null) return false;
+  return "status" in error.document && error.document.status === 412;
+}
+
+function print(document: Limits, session: Session): void {
+  if (session.json) return session.print(JSON.stringify(document, undefined, 2));
+  if (document.limits.length === 0) return session.remark("No limits: only the upstreams' own capacity bounds this tenant.");
+  const rows = document.limits.map(({ name, unit, window, ceiling, burst, key, model }) => [
+    name,
+    amount(unit, ceiling),
+    burst === null ? null : amount(unit, burst),
+    unit === "micro_usd" ? "US dollars" : unit,
+    window,
+    key,
+    model,
+  ]);
+  session.print(table(["LIMIT", "CEILING", "BURST", "UNIT", "WINDOW", "KEY", "MODEL"], rows));
+}
+
+function amount(unit: LimitSetting["unit"], value: number): string {
+  return unit === "micro_usd" ? showMicroUsd(value) : String(value);
+}

@@ -1,0 +1,121 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { BodyRead, HeaderList, Inbound, Outbound } from "../../edge.ts";
+
+/** Once a body was found too large, the client gets this long to read why before its connection is broken off. */
+const partingMs = 2_000;
+
+export type Handler = (inbound: NodeInbound, outbound: NodeOutbound) => void;
+
+/** An HTTP server that hands each request to the core in its own form, and lets the core write straight to the socket. */
+export function createEdge(handle: Handler): Server {
+  const server = createServer({ keepAliveTimeout: 75_000, connectionsCheckingInterval: 5_000 });
+  const accept = (request: IncomingMessage, response: ServerResponse, waits: boolean): void => {
+    handle(new NodeInbound(request, response, waits), new NodeOutbound(response));
+  };
+  server.on("request", (request, response) => accept(request, response, false));
+  // Authenticated first: whoever may not send its body is told so instead of being asked for it.
+  server.on("checkContinue", (request, response) => accept(request, response, true));
+  return server;
+}
+
+export class NodeInbound implements Inbound {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly #waitsForContinue: boolean;
+
+  constructor(request: IncomingMessage, response: ServerResponse, waitsForContinue: boolean) {
+    this.request = request;
+    this.response = response;
+    this.method = request.method ?? "GET";
+    const url = request.url ?? "/";
+    const mark = url.indexOf("?");
+    this.path = mark < 0 ? url : url.slice(0, mark);
+    this.query = mark < 0 ? "" : url.slice(mark + 1);
+    this.#waitsForContinue = waitsForContinue;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.request.headers[name];
+    return Array.isArray(value) ? value.join(", ") : value;
+  }
+
+  body(limitBytes: number): Promise<BodyRead> {
+    const { request } = this;
+    if (Number(request.headers["content-length"] ?? 0) > limitBytes) {
+      this.#part();
+      return Promise.resolve({ ok: false, reason: "too_large" });
+    }
+    if (this.#waitsForContinue) this.response.writeContinue();
+    return new Promise((resolve) => {
+      const pieces: Buffer[] = [];
+      let length = 0;
+      request.on("data", (piece: Buffer) => {
+        length += piece.length;
+        if (length <= limitBytes) return void pieces.push(piece);
+        if (length - piece.length > limitBytes) return;
+        pieces.length = 0;
+        this.#part();
+        resolve({ ok: false, reason: "too_large" });
+      });
+      request.on("end", () => {
+        const [only] = pieces;
+        resolve({ ok: true, bytes: pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces, length) });
+      });
+      const cutOff = (): void => resolve({ ok: false, reason: "cut_off" });
+      request.on("error", cutOff);
+      request.on("close", cutOff);
+    });
+  }
+
+  onHangUp(callback: () => void): void {
+    const { response } = this;
+    response.on("close", () => {
+      if (!response.writableEnded) callback();
+    });
+  }
+
+  /**
+   * Answers and goes: what the client still sends is thrown away for a moment, because a connection reset at once would
+   * take the answer with it.
+   */
+  #part(): void {
+    const { request, response } = this;
+    response.shouldKeepAlive = false;
+    request.resume();
+    const timer = setTimeout(() => request.destroy(), partingMs);
+    timer.unref();
+    request.on("close", () => clearTimeout(timer));
+  }
+}
+
+export class NodeOutbound implements Outbound {
+  readonly #response: ServerResponse;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+  }
+
+  head(status: number, headers: HeaderList): void {
+    this.#response.writeHead(status, headers as string[]);
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.#response.write(bytes);
+  }
+
+  onDrain(callback: () => void): void {
+    this.#response.on("drain", callback);
+  }
+
+  end(last?: Uint8Array): void {
+    if (last === undefined) this.#response.end();
+    else this.#response.end(last);
+  }
+
+  cut(): void {
+    this.#response.destroy();
+  }
+}

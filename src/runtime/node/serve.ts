@@ -1,0 +1,115 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import { createApplication } from "../../application.ts";
+import { controlPath } from "../../control/route-parts.ts";
+import { sweepExpired } from "../../ledger/sweep.ts";
+import { OpenExchanges } from "../../open-exchanges.ts";
+import type { World } from "../../policy/world.ts";
+import { Health } from "../../routing/health.ts";
+import type { Credentials } from "../../upstream/address.ts";
+import { sha256, systemClock, systemEntropy } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { createEdge, type NodeInbound } from "./edge.ts";
+import { log } from "./log.ts";
+import { WatchedRegions } from "./regions.ts";
+import { openSqliteStores } from "./sqlite.ts";
+import { startTelemetry } from "./telemetry.ts";
+import { NodeTransport } from "./transport.ts";
+
+export interface ServeOptions {
+  readonly world: World;
+  readonly operatorKey: string;
+  readonly credentials: Credentials;
+  /** Applied to every reading of the regions folder: demonstration mode points the regions at its simulator. */
+  readonly adapt: (world: World) => World;
+}
+
+export interface Serving {
+  readonly url: string;
+  /** Stops accepting, lets open answers end for a bounded time, cuts and settles the rest. */
+  stop(): Promise<void>;
+}
+
+/** How long cut exchanges may take to settle before the stores are closed under them. */
+const settleMs = 3_000;
+
+/** One process of the gateway. */
+export async function serve(config: Config, options: ServeOptions): Promise<Serving> {
+  const stores = openSqliteStores(config.dataDir, systemClock, { synchronous: config.synchronous });
+  const telemetry = await startTelemetry(process.env);
+  const regions = new WatchedRegions(config.regionsDir, options.world, sha256, log, options.adapt);
+  const transport = new NodeTransport({ connections: config.upstreamConnections, connectMs: config.settings.deadlines.connectMs });
+  const open = new OpenExchanges();
+  const application = createApplication({
+    clock: systemClock,
+    entropy: systemEntropy,
+    sha256,
+    log,
+    tracer: telemetry.tracer,
+    directory: stores.directory,
+    world: regions.current,
+    quota: stores.quota,
+    journal: stores.journal,
+    books: stores.books,
+    transport,
+    credentials: options.credentials,
+    health: new Health(),
+    open,
+    settings: config.settings,
+    operatorKey: options.operatorKey,
+  });
+
+  const control = getRequestListener(application.control.fetch);
+  const server = createEdge((inbound, outbound) => {
+    if (application.gateway.handle(inbound, outbound) !== undefined) return;
+    if (isControl(inbound)) return void control(inbound.request, inbound.response);
+    application.gateway.refuse({ kind: "route_not_found" }, inbound, outbound);
+  });
+
+  const { leaseMs } = config.settings;
+  const sweep = (): void => void sweepExpired(stores.quota, stores.journal, log).catch((error) => log.error("sweeping failed", { error: String(error) }));
+  const sweeping = setInterval(sweep, leaseMs / 3);
+  sweep();
+  await listen(server, config);
+
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    const closed = once(server, "close");
+    server.close();
+    await Promise.race([open.empty(), delay(config.drainMs)]);
+    if (open.count > 0) log.warn("open answers are cut", { count: open.count });
+    open.cut("shutting_down");
+    await Promise.race([open.empty(), delay(settleMs)]);
+    // What is left are idle connections and answers whose client does not read them.
+    await Promise.race([closed, delay(200)]);
+    server.closeAllConnections();
+    clearInterval(sweeping);
+    regions.close();
+    await transport.close();
+    stores.close();
+    await telemetry.shutdown();
+  };
+  return { url: urlOf(server, config.host), stop: () => (stopping ??= stop()) };
+}
+
+function isControl(inbound: NodeInbound): boolean {
+  return inbound.path === controlPath || inbound.path.startsWith(`${controlPath}/`);
+}
+
+async function listen(server: Server, config: Config): Promise<void> {
+  server.listen(config.port, config.host);
+  await once(server, "listening");
+}
+
+function urlOf(server: Server, host: string): string {
+  const { port } = server.address() as AddressInfo;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+function delay(delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, delayMs).unref();
+  });
+}

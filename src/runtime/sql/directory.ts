@@ -1,0 +1,48 @@
+import type { AuditEntry } from "../../tenant/directory.ts";
+import type { DirectoryEntry } from "../../tenant/tenant.ts";
+import type { SqlDatabase } from "./database.ts";
+
+interface DocumentRow {
+  readonly document: string;
+}
+
+/** The directory's logic on SQLite; `save` belongs inside a transaction of the database's owner. */
+export class SqlDirectory {
+  readonly #database: SqlDatabase;
+
+  constructor(database: SqlDatabase) {
+    this.#database = database;
+  }
+
+  find(tenantId: string): DirectoryEntry | undefined {
+    const [row] = this.#database.all<DocumentRow>("SELECT document FROM tenant WHERE id = ?", tenantId);
+    return row === undefined ? undefined : (JSON.parse(row.document) as DirectoryEntry);
+  }
+
+  list(after: string | undefined, count: number): DirectoryEntry[] {
+    const rows = this.#database.all<DocumentRow>("SELECT document FROM tenant WHERE id > ? ORDER BY id LIMIT ?", after ?? "", count);
+    return rows.map((row) => JSON.parse(row.document) as DirectoryEntry);
+  }
+
+  save(entry: DirectoryEntry, audit: AuditEntry): boolean {
+    const { id } = entry.tenant;
+    const [row] = this.#database.all<{ revision: number }>("SELECT revision FROM tenant WHERE id = ?", id);
+    if ((row?.revision ?? 0) !== entry.revision - 1) return false;
+    this.#database.run(
+      "INSERT INTO tenant (id, revision, document) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, document = excluded.document",
+      id,
+      entry.revision,
+      JSON.stringify(entry),
+    );
+    this.#database.run("INSERT INTO audit (tenant_id, document) VALUES (?, ?)", audit.tenantId, JSON.stringify(audit));
+    return true;
+  }
+
+  audit(tenantId: string | undefined, count: number): AuditEntry[] {
+    const rows =
+      tenantId === undefined
+        ? this.#database.all<DocumentRow>("SELECT document FROM audit ORDER BY sequence DESC LIMIT ?", count)
+        : this.#database.all<DocumentRow>("SELECT document FROM audit WHERE tenant_id = ? ORDER BY sequence DESC LIMIT ?", tenantId, count);
+    return rows.map((row) => JSON.parse(row.document) as AuditEntry);
+  }
+}

@@ -1,0 +1,197 @@
+import { advance, amountOf, counterKey, judge, place, scopeOf, settleHold, settleLate, standing } from "../../quota/counter.ts";
+import type { CounterState, PlacedHold, Verdict } from "../../quota/counter.ts";
+import type { Amounts, AppliedLimit } from "../../quota/limit.ts";
+import type { ExpiredReservation, LimitState, ReservationRequest, ReserveOutcome, Settlement } from "../../quota/store.ts";
+import { CounterGroups, type CounterGroup } from "./counter-groups.ts";
+import type { SqlDatabase } from "./database.ts";
+
+type StoredHold = readonly [scope: string, key: string, unit: PlacedHold["unit"], window: PlacedHold["window"], amount: number, mark: number];
+
+interface OpenRow {
+  readonly tenant_id: string;
+  readonly id: string;
+  readonly holds: string;
+}
+
+interface ExpiredRow {
+  readonly tenant_id: string;
+  readonly id: string;
+  readonly requests: number;
+  readonly tokens: number;
+  readonly micro_usd: number;
+  readonly intent: string;
+}
+
+/** One limit of a request with the counter that it is judged on. */
+interface Judged {
+  readonly limit: AppliedLimit;
+  readonly key: string;
+  readonly group: CounterGroup;
+  readonly state: CounterState;
+  readonly asked: number;
+  readonly verdict: Verdict;
+}
+
+const open = 0;
+const expired = 1;
+const recorded = 2;
+
+/** How long a recorded reservation waits for the settlement of a gateway that was believed dead. */
+const lateSettlementMs = 24 * 3_600_000;
+
+/**
+ * The quota store's logic on SQLite. Whoever owns the database runs it inside a transaction of its own, calls `flush`
+ * before the commit, and `forget` where the transaction was rolled back or somebody else may have written.
+ */
+export class SqlQuota {
+  readonly #database: SqlDatabase;
+  readonly #groups: CounterGroups;
+
+  constructor(database: SqlDatabase) {
+    this.#database = database;
+    this.#groups = new CounterGroups(database);
+  }
+
+  flush(): void {
+    this.#groups.flush();
+  }
+
+  forget(): void {
+    this.#groups.forget();
+  }
+
+  reserve(request: ReservationRequest, nowMs: number): ReserveOutcome {
+    requireAmounts(request.hold);
+    const judged = request.limits.map((limit) => this.#judge(request.tenantId, limit, request.hold, nowMs));
+    const binding = bindingOf(judged);
+    if (binding !== undefined) {
+      const { neverFits, retryAfterMs } = binding.verdict;
+      const states = statesOf(judged, nowMs);
+      return { admitted: false, binding: stateOf(binding, nowMs), asked: binding.asked, retryAfterMs, neverFits, states };
+    }
+    const holds: StoredHold[] = [];
+    for (const { limit, key, group, state, asked } of judged) {
+      const hold = place(state, limit.setting, asked);
+      this.#groups.change(group);
+      if (hold !== undefined) holds.push([group.scope, key, hold.unit, hold.window, hold.amount, hold.mark]);
+    }
+    this.#insert(request, holds, nowMs);
+    return { admitted: true, states: statesOf(judged, nowMs) };
+  }
+
+  settle(settlement: Settlement, nowMs: number): boolean {
+    const { tenantId, id, charge } = settlement;
+    requireAmounts(charge);
+    const sql = "DELETE FROM reservation WHERE tenant_id = ? AND id = ? RETURNING state, holds";
+    const [row] = this.#database.all<{ state: number; holds: string }>(sql, tenantId, id);
+    if (row === undefined) return false;
+    const replace = row.state === open ? settleHold : settleLate;
+    this.#eachHold(tenantId, row.holds, (state, hold) => replace(state, hold, amountOf(hold.unit, charge), nowMs));
+    return true;
+  }
+
+  renew(tenantId: string, ids: readonly string[], leaseMs: number, nowMs: number): void {
+    const sql = `UPDATE reservation SET expires_at_ms = max(expires_at_ms, ?) WHERE tenant_id = ? AND id = ? AND state = ${open}`;
+    for (const id of ids) this.#database.run(sql, nowMs + leaseMs, tenantId, id);
+  }
+
+  expire(count: number, nowMs: number): ExpiredReservation[] {
+    const overdue = this.#database.all<OpenRow>(
+      `SELECT tenant_id, id, holds FROM reservation WHERE state = ${open} AND expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ?`,
+      nowMs,
+      count,
+    );
+    for (const { tenant_id: tenantId, id, holds } of overdue) {
+      this.#eachHold(tenantId, holds, (state, hold) => settleHold(state, hold, hold.amount, nowMs));
+      this.#database.run(`UPDATE reservation SET state = ${expired} WHERE tenant_id = ? AND id = ?`, tenantId, id);
+    }
+    this.#database.run(`DELETE FROM reservation WHERE state = ${recorded} AND expires_at_ms < ?`, nowMs - lateSettlementMs);
+    const rows = this.#database.all<ExpiredRow>(
+      `SELECT tenant_id, id, requests, tokens, micro_usd, intent FROM reservation WHERE state = ${expired} ORDER BY expires_at_ms LIMIT ?`,
+      count,
+    );
+    return rows.map((row) => ({
+      id: row.id,
+      tenantId: row.tenant_id,
+      hold: { requests: row.requests, tokens: row.tokens, microUsd: row.micro_usd },
+      intent: row.intent,
+    }));
+  }
+
+  recorded(tenantId: string, ids: readonly string[]): void {
+    const sql = `UPDATE reservation SET state = ${recorded} WHERE tenant_id = ? AND id = ? AND state = ${expired}`;
+    for (const id of ids) this.#database.run(sql, tenantId, id);
+  }
+
+  inspect(tenantId: string, limits: readonly AppliedLimit[], nowMs: number): LimitState[] {
+    const nothing: Amounts = { requests: 0, tokens: 0, microUsd: 0 };
+    return statesOf(
+      limits.map((limit) => this.#judge(tenantId, limit, nothing, nowMs)),
+      nowMs,
+    );
+  }
+
+  #judge(tenantId: string, limit: AppliedLimit, hold: Amounts, nowMs: number): Judged {
+    const { setting } = limit;
+    const key = counterKey(setting);
+    const group = this.#groups.group(tenantId, scopeOf(limit));
+    const state = this.#groups.counter(group, key);
+    advance(state, setting.window, nowMs);
+    if (state.rate !== setting.ceiling) {
+      // What leaks from here on leaks at the new ceiling; written at once, or another process would leak at the old one.
+      state.rate = setting.ceiling;
+      this.#groups.change(group);
+    }
+    const asked = amountOf(setting.unit, hold);
+    return { limit, key, group, state, asked, verdict: judge(state, setting, asked, nowMs) };
+  }
+
+  #insert(request: ReservationRequest, holds: readonly StoredHold[], nowMs: number): void {
+    const { hold } = request;
+    this.#database.run(
+      `INSERT INTO reservation (tenant_id, id, state, expires_at_ms, requests, tokens, micro_usd, holds, intent) VALUES (?, ?, ${open}, ?, ?, ?, ?, ?, ?)`,
+      request.tenantId,
+      request.id,
+      nowMs + request.leaseMs,
+      hold.requests,
+      hold.tokens,
+      hold.microUsd,
+      JSON.stringify(holds),
+      request.intent,
+    );
+  }
+
+  #eachHold(tenantId: string, stored: string, apply: (state: CounterState, hold: PlacedHold) => void): void {
+    for (const [scope, key, unit, window, amount, mark] of JSON.parse(stored) as StoredHold[]) {
+      const group = this.#groups.group(tenantId, scope);
+      apply(this.#groups.counter(group, key), { unit, window, amount, mark });
+      this.#groups.change(group);
+    }
+  }
+}
+
+/** What can never fit binds before what takes longest, since waiting does not help it. */
+function bindingOf(judged: readonly Judged[]): Judged | undefined {
+  let binding: Judged | undefined;
+  for (const one of judged) {
+    if (one.verdict.neverFits) return one;
+    if (!one.verdict.fits && (binding === undefined || one.verdict.retryAfterMs > binding.verdict.retryAfterMs)) binding = one;
+  }
+  return binding;
+}
+
+function statesOf(judged: readonly Judged[], nowMs: number): LimitState[] {
+  return judged.map((one) => stateOf(one, nowMs));
+}
+
+function stateOf({ limit, state }: Judged, nowMs: number): LimitState {
+  const { capacity, remaining, resetMs } = standing(state, limit.setting, nowMs);
+  return { limit, capacity, remaining, resetMs };
+}
+
+/** No float ever enters a counter, and nothing negative, which would create capacity. */
+function requireAmounts(amounts: Amounts): void {
+  for (const amount of [amounts.requests, amounts.tokens, amounts.microUsd]) {
+    if (!Number.isSafeInteger(amount) || amount < 0) throw new RangeError(`Amounts are non-negative integers; got ${amount}.`);
+  }
+}

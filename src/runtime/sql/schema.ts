@@ -1,0 +1,54 @@
+import type { Migration } from "./database.ts";
+
+/**
+ * The stored form. A migration that was released is never edited; a change is one more at the end.
+ *
+ * - `counter_group`: the counters of a tenant that share a scope (all of it, one key, one model, one key with one model)
+ *   in one row, as JSON `[[key, used, held, mark, rate], …]` of `quota/counter.ts`: a request falls under several limits
+ *   and mostly one or two scopes, and a row costs the same to write however many counters it carries.
+ * - `reservation`: what is held. `state` 0 open, 1 expired and not yet in the journal, 2 expired and recorded, kept for
+ *   a late settlement. `holds` is JSON `[[scope, key, unit, window, amount, mark], …]`.
+ * - `receipt`: one exchange each; `document` is the receipt as JSON. Appending by row id keeps large documents out of the
+ *   indexes.
+ * - `key_use`: when a key was last used.
+ */
+export const ledgerMigrations: readonly Migration[] = [
+  [
+    `CREATE TABLE counter_group (
+      tenant_id TEXT NOT NULL, scope TEXT NOT NULL, counters TEXT NOT NULL,
+      PRIMARY KEY (tenant_id, scope)
+    ) WITHOUT ROWID`,
+    `CREATE TABLE reservation (
+      sequence INTEGER PRIMARY KEY,
+      tenant_id TEXT NOT NULL, id TEXT NOT NULL, state INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL,
+      requests INTEGER NOT NULL, tokens INTEGER NOT NULL, micro_usd INTEGER NOT NULL,
+      holds TEXT NOT NULL, intent TEXT NOT NULL
+    )`,
+    "CREATE UNIQUE INDEX reservation_by_id ON reservation (tenant_id, id)",
+    "CREATE INDEX reservation_by_expiry ON reservation (state, expires_at_ms)",
+    `CREATE TABLE receipt (
+      sequence INTEGER PRIMARY KEY,
+      tenant_id TEXT NOT NULL, request_id TEXT NOT NULL, started_at_ms INTEGER NOT NULL, response_id TEXT,
+      unsettled INTEGER NOT NULL, document TEXT NOT NULL
+    )`,
+    "CREATE UNIQUE INDEX receipt_by_request ON receipt (tenant_id, request_id)",
+    "CREATE INDEX receipt_by_start ON receipt (tenant_id, started_at_ms)",
+    "CREATE INDEX receipt_by_response ON receipt (tenant_id, response_id) WHERE response_id IS NOT NULL",
+    `CREATE TABLE key_use (
+      tenant_id TEXT NOT NULL, key_id TEXT NOT NULL, last_used_at_ms INTEGER NOT NULL,
+      PRIMARY KEY (tenant_id, key_id)
+    ) WITHOUT ROWID`,
+  ],
+];
+
+/**
+ * - `tenant`: a directory entry as one JSON document, with the revision that it is compared by.
+ * - `audit`: who changed what, written together with the change.
+ */
+export const directoryMigrations: readonly Migration[] = [
+  [
+    "CREATE TABLE tenant (id TEXT PRIMARY KEY, revision INTEGER NOT NULL, document TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE audit (sequence INTEGER PRIMARY KEY, tenant_id TEXT NOT NULL, document TEXT NOT NULL)",
+    "CREATE INDEX audit_by_tenant ON audit (tenant_id, sequence)",
+  ],
+];

@@ -1,0 +1,36 @@
+import type { DirectoryEntry } from "./tenant.ts";
+
+/** Where tenants are looked up on every request. A change must be seen by the next request. */
+export interface Directory {
+  find(tenantId: string): DirectoryEntry | undefined | Promise<DirectoryEntry | undefined>;
+  /** Remembers that a key was used; may be late and may forget, for nothing depends on it. */
+  touchKey(tenantId: string, keyId: string, atMs: number): void;
+}
+
+/** The operators' side of the directory. */
+export interface DirectoryAdmin extends Directory {
+  /** Entries in order of id, beginning after `after`. */
+  list(after: string | undefined, count: number): Promise<readonly DirectoryEntry[]>;
+  /**
+   * Writes the entry and its audit record together, only where the stored revision is still `entry.revision - 1` (0 for
+   * a new tenant). False where somebody else was faster.
+   */
+  save(entry: DirectoryEntry, audit: AuditEntry): Promise<boolean>;
+  /** Milliseconds since the epoch at which each key was last used, by key id. */
+  lastUsed(tenantId: string): Promise<ReadonlyMap<string, number>>;
+  /** Newest first. */
+  audit(tenantId: string | undefined, count: number): Promise<readonly AuditEntry[]>;
+}
+
+export interface AuditEntry {
+  readonly id: string;
+  /** RFC 3339. */
+  readonly at: string;
+  /** Who did it: `operator`, `demo`, … */
+  readonly actor: string;
+  /** `tenant.add`, `tenant.verify`, `key.issue`, `key.revoke`, `limits.set`, … */
+  readonly action: string;
+  readonly tenantId: string;
+  /** What changed, without secrets. */
+  readonly detail: Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,75 @@
+import type { Country } from "../region/country.ts";
+import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
+import type { LimitSetting } from "../quota/limit.ts";
+
+/** Only `verified` is served. */
+export type VerificationState = "applied" | "under_review" | "verified" | "suspended" | "closed";
+
+export interface Verification {
+  readonly state: VerificationState;
+  /** RFC 3339. */
+  readonly since: string;
+  /** What shows it: a document's reference, never the document. */
+  readonly evidence: string | undefined;
+}
+
+/** What is known of the company. `undefined` is unknown, which refuses wherever a rule asks for it. */
+export interface TenantFacts {
+  readonly registeredCountry: Country | undefined;
+  readonly headquartersCountry: Country | undefined;
+  readonly ultimateParentCountry: Country | undefined;
+  readonly endUse: string | undefined;
+  readonly audience: "internal" | "public-facing" | undefined;
+}
+
+export interface Tenant {
+  /** `[a-z0-9_]{3,40}`; stands in the public prefix of its keys. */
+  readonly id: string;
+  readonly name: string;
+  readonly facts: TenantFacts;
+  readonly verification: Verification;
+  /** Tiers of models that the tenant bought. */
+  readonly tiers: readonly string[];
+  /** Countries the tenant itself allows (`undefined`: any) and denies. */
+  readonly allowCountries: readonly Country[] | undefined;
+  readonly denyCountries: readonly Country[];
+  /** The least grade of evidence that the tenant accepts; `undefined`: what the policy says. */
+  readonly leastEvidence: EvidenceGrade | undefined;
+  /** An OIDC issuer whose tokens act for the tenant. */
+  readonly oidc: OidcIssuer | undefined;
+  /** RFC 3339. */
+  readonly createdAt: string;
+}
+
+export interface OidcIssuer {
+  readonly issuer: string;
+  readonly audience: string;
+  /** The issuer's key set, cached as data: no network on a request's path. */
+  readonly jwks: { readonly keys: readonly Readonly<Record<string, unknown>>[] };
+  /** Claims that must have exactly these values. */
+  readonly claims: Readonly<Record<string, string>>;
+}
+
+export interface ApiKey {
+  /** Public; names the key in receipts, logs and the operators' API. */
+  readonly id: string;
+  readonly name: string;
+  /** SHA-256 of the whole key, lower-case hex. The key itself is stored nowhere. */
+  readonly digest: string;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  readonly expiresAt: string | undefined;
+  readonly revokedAt: string | undefined;
+  /** `undefined`: all that the tenant may use. */
+  readonly models: readonly string[] | undefined;
+  readonly surfaces: readonly Surface[] | undefined;
+}
+
+/** One tenant as the directory keeps it: one document, one revision, so that a change is seen whole or not at all. */
+export interface DirectoryEntry {
+  /** Grows by one with each change. */
+  readonly revision: number;
+  readonly tenant: Tenant;
+  readonly keys: readonly ApiKey[];
+  readonly limits: readonly LimitSetting[];
+}

@@ -1,0 +1,200 @@
+import type { Cancel, Clock } from "../clock.ts";
+import type { HeaderList, Outbound } from "../edge.ts";
+import type { Lifetime } from "../lifetime.ts";
+import { isEventStream, StreamBody, type AnswerBody, type BodyEnd, type BodyReading } from "./body.ts";
+import type { UpstreamCall } from "./transport.ts";
+
+export interface RelaySettings {
+  readonly clock: Clock;
+  readonly idleMs: number;
+  /** How long a stream may be silent before a keep-alive is sent. */
+  readonly keepAliveMs: number;
+  readonly keepAlive: Uint8Array;
+  /** Once a stream said that it is complete, how long its connection may take to end. */
+  readonly lingerMs: number;
+}
+
+/**
+ * An upstream's committed answer, on its way to the client. Ends exactly once, whichever of the upstream, the client,
+ * the deadlines and the operator is first: one hang-up was seen to be reported three times over.
+ *
+ * The last piece is kept back when the body ends, so that the exchange is settled and recorded before the client can
+ * know that it is over and ask for its receipt or refer to its id.
+ */
+export class Answer {
+  readonly status: number;
+  readonly headers: HeaderList;
+  readonly stream: boolean;
+  readonly #body: AnswerBody;
+  readonly #call: UpstreamCall;
+  /** What may go to the client and was not yet written. */
+  #queue: Uint8Array[];
+  #queuedBytes = 0;
+  #outbound: Outbound | undefined;
+  #blocked = false;
+  #paused = false;
+  #end: BodyEnd | undefined;
+  #onEnd: ((end: BodyEnd) => void) | undefined;
+  #lastDataMs = 0;
+  #lastWriteMs = 0;
+  #timer: Cancel | undefined;
+  #settings: RelaySettings | undefined;
+  #wroteBytes = false;
+
+  constructor(status: number, headers: HeaderList, body: AnswerBody, held: Uint8Array[], call: UpstreamCall) {
+    this.status = status;
+    this.headers = headers;
+    this.stream = isEventStream(headers);
+    this.#body = body;
+    this.#queue = held;
+    this.#call = call;
+    for (const piece of held) this.#queuedBytes += piece.length;
+  }
+
+  get reading(): BodyReading {
+    return this.#body.reading;
+  }
+
+  /** Whether any byte was handed to the client's connection. */
+  get wroteBytes(): boolean {
+    return this.#wroteBytes;
+  }
+
+  // What the upstream says, through the attempt.
+
+  data(bytes: Uint8Array): void {
+    if (this.#end !== undefined) return;
+    this.#lastDataMs = this.#settings?.clock.nowMs() ?? 0;
+    const wasFinished = this.#body.finished;
+    this.#body.push(bytes, this.#enqueue);
+    if (this.#body instanceof StreamBody && this.#body.failed !== undefined) {
+      this.#call.abort();
+      return this.#conclude({ end: "upstream_failed", refusal: { kind: "upstream_failed", detail: "it reported an error in its stream" } });
+    }
+    this.#flush();
+    if (this.#body.finished && !wasFinished) this.#watch();
+  }
+
+  ended(): void {
+    if (this.#body.finished) this.#conclude({ end: "completed", refusal: undefined });
+    else this.#conclude({ end: "upstream_failed", refusal: { kind: "upstream_cut_off" } });
+  }
+
+  failed(): void {
+    this.ended();
+  }
+
+  /** Whether the whole body is here already, so that head and body can go out in one piece. */
+  get whole(): boolean {
+    return this.#end !== undefined && !this.#wroteBytes;
+  }
+
+  /** Sends the body on as it comes and resolves with its end, the last piece still to be written by `finish`. */
+  relay(outbound: Outbound, life: Lifetime, settings: RelaySettings): Promise<BodyEnd> {
+    return new Promise((resolve) => {
+      this.#settings = settings;
+      this.#lastDataMs = this.#lastWriteMs = settings.clock.nowMs();
+      this.#onEnd = resolve;
+      if (this.#end !== undefined) return resolve(this.#end);
+      this.#outbound = outbound;
+      outbound.onDrain(() => {
+        this.#blocked = false;
+        this.#lastWriteMs = this.#lastDataMs = settings.clock.nowMs();
+        this.#flush();
+        this.#slowDown();
+      });
+      life.onCut((reason) => {
+        this.#call.abort();
+        const cutOff = reason === "shutting_down" ? ({ kind: "shutting_down" } as const) : reason === "revoked" ? ({ kind: "revoked" } as const) : undefined;
+        if (reason === "client_cancelled") this.#conclude({ end: "client_cancelled", refusal: undefined });
+        else if (reason === "revoked") this.#conclude({ end: "revoked", refusal: cutOff });
+        else this.#conclude({ end: "deadline_passed", refusal: cutOff ?? { kind: "upstream_timeout", deadline: "total" } });
+      });
+      this.#flush();
+      this.#watch();
+    });
+  }
+
+  /** What is left to write once all is settled. */
+  remainder(): readonly Uint8Array[] {
+    const rest = this.#queue;
+    this.#queue = [];
+    return rest;
+  }
+
+  readonly #enqueue = (bytes: Uint8Array): void => {
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+  };
+
+  /** Writes what may be written. What says "complete" waits in the queue until the end. */
+  #flush(): void {
+    const outbound = this.#outbound;
+    if (outbound === undefined) return;
+    if (!this.#body.finished && this.#end === undefined) {
+      for (let index = 0; index < this.#queue.length; index++) {
+        if (this.#blocked) {
+          this.#queue.splice(0, index);
+          return this.#slowDown();
+        }
+        const piece = this.#queue[index] as Uint8Array;
+        this.#queuedBytes -= piece.length;
+        this.#wroteBytes = true;
+        if (!outbound.write(piece)) this.#blocked = true;
+      }
+      this.#queue.length = 0;
+      this.#lastWriteMs = this.#lastDataMs;
+    }
+    this.#slowDown();
+  }
+
+  /** A slow client slows the upstream: nothing is read that cannot be written. */
+  #slowDown(): void {
+    const full = this.#blocked;
+    if (full === this.#paused || this.#end !== undefined) return;
+    this.#paused = full;
+    if (full) this.#call.pause();
+    else this.#call.resume();
+  }
+
+  /** One timer a stream looks after silence, idleness and lingering, instead of one timer a piece. */
+  #watch(): void {
+    const settings = this.#settings;
+    if (settings === undefined || this.#end !== undefined) return;
+    this.#timer?.();
+    const nowMs = settings.clock.nowMs();
+    const sinceData = nowMs - this.#lastDataMs;
+    if (this.#body.finished) {
+      if (sinceData >= settings.lingerMs) {
+        this.#call.abort();
+        return this.#conclude({ end: "completed", refusal: undefined });
+      }
+      this.#timer = settings.clock.after(settings.lingerMs - sinceData, this.#tick);
+      return;
+    }
+    // A client that does not read is not an upstream that does not send.
+    if (!this.#blocked && sinceData >= settings.idleMs) {
+      this.#call.abort();
+      return this.#conclude({ end: "deadline_passed", refusal: { kind: "upstream_timeout", deadline: "idle" } });
+    }
+    let quietLeft = settings.keepAliveMs;
+    if (this.stream && !this.#blocked) {
+      const quietMs = nowMs - this.#lastWriteMs;
+      if (quietMs >= settings.keepAliveMs) {
+        this.#lastWriteMs = nowMs;
+        if (this.#outbound?.write(settings.keepAlive) === false) this.#blocked = true;
+        this.#slowDown();
+      } else quietLeft -= quietMs;
+    }
+    this.#timer = settings.clock.after(Math.min(quietLeft, Math.max(settings.idleMs - sinceData, 1)), this.#tick);
+  }
+
+  readonly #tick = (): void => this.#watch();
+
+  #conclude(end: BodyEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#timer?.();
+    this.#onEnd?.(end);
+  }
+}

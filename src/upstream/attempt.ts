@@ -1,0 +1,272 @@
+import type { Cancel, Clock } from "../clock.ts";
+import { headerValue, type HeaderList } from "../edge.ts";
+import type { CutReason, Lifetime } from "../lifetime.ts";
+import type { Surface } from "../region/catalogue.ts";
+import { Answer } from "./answer.ts";
+import { DocumentBody, isEventStream, StreamBody, type AnswerBody } from "./body.ts";
+import { retryAfterMs } from "./retry-after.ts";
+import type { Transport, TransportFailure, UpstreamCall, UpstreamListener, UpstreamRequest } from "./transport.ts";
+
+export interface Deadlines {
+  readonly connectMs: number;
+  /** From sending to the head of the answer. */
+  readonly firstByteMs: number;
+  /** Between two pieces of the answer. */
+  readonly idleMs: number;
+  /** From the client's request to the end of the answer, all attempts included. */
+  readonly totalMs: number;
+  /** How long a stream's head is held for its first content. */
+  readonly holdMs: number;
+}
+
+export interface BodyBounds {
+  /** A held head, a held document and an error's body are never larger. */
+  readonly holdBytes: number;
+  readonly maxEventBytes: number;
+}
+
+/** Why an attempt failed, and whether another deployment may be tried: only while no content was generated for us. */
+export interface AttemptFailure {
+  readonly outcome: string;
+  readonly status: number | undefined;
+  readonly elsewhere: boolean;
+  /** The upstream is full rather than ill: it asked to be left alone this long. */
+  readonly busyMs: number | undefined;
+  /** Which deadline passed, where one did. */
+  readonly deadline: "connect" | "first_byte" | "idle" | undefined;
+  /** Whether the upstream may have worked on the request, so that it may bill for it. */
+  readonly reached: boolean;
+  readonly upstreamRequestId: string | undefined;
+}
+
+export type AttemptResult =
+  | { readonly kind: "answering"; readonly answer: Answer }
+  /** The upstream found the request itself at fault: its answer is the client's to read. */
+  | { readonly kind: "faulted"; readonly status: number; readonly headers: HeaderList; readonly body: Uint8Array }
+  | { readonly kind: "failed"; readonly failure: AttemptFailure }
+  | { readonly kind: "cut"; readonly reason: CutReason; readonly reached: boolean };
+
+export interface AttemptSettings {
+  readonly clock: Clock;
+  readonly transport: Transport;
+  readonly deadlines: Deadlines;
+  readonly bounds: BodyBounds;
+}
+
+/** Statuses with which an upstream blames the request; every other error is the upstream's or the gateway's own. */
+const requestFaults: ReadonlySet<number> = new Set([400, 409, 413, 415, 422]);
+/** Statuses with which an upstream says that it is full. */
+const busyStatuses: ReadonlySet<number> = new Set([429, 503, 529]);
+/** Azure asks for this much where it says nothing. */
+const defaultBusyMs = 1_000;
+
+/** One try at one deployment, from the connection to the moment when its answer may go to the client. */
+export function attempt(
+  request: UpstreamRequest,
+  surface: Surface,
+  showUsage: boolean,
+  life: Lifetime,
+  settings: AttemptSettings,
+): Promise<AttemptResult> {
+  return new Promise((resolve) => {
+    new Attempt(request, surface, showUsage, life, settings, resolve).start();
+  });
+}
+
+class Attempt implements UpstreamListener {
+  readonly #request: UpstreamRequest;
+  readonly #surface: Surface;
+  readonly #showUsage: boolean;
+  readonly #life: Lifetime;
+  readonly #settings: AttemptSettings;
+  readonly #resolve: (result: AttemptResult) => void;
+  #call: UpstreamCall | undefined;
+  #timer: Cancel | undefined;
+  #phase: "connecting" | "waiting" | "holding" | "faulting" | "answering" | "over" = "connecting";
+  #status: number | undefined;
+  #headers: HeaderList = [];
+  #body: AnswerBody | undefined;
+  #answer: Answer | undefined;
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+
+  constructor(
+    request: UpstreamRequest,
+    surface: Surface,
+    showUsage: boolean,
+    life: Lifetime,
+    settings: AttemptSettings,
+    resolve: (result: AttemptResult) => void,
+  ) {
+    this.#request = request;
+    this.#surface = surface;
+    this.#showUsage = showUsage;
+    this.#life = life;
+    this.#settings = settings;
+    this.#resolve = resolve;
+  }
+
+  start(): void {
+    this.#life.onCut((reason) => {
+      const reached = this.#phase !== "connecting";
+      this.#finish({ kind: "cut", reason, reached });
+    });
+    if (this.#phase === "over") return;
+    this.#arm("connect", this.#settings.deadlines.connectMs);
+    this.#call = this.#settings.transport.send(this.#request, this);
+  }
+
+  connected(): void {
+    if (this.#phase !== "connecting") return;
+    this.#phase = "waiting";
+    this.#arm("first_byte", this.#settings.deadlines.firstByteMs);
+  }
+
+  head(status: number, headers: HeaderList): void {
+    if (this.#phase === "over") return;
+    this.#status = status;
+    this.#headers = headers;
+    if (status === 200 || status === 201) {
+      this.#phase = "holding";
+      const stream = isEventStream(headers);
+      this.#body = stream ? new StreamBody(this.#surface, this.#showUsage, this.#settings.bounds.maxEventBytes) : new DocumentBody();
+      if (stream) this.#armHold();
+      else this.#arm("idle", this.#settings.deadlines.idleMs);
+      return;
+    }
+    this.#phase = "faulting";
+    this.#arm("idle", this.#settings.deadlines.idleMs);
+    // A redirect could lead anywhere, and no error body but the request's own fault is ever read.
+    if (!requestFaults.has(status) && status !== 404) this.#failStatus(status);
+  }
+
+  data(bytes: Uint8Array): void {
+    if (this.#phase === "answering") return this.#answer?.data(bytes);
+    if (this.#phase === "faulting") return this.#keep(bytes);
+    if (this.#phase !== "holding" || this.#body === undefined) return;
+    this.#body.push(bytes, this.#keep);
+    if (this.#body.refused !== undefined) return this.#refusedInStream();
+    if (!this.#body.committed && this.#heldBytes > this.#settings.bounds.holdBytes) this.#body.commit();
+    if (this.#body.committed) this.#commit();
+  }
+
+  end(): void {
+    if (this.#phase === "answering") return this.#answer?.ended();
+    if (this.#phase === "faulting") return this.#faulted();
+    if (this.#phase !== "holding" || this.#body === undefined) return;
+    if (!this.#body.finished) return this.#failed("cut_off", { elsewhere: this.#heldBytes === 0 });
+    this.#body.commit();
+    this.#commit();
+    this.#answer?.ended();
+  }
+
+  fail(error: TransportFailure): void {
+    if (this.#phase === "answering") return this.#answer?.failed();
+    if (this.#phase === "over") return;
+    const reached = this.#phase !== "connecting";
+    const begun = this.#phase === "holding" && this.#heldBytes > 0;
+    this.#failed(error.phase === "connect" || !reached ? "connect" : "reset", { elsewhere: !begun });
+  }
+
+  readonly #keep = (bytes: Uint8Array): void => {
+    // Past the bound an error's body is cut; a held answer is committed by `data`.
+    if (this.#phase === "faulting" && this.#heldBytes + bytes.length > this.#settings.bounds.holdBytes) return;
+    this.#held.push(bytes);
+    this.#heldBytes += bytes.length;
+  };
+
+  #commit(): void {
+    if (this.#body === undefined || this.#call === undefined || this.#phase !== "holding") return;
+    this.#phase = "answering";
+    this.#answer = new Answer(this.#status ?? 200, this.#headers, this.#body, this.#held, this.#call);
+    this.#settle({ kind: "answering", answer: this.#answer });
+  }
+
+  /** Whatever holds a stream's head, it holds it for a bounded time. */
+  #armHold(): void {
+    this.#timer?.();
+    this.#timer = this.#settings.clock.after(this.#settings.deadlines.holdMs, () => {
+      if (this.#phase !== "holding") return;
+      this.#body?.commit();
+      this.#commit();
+    });
+  }
+
+  #arm(deadline: "connect" | "first_byte" | "idle", delayMs: number): void {
+    this.#timer?.();
+    this.#timer = this.#settings.clock.after(delayMs, () => {
+      const begun = this.#heldBytes > 0;
+      this.#failed(`${deadline}_deadline`, { elsewhere: !begun, deadline });
+    });
+  }
+
+  #refusedInStream(): void {
+    const refusal = this.#body?.refused;
+    const busy = retryAfterMs(this.#headers, this.#settings.clock.nowMs()) ?? defaultBusyMs;
+    this.#failed(`refused_in_stream:${refusal?.code ?? "error"}`, { elsewhere: refusal?.elsewhere === true, busyMs: busy });
+  }
+
+  #failStatus(status: number): void {
+    const asked = retryAfterMs(this.#headers, this.#settings.clock.nowMs());
+    const busyMs = busyStatuses.has(status) && (status !== 503 || asked !== undefined) ? (asked ?? defaultBusyMs) : undefined;
+    this.#failed(`status_${status}`, { elsewhere: true, ...(busyMs === undefined ? {} : { busyMs }) });
+  }
+
+  #faulted(): void {
+    const status = this.#status ?? 500;
+    // A 404 to a call by id is the id's; to any other it is a deployment that is not there, which is the gateway's fault.
+    if (status === 404 && this.#request.method === "POST") return this.#failStatus(status);
+    const body = concat(this.#held, this.#heldBytes);
+    this.#finish({ kind: "faulted", status, headers: this.#headers, body });
+  }
+
+  #failed(outcome: string, parts: { elsewhere: boolean; busyMs?: number; deadline?: "connect" | "first_byte" | "idle" }): void {
+    if (this.#phase === "over" || this.#phase === "answering") return;
+    this.#finish({
+      kind: "failed",
+      failure: {
+        outcome,
+        status: this.#status,
+        elsewhere: parts.elsewhere,
+        busyMs: parts.busyMs,
+        deadline: parts.deadline,
+        reached: this.#phase !== "connecting",
+        upstreamRequestId: upstreamRequestId(this.#headers),
+      },
+    });
+  }
+
+  /** Ends the attempt: nothing of it goes on. */
+  #finish(result: AttemptResult): void {
+    if (this.#phase === "over") return;
+    // An upstream that says no is not an upstream to hang up on: its connection is worth keeping.
+    if (this.#phase === "faulting") this.#call?.discard();
+    else this.#call?.abort();
+    this.#phase = "over";
+    this.#held = [];
+    this.#settle(result);
+  }
+
+  #settle(result: AttemptResult): void {
+    this.#timer?.();
+    this.#timer = undefined;
+    this.#life.onCut(undefined);
+    this.#resolve(result);
+  }
+}
+
+export function upstreamRequestId(headers: HeaderList): string | undefined {
+  return headerValue(headers, "apim-request-id") ?? headerValue(headers, "x-request-id") ?? headerValue(headers, "request-id");
+}
+
+export function concat(pieces: readonly Uint8Array[], length: number): Uint8Array {
+  const [only] = pieces;
+  if (pieces.length === 1 && only !== undefined) return only;
+  const whole = new Uint8Array(length);
+  let offset = 0;
+  for (const piece of pieces) {
+    whole.set(piece, offset);
+    offset += piece.length;
+  }
+  return whole;
+}

@@ -1,0 +1,125 @@
+import { headerValue, type HeaderList } from "../edge.ts";
+import type { End } from "../ledger/receipt.ts";
+import { unknownUsage, type Usage } from "../ledger/usage.ts";
+import type { Refusal } from "../refusal.ts";
+import type { Surface } from "../region/catalogue.ts";
+import { EventFramer } from "./event-framer.ts";
+import { MemberScanner } from "./member-scanner.ts";
+import { StreamMeter, type StreamRefusal } from "./meter.ts";
+import { asObject, asText, readUsage } from "./read-usage.ts";
+
+/** What was read from an answer's body while it passed. */
+export interface BodyReading {
+  readonly usage: Usage;
+  /** Whether the upstream itself reported what the whole answer used. */
+  readonly usageComplete: boolean;
+  readonly contentEvents: number;
+  readonly servedModel: string | undefined;
+  readonly responseId: string | undefined;
+  readonly inferenceGeo: string | undefined;
+}
+
+/** How an answer's body ended, and what the client is still to be told. */
+export interface BodyEnd {
+  readonly end: End;
+  /** Set where the client must get an error event instead of a proper end. */
+  readonly refusal: Refusal | undefined;
+}
+
+/**
+ * An answer's body between the upstream's bytes and the client's. Until it has `committed`, nothing of it may reach the
+ * client and the attempt may still be given up.
+ */
+export interface AnswerBody {
+  readonly committed: boolean;
+  /** The upstream's own no, found before commitment. */
+  readonly refused: StreamRefusal | undefined;
+  readonly reading: BodyReading;
+  /** Whether the answer said of itself that it is complete. */
+  readonly finished: boolean;
+  /** Takes bytes in; what may go on goes to `emit`. */
+  push(bytes: Uint8Array, emit: (bytes: Uint8Array) => void): void;
+  /** Gives up waiting for content: what is there goes to the client. */
+  commit(): void;
+}
+
+/** A stream of server-sent events. */
+export class StreamBody implements AnswerBody {
+  readonly #framer: EventFramer;
+  readonly #meter: StreamMeter;
+  committed = false;
+  refused: StreamRefusal | undefined;
+  /** An upstream's error in mid-stream: its text may name what no client should see, so ours is sent instead. */
+  failed: StreamRefusal | undefined;
+
+  constructor(surface: Surface, showUsage: boolean, maxEventBytes: number) {
+    this.#framer = new EventFramer(maxEventBytes);
+    this.#meter = new StreamMeter(surface, showUsage);
+  }
+
+  get reading(): BodyReading {
+    return this.#meter;
+  }
+
+  get finished(): boolean {
+    return this.#meter.finished && this.failed === undefined;
+  }
+
+  commit(): void {
+    this.committed = true;
+  }
+
+  push(bytes: Uint8Array, emit: (bytes: Uint8Array) => void): void {
+    this.#framer.push(bytes, this.#judge, emit);
+  }
+
+  readonly #judge = (event: Uint8Array): "pass" | "drop" => {
+    // After a refusal nothing follows that a client should see.
+    if (this.refused !== undefined || this.failed !== undefined) return "drop";
+    const meaning = this.#meter.observe(event);
+    if (meaning === "refusal") {
+      if (this.committed) this.failed = this.#meter.refusal;
+      else this.refused = this.#meter.refusal;
+      return "drop";
+    }
+    if (meaning !== "prelude") this.committed = true;
+    return meaning === "hidden" ? "drop" : "pass";
+  };
+}
+
+/** A JSON document. Held whole while it is small, so that it is settled before the client sees it. */
+export class DocumentBody implements AnswerBody {
+  readonly #scanner = new MemberScanner(["usage", "model", "id"]);
+  readonly refused: StreamRefusal | undefined = undefined;
+  committed = false;
+
+  get finished(): boolean {
+    return this.#scanner.complete;
+  }
+
+  get reading(): BodyReading {
+    const reported = this.#scanner.get("usage");
+    const usage = readUsage(reported);
+    return {
+      usage: usage ?? unknownUsage,
+      usageComplete: usage !== undefined,
+      contentEvents: 0,
+      servedModel: asText(this.#scanner.get("model")),
+      responseId: asText(this.#scanner.get("id")),
+      inferenceGeo: asText(asObject(reported)?.["inference_geo"]),
+    };
+  }
+
+  commit(): void {
+    this.committed = true;
+  }
+
+  push(bytes: Uint8Array, emit: (bytes: Uint8Array) => void): void {
+    this.#scanner.push(bytes);
+    emit(bytes);
+  }
+}
+
+export function isEventStream(headers: HeaderList): boolean {
+  return headerValue(headers, "content-type")?.toLowerCase().startsWith("text/event-stream") === true;
+}

@@ -1,0 +1,176 @@
+import { sleep, type Entropy } from "../clock.ts";
+import type { HeaderList } from "../edge.ts";
+import type { Attempt as AttemptRecord } from "../ledger/receipt.ts";
+import type { CutReason, Lifetime } from "../lifetime.ts";
+import { assertPermitted } from "../policy/authorise.ts";
+import type { Permit } from "../policy/permit.ts";
+import type { Refusal } from "../refusal.ts";
+import { showCountries } from "../region/country.ts";
+import type { Deployment, Surface } from "../region/catalogue.ts";
+import { choose, waitMs } from "../routing/choose.ts";
+import type { Health } from "../routing/health.ts";
+import { upstreamRequest, type ClientHints, type Credentials, type StoredResponse } from "./address.ts";
+import type { Answer } from "./answer.ts";
+import { attempt, upstreamRequestId, type AttemptFailure, type AttemptResult, type AttemptSettings } from "./attempt.ts";
+
+/** What goes upstream, whichever deployment it goes to. */
+export interface Outgoing {
+  readonly surface: Surface;
+  readonly stream: boolean;
+  readonly showUsage: boolean;
+  readonly hints: ClientHints;
+  readonly stored: StoredResponse | undefined;
+  /** The body for an upstream that calls the model so. */
+  bodyFor(upstreamModel: string): Uint8Array | undefined;
+}
+
+export interface ForwardSettings extends AttemptSettings {
+  readonly entropy: Entropy;
+  readonly health: Health;
+  readonly credentials: Credentials;
+  /** The most attempts for one request. */
+  readonly attempts: number;
+  /** The longest that an upstream's `retry-after` is waited for when nothing else is left. */
+  readonly longestWaitMs: number;
+}
+
+/** Watches attempts, for spans. */
+export interface AttemptWatcher {
+  began(deployment: Deployment, number: number): void;
+  ended(deployment: Deployment, record: AttemptRecord): void;
+}
+
+export type Forwarded = {
+  readonly attempts: readonly AttemptRecord[];
+  /** The deployment tried last; `undefined` where none was. */
+  readonly deployment: Deployment | undefined;
+  /** Whether any upstream may have worked on the request. */
+  readonly reached: boolean;
+  readonly upstreamRequestId: string | undefined;
+} & (
+  | { readonly kind: "answering"; readonly deployment: Deployment; readonly answer: Answer }
+  | { readonly kind: "faulted"; readonly status: number; readonly headers: HeaderList; readonly body: Uint8Array }
+  | { readonly kind: "refused"; readonly refusal: Refusal; readonly status: number | undefined }
+  | { readonly kind: "cut"; readonly reason: CutReason }
+);
+
+/**
+ * Brings a request to one of the permit's deployments, and to no other: tries the next one while nothing was generated
+ * for it and the budget lasts. Knows no deployment but the permit's, so a retry cannot leave it.
+ */
+export async function forward(
+  permit: Permit,
+  outgoing: Outgoing,
+  life: Lifetime,
+  settings: ForwardSettings,
+  watcher: AttemptWatcher | undefined,
+): Promise<Forwarded> {
+  const records: AttemptRecord[] = [];
+  const tried = new Set<string>();
+  let reached = false;
+  let last: Deployment | undefined;
+  let failure: AttemptFailure | undefined;
+
+  while (records.length < settings.attempts) {
+    const nowMs = settings.clock.nowMs();
+    const deployment = choose(permit, settings.health, tried, settings.entropy, nowMs);
+    if (deployment === undefined) {
+      if (!(await waitForOne(permit, tried, life, settings))) break;
+      continue;
+    }
+    tried.add(deployment.id);
+    const credential = settings.credentials(deployment.region);
+    if (credential === undefined) {
+      // Known at start, so it is not tried again and again: out of the way for as long as the breaker allows.
+      settings.health.of(deployment.id).busy(nowMs, 60_000);
+      continue;
+    }
+    assertPermitted(permit, deployment);
+    last = deployment;
+    watcher?.began(deployment, records.length + 1);
+    const health = settings.health.of(deployment.id);
+    health.breaker.begin(nowMs);
+    const body = outgoing.bodyFor(deployment.upstreamName);
+    const request = upstreamRequest(deployment, outgoing.surface, body, outgoing.hints, credential, outgoing.stored);
+    const result = await attempt(request, outgoing.surface, outgoing.showUsage, life, settings);
+    const endedAtMs = settings.clock.nowMs();
+    judgeHealth(result, health, nowMs, endedAtMs);
+    const record = recordOf(deployment, result, nowMs, endedAtMs);
+    records.push(record);
+    watcher?.ended(deployment, record);
+
+    const common = { attempts: records, deployment, reached: true };
+    switch (result.kind) {
+      case "answering":
+        return { ...common, kind: "answering", answer: result.answer, upstreamRequestId: upstreamRequestId(result.answer.headers) };
+      case "faulted":
+        return { ...common, ...result, upstreamRequestId: upstreamRequestId(result.headers) };
+      case "cut":
+        return { ...common, kind: "cut", reason: result.reason, reached: reached || result.reached, upstreamRequestId: undefined };
+      case "failed":
+        failure = result.failure;
+        reached ||= failure.reached;
+        if (!failure.elsewhere) break;
+        continue;
+    }
+    break;
+  }
+  if (life.reason !== undefined) {
+    return { kind: "cut", reason: life.reason, attempts: records, deployment: last, reached, upstreamRequestId: undefined };
+  }
+  const refusal = refusalOf(failure, waitMs(permit, settings.health, settings.clock.nowMs()));
+  const status = failure?.status;
+  return { kind: "refused", refusal, status, attempts: records, deployment: last, reached, upstreamRequestId: failure?.upstreamRequestId };
+}
+
+/**
+ * All that could be tried was tried or rests: where one rests no longer than the client would gladly wait, the wait is
+ * cheaper than the client's own retry. Tried ones may then be tried again.
+ */
+async function waitForOne(permit: Permit, tried: Set<string>, life: Lifetime, settings: ForwardSettings): Promise<boolean> {
+  const delayMs = waitMs(permit, settings.health, settings.clock.nowMs());
+  if (delayMs <= 0 || delayMs > settings.longestWaitMs) return false;
+  const aborter = new AbortController();
+  life.onCut(() => aborter.abort());
+  await sleep(settings.clock, delayMs, aborter.signal);
+  life.onCut(undefined);
+  if (life.reason !== undefined) return false;
+  tried.clear();
+  return true;
+}
+
+function judgeHealth(result: AttemptResult, health: ReturnType<Health["of"]>, startedAtMs: number, endedAtMs: number): void {
+  switch (result.kind) {
+    case "answering":
+      return health.answered(endedAtMs - startedAtMs);
+    case "faulted":
+      return health.refusedRequest();
+    case "cut":
+      return health.breaker.withdrawn();
+    case "failed":
+      if (result.failure.busyMs !== undefined) return health.busy(endedAtMs, result.failure.busyMs);
+      return health.failed(endedAtMs);
+  }
+}
+
+function recordOf(deployment: Deployment, result: AttemptResult, startedAtMs: number, endedAtMs: number): AttemptRecord {
+  return {
+    deployment: deployment.id,
+    countries: showCountries(deployment.countries),
+    startedAtMs,
+    endedAtMs,
+    status: result.kind === "answering" ? result.answer.status : result.kind === "faulted" ? result.status : result.kind === "failed" ? result.failure.status : undefined,
+    outcome: result.kind === "answering" ? "answered" : result.kind === "faulted" ? "request_at_fault" : result.kind === "failed" ? result.failure.outcome : result.reason,
+  };
+}
+
+/** What the client is told when nothing answered: the last failure, without the upstream's own words. */
+function refusalOf(failure: AttemptFailure | undefined, waitForMs: number): Refusal {
+  const retryAfterMs = Math.max(1_000, Number.isFinite(waitForMs) ? waitForMs : 1_000);
+  if (failure === undefined) return { kind: "no_deployment_available", retryAfterMs };
+  if (failure.busyMs !== undefined) return { kind: "upstream_busy", retryAfterMs };
+  if (failure.deadline !== undefined) return { kind: "upstream_timeout", deadline: failure.deadline };
+  if (failure.outcome === "cut_off") return { kind: "upstream_cut_off" };
+  if (failure.status !== undefined) return { kind: "upstream_failed", detail: `it answered with status ${failure.status}` };
+  return { kind: "upstream_failed", detail: failure.outcome === "connect" ? "it could not be reached" : "it broke the connection off" };
+}
