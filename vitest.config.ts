@@ -1,24 +1,28 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { bundleRegions, defaultModulePath } from "./src/runtime/node/bundle-regions.ts";
+
+// No test talks to anybody but loopback and its own workerd.
+process.env["WRANGLER_SEND_METRICS"] = "false";
+process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
+
+const worker = cloudflareTest(() => {
+  // Called before workerd starts and only where its tests run: what wrangler's `[build]` would have done.
+  const bundled = bundleRegions("regions", defaultModulePath);
+  if (!bundled.ok) throw new Error(bundled.report);
+  return {
+    main: "./test/worker/worker-under-test.ts",
+    wrangler: { configPath: "./wrangler.toml" },
+    remoteBindings: false,
+    miniflare: { durableObjects: { UNSWEPT: { className: "UnsweptTenantObject", useSQLite: true } } },
+  };
+});
 
 export default defineConfig({
   test: {
     projects: [
-      {
-        test: {
-          name: "node",
-          include: ["test/**/*.test.ts"],
-          exclude: ["test/worker/**", "node_modules/**"],
-        },
-      },
-      {
-        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, remoteBindings: false })],
-        test: {
-          name: "worker",
-          include: ["test/worker/**/*.test.ts"],
-          globalSetup: ["./test/worker/global-setup.ts"],
-        },
-      },
+      { test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/worker/**", "node_modules/**"] } },
+      { plugins: [worker], test: { name: "worker", include: ["test/worker/**/*.test.ts"] } },
     ],
   },
 });

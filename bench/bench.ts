@@ -20,6 +20,8 @@ export interface Bench {
   readonly generator: Generator;
   readonly results: Results;
   readonly upstreamOrigin: string;
+  /** What proxies on Node are started with. */
+  readonly nodeArguments: readonly string[];
   readonly subjects: readonly Subject[];
   /** The same gateway in other sizes: for the flatness measure alone. */
   readonly sizes: readonly Subject[];

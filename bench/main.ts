@@ -46,7 +46,7 @@ async function startAll(bench: Bench, wanted: readonly Proxy[]): Promise<readonl
 
 async function startOne(bench: Bench, proxy: Proxy): Promise<Subject> {
   const { children, generator, settings, upstreamOrigin } = bench;
-  const running = await proxy.start({ children, upstreamOrigin, scratch: children.scratch(), collectable: false });
+  const running = await proxy.start({ children, upstreamOrigin, scratch: children.scratch(), nodeArguments: bench.nodeArguments });
   const target = proxy.name;
   await generator.run({ kind: "target", name: target, target: running.target });
   const load = { kind: "closed", target, connections: settings.connections, forMs: settings.warmUpMs } as const;
@@ -84,7 +84,8 @@ async function run(options: Options): Promise<void> {
 
   const { settings } = options;
   const results = new Results();
-  const base = { settings, children, generator, results, upstreamOrigin, subjects: [], sizes: [] };
+  const nodeArguments = options.profileDirectory === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", options.profileDirectory];
+  const base = { nodeArguments, settings, children, generator, results, upstreamOrigin, subjects: [], sizes: [] };
   const chosen = measures.filter((measure) => options.measures.has(measure.name));
   const compares = chosen.some((measure) => measure !== flatness);
   const subjects = compares ? await startAll(base, proxies.filter((proxy) => options.proxies.has(proxy.name))) : [];

@@ -5,6 +5,7 @@ import type { Settings } from "./settings.ts";
 export interface Options {
   readonly settings: Settings;
   readonly quick: boolean;
+  readonly profileDirectory: string | undefined;
   readonly jsonFile: string | undefined;
   readonly proxies: ReadonlySet<string>;
   readonly measures: ReadonlySet<string>;
@@ -24,6 +25,7 @@ within one run, and shows the medians. Only the ratios mean something, and only 
   --rounds N      how often each measurement is taken (default ${full.rounds}; quick ${quick.rounds})
   --quick         a rough look in a minute and a half instead of eight minutes
   --json FILE     write every round's figures and the targets to FILE
+  --profile DIR   write a CPU profile of each proxy that runs on Node to DIR; profiling costs time, so mind the figures
   --help          this text
 `;
 
@@ -35,6 +37,7 @@ export function readOptions(commandLine: readonly string[]): Options | undefined
       only: { type: "string", multiple: true, default: [] },
       rounds: { type: "string" },
       quick: { type: "boolean", default: false },
+      profile: { type: "string" },
       json: { type: "string" },
       help: { type: "boolean", default: false },
     },
@@ -50,6 +53,7 @@ export function readOptions(commandLine: readonly string[]): Options | undefined
   return {
     settings: { ...base, rounds, memoryRounds, deadlineMs: base.deadlineMs * longer },
     quick: values.quick,
+    profileDirectory: values.profile,
     jsonFile: values.json,
     proxies: chosen(proxyNames, values.only),
     measures: chosen(measureNames, values.only),

@@ -26,13 +26,13 @@ export interface StartContext {
   readonly children: Children;
   /** An empty directory of this start's own, removed with the run. */
   readonly scratch: string;
-  /** Started for the memory measure: a Node process collects its garbage on SIGUSR2. */
-  readonly collectable: boolean;
+  /** What a proxy that runs on Node is started with: nothing, or what a measure needs. */
+  readonly nodeArguments: readonly string[];
 }
 
 export interface Proxy {
   readonly name: string;
-  /** Whether SIGUSR2 may be sent to a process that was started collectable; it kills others. */
+  /** Whether it takes `nodeArguments`. */
   readonly runsOnNode: boolean;
   /** @throws {Unavailable} where this machine has no such proxy */
   start(context: StartContext): Promise<Running>;
@@ -43,7 +43,5 @@ export class Unavailable extends Error {
   override readonly name = "Unavailable";
 }
 
-/** What Node is told so that SIGUSR2 makes it collect. */
-export function collectableArguments(collectable: boolean): readonly string[] {
-  return collectable ? ["--expose-gc", "--import", new URL("collect-on-signal.ts", import.meta.url).href] : [];
-}
+/** Makes a Node process collect its garbage on SIGUSR2, which ends any other process. */
+export const collectable: readonly string[] = ["--expose-gc", "--import", new URL("collect-on-signal.ts", import.meta.url).href];

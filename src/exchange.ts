@@ -75,7 +75,7 @@ export interface ModelCall {
 }
 
 export async function exchange(call: ModelCall, inbound: Inbound, outbound: Outbound, ports: ExchangePorts): Promise<void> {
-  const reply = new Reply(outbound, call.dialect, requestId(ports.entropy));
+  const reply = new Reply(outbound, call.dialect, requestId(ports.entropy), ports.clock);
   const trace = ExchangeTrace.start(ports.tracer, inbound.method, call.route, inbound.header("traceparent"));
   const life = new Lifetime();
   inbound.onHangUp(() => life.cut("client_cancelled"));
@@ -150,6 +150,8 @@ async function run(
   try {
     const outgoing = outgoingOf(call, request, inbound);
     forwarded = await forward(permit.value, outgoing, life, forwardSettings(ports), attemptSpans(trace, call.surface, request.model));
+    // No attempt comes after this: a long stream must not hold on to a long prompt.
+    request.release();
     outcome = await relay(forwarded, call, reply, outbound, life, ports);
   } finally {
     stopRenewing();
@@ -341,6 +343,7 @@ function storedRequest(surface: Surface, stored: StoredResponse): ModelRequest {
     prompt: { asciiBytes: 0, otherBytes: 0, images: 0 },
     extractsWeights: false,
     bodyFor: () => new Uint8Array(0),
+    release: () => undefined,
   };
 }
 
@@ -353,8 +356,6 @@ function forwardSettings(ports: ExchangePorts): ForwardSettings {
 /** By allow-list: an upstream's limits, ids and places are not the client's to see. */
 function answerHeaders(upstream: HeaderList, stream: boolean): HeaderList {
   const headers = ["content-type", headerValue(upstream, "content-type") ?? "application/json"];
-  const processing = headerValue(upstream, "openai-processing-ms");
-  if (processing !== undefined) headers.push("openai-processing-ms", processing);
   // Without these, a proxy between here and the client may gather a stream before it passes it on.
   if (stream) headers.push("cache-control", "no-cache", "x-accel-buffering", "no");
   return headers;

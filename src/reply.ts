@@ -1,3 +1,4 @@
+import type { Clock } from "./clock.ts";
 import type { HeaderList, Outbound } from "./edge.ts";
 import type { Dialect } from "./dialect/dialect.ts";
 import type { Refusal } from "./refusal.ts";
@@ -7,12 +8,16 @@ export class Reply {
   readonly #outbound: Outbound;
   readonly #dialect: Dialect;
   readonly requestId: string;
+  readonly #clock: Pick<Clock, "nowMs">;
+  readonly #startedAtMs: number;
   /** Headers that every answer from now on carries: limits, region. */
   readonly #common: string[];
   #status: number | undefined;
   refusal: Refusal | undefined;
 
-  constructor(outbound: Outbound, dialect: Dialect, requestId: string) {
+  constructor(outbound: Outbound, dialect: Dialect, requestId: string, clock: Pick<Clock, "nowMs">) {
+    this.#clock = clock;
+    this.#startedAtMs = clock.nowMs();
     this.#outbound = outbound;
     this.#dialect = dialect;
     this.requestId = requestId;
@@ -31,6 +36,8 @@ export class Reply {
 
   head(status: number, headers: HeaderList): void {
     this.#status = status;
+    const { processingHeader } = this.#dialect;
+    if (processingHeader !== undefined) this.#common.push(processingHeader, String(this.#clock.nowMs() - this.#startedAtMs));
     this.#outbound.head(status, [...this.#common, ...headers]);
   }
 

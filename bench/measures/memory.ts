@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { inTurn, sound } from "../bench.ts";
 import type { Bench, Measure, Subject } from "../bench.ts";
-import { Unavailable } from "../proxy.ts";
+import { collectable, Unavailable } from "../proxy.ts";
 import type { Running } from "../proxy.ts";
 import { residentBytes } from "../process-cost.ts";
 
@@ -30,7 +30,7 @@ export const memory: Measure = {
 async function startFresh(bench: Bench, { proxy }: Subject): Promise<Running | undefined> {
   const { children, upstreamOrigin } = bench;
   try {
-    return await proxy.start({ children, upstreamOrigin, scratch: children.scratch(), collectable: proxy.runsOnNode });
+    return await proxy.start({ children, upstreamOrigin, scratch: children.scratch(), nodeArguments: collectable });
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error;
     bench.results.note(error.message);
@@ -52,10 +52,10 @@ async function bytesPerStream(bench: Bench, { name, proxy }: Subject, running: R
   return (after - before) / held.completed;
 }
 
-async function settledBytes(running: Running, collectable: boolean): Promise<number> {
+async function settledBytes(running: Running, collects: boolean): Promise<number> {
   for (let time = 0; time < 2; time += 1) {
     await delay(settleMs);
-    if (collectable) process.kill(running.pid, "SIGUSR2");
+    if (collects) process.kill(running.pid, "SIGUSR2");
   }
   await delay(settleMs);
   return residentBytes(running.pid);

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Children } from "../children.ts";
-import { collectableArguments, Unavailable } from "../proxy.ts";
+import { Unavailable } from "../proxy.ts";
 import type { Proxy } from "../proxy.ts";
 import { freePort, outputTail, untilAnswering } from "../start.ts";
 
@@ -13,10 +13,10 @@ const installMs = 180_000;
 export const portkey: Proxy = {
   name: "portkey",
   runsOnNode: true,
-  async start({ children, upstreamOrigin, collectable }) {
+  async start({ children, upstreamOrigin, nodeArguments }) {
     const server = await fetched(children);
     const port = await freePort();
-    const child = children.spawn(process.execPath, [...collectableArguments(collectable), server, `--port=${port}`, "--headless"], {
+    const child = children.spawn(process.execPath, [...nodeArguments, server, `--port=${port}`, "--headless"], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, NODE_ENV: "production" },
     });

@@ -57,7 +57,7 @@ function regionFile(region: number, deployments: number, upstreamOrigin: string,
     `coordinates = { latitude = ${(region % 60) + 0.5}, longitude = ${(region % 170) + 0.5} }`,
   ];
   const entries = Array.from({ length: deployments }, (_, index) =>
-    ["", "[[deployments]]", `model = "${model.id}"`, `name = "bench-${index}"`, `sku = "Dedicated"`, `countries = ["${country}"]`].join("\n"),
+    ["", "[[deployments]]", `model = "${model.id}"`, `name = "bench-${index}"`, `upstream_name = "bench-${index}"`, `sku = "Dedicated"`, `countries = ["${country}"]`].join("\n"),
   );
   return `${[...head, ...entries].join("\n")}\n`;
 }

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ChildProcess } from "node:child_process";
-import { collectableArguments, Unavailable } from "../proxy.ts";
+import { Unavailable } from "../proxy.ts";
 import type { Proxy, Running, StartContext } from "../proxy.ts";
 import type { Settings } from "../settings.ts";
 import { freePort, outputTail, reportedOrigin, untilAnswering } from "../start.ts";
@@ -44,14 +44,14 @@ function gateway(name: string, size: Size): Proxy {
 
 async function start(name: string, size: Size, context: StartContext): Promise<Running> {
   if (!existsSync(main)) throw new Unavailable("src/runtime/node/main.ts is missing");
-  const { children, scratch, upstreamOrigin, collectable } = context;
+  const { children, scratch, upstreamOrigin, nodeArguments } = context;
   const regions = join(scratch, "regions");
   const data = join(scratch, "data");
   const model = writeRegions(regions, upstreamOrigin, size.deployments);
   const filled = size.tenants === undefined ? undefined : fillDirectory(data, size.tenants, model);
   const sink = children.fork(new URL("../otlp-sink.ts", import.meta.url), [], {});
   const port = await freePort();
-  const child = children.spawn(process.execPath, [...collectableArguments(collectable), main], {
+  const child = children.spawn(process.execPath, [...nodeArguments, main], {
     stdio: ["ignore", "pipe", "pipe"],
     env: environment({ port, data, regions, sink: await reportedOrigin(sink) }),
   });

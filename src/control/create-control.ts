@@ -57,9 +57,9 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
 }
 
 /** A key that was shown once must not be shown again by a cache. */
-async function noStore(context: Context, next: () => Promise<void>): Promise<void> {
+function noStore(context: Context, next: () => Promise<void>): Promise<void> {
   context.header("cache-control", "no-store");
-  await next();
+  return next();
 }
 
 const document = createRoute({

@@ -49,8 +49,15 @@ export async function setLimits(
     const wrong = invalid(problems);
     if (wrong !== undefined) return wrong;
     if (JSON.stringify(limits) === JSON.stringify(entry.limits)) return done({ value: entry.limits });
-    return done({ value: limits, entry: { limits }, action: "limits.set", detail: { from: entry.limits, to: limits } });
+    const detail = { from: without(entry.limits, limits), to: without(limits, entry.limits) };
+    return done({ value: limits, entry: { limits }, action: "limits.set", detail });
   });
+}
+
+/** Those of `limits` that are not in `others` just so: what an auditor looks for among many that stayed. */
+function without(limits: readonly LimitSetting[], others: readonly LimitSetting[]): LimitSetting[] {
+  const same = new Set(others.map((limit) => JSON.stringify(limit)));
+  return limits.filter((limit) => !same.has(JSON.stringify(limit)));
 }
 
 /** Reports all that is wrong at once; the limits come back with aliases of models resolved. */

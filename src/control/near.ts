@@ -7,8 +7,10 @@ export function nearNames(name: string, known: Iterable<string>): string[] {
   const scored: { name: string; distance: number }[] = [];
   for (const candidate of known) {
     const other = candidate.toLowerCase();
-    const distance = other.includes(asked) || asked.includes(other) ? 1 : editDistance(asked, other);
-    if (distance <= Math.max(2, Math.floor(asked.length / 3))) scored.push({ name: candidate, distance });
+    const distance = editDistance(asked, other);
+    const contained = other.includes(asked) || asked.includes(other);
+    // A quarter of the shorter name: half of two letters would make any country near to any.
+    if (contained || distance <= Math.max(1, Math.floor(Math.min(asked.length, other.length) / 4))) scored.push({ name: candidate, distance });
   }
   scored.sort((left, right) => left.distance - right.distance || (left.name < right.name ? -1 : 1));
   return scored.slice(0, 3).map((each) => each.name);

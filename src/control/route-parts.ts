@@ -1,8 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { ProblemDocument } from "./problem.ts";
 
-/** Where the operators' API stands; the whole path is written at each route, so that it can be searched for. */
-export const controlPath = "/control/v1";
+export { controlPath } from "./control-path.ts";
 
 export const tenantParams: z.ZodObject<{ tenantId: z.ZodString }> = z.object({
   tenantId: z.string().openapi({ param: { name: "tenantId", in: "path" }, example: "acme" }),

@@ -1,4 +1,5 @@
-import { describeRefusal, type Refusal } from "../refusal.ts";
+import { describeRefusal } from "../describe-refusal.ts";
+import type { Refusal } from "../refusal.ts";
 import type { Dialect } from "./dialect.ts";
 import { errorAnswer, serverSentEvent } from "./error-answer.ts";
 import { tightest } from "./rate-limits.ts";
@@ -6,6 +7,7 @@ import { tightest } from "./rate-limits.ts";
 export const anthropic: Dialect = {
   name: "anthropic",
   requestIdHeader: "request-id",
+  processingHeader: undefined,
   error(refusal, requestId) {
     const answer = describeRefusal(refusal);
     return errorAnswer(refusal, answer.anthropicStatus ?? answer.status, answer, errorBody(refusal, requestId));

@@ -1,4 +1,4 @@
-import { describeRefusal } from "../refusal.ts";
+import { describeRefusal } from "../describe-refusal.ts";
 import type { Dialect } from "./dialect.ts";
 import { errorAnswer } from "./error-answer.ts";
 import { openai, openaiErrorEvent } from "./openai.ts";
@@ -7,6 +7,7 @@ import { rateLimitHeaders } from "./rate-limits.ts";
 export const azure: Dialect = {
   name: "azure",
   requestIdHeader: "x-request-id",
+  processingHeader: "openai-processing-ms",
   error(refusal) {
     const answer = describeRefusal(refusal);
     // `code` and `message` are Azure's own; `type` and `param` stand in the errors that it passes on from the model's API.

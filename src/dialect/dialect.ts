@@ -15,6 +15,8 @@ export interface Dialect {
   readonly name: DialectName;
   /** The header that carries the request's id back (`x-request-id`, `request-id`). */
   readonly requestIdHeader: string;
+  /** The header that carries how long the request took here, in whole milliseconds, where the dialect has one. */
+  readonly processingHeader: string | undefined;
   /** The whole answer of a refusal before anything was sent: status, retry advice, content type, body. */
   error(refusal: Refusal, requestId: string): ErrorAnswer;
   /**

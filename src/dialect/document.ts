@@ -44,7 +44,8 @@ export function parseDocument(bytes: Uint8Array): Decision<Document> {
 
 /** The parser's own message quotes the text around the fault: a piece of a prompt, which must not reach a log. */
 function whereItFailed(error: unknown): string {
-  const position = error instanceof Error ? / at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(error.message)?.[1] : undefined;
+  const position =
+    error instanceof Error ? / at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(error.message)?.[1] : undefined;
   return position === undefined ? "syntax error" : `syntax error at character ${Number(position) + 1}`;
 }
 

@@ -24,6 +24,8 @@ export interface ModelRequest {
   readonly extractsWeights: boolean;
   /** The body for an upstream that calls the model `upstreamModel`; the client's own bytes where nothing changes. */
   bodyFor(upstreamModel: string): Uint8Array;
+  /** Lets go of the body: `bodyFor` must not be called any more. */
+  release(): void;
 }
 
 export interface PromptMeasure {

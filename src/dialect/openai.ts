@@ -1,4 +1,5 @@
-import { describeRefusal, type Refusal } from "../refusal.ts";
+import { describeRefusal } from "../describe-refusal.ts";
+import type { Refusal } from "../refusal.ts";
 import type { Dialect } from "./dialect.ts";
 import { errorAnswer, serverSentEvent } from "./error-answer.ts";
 import { goDuration } from "./go-duration.ts";
@@ -7,6 +8,7 @@ import { rateLimitHeaders } from "./rate-limits.ts";
 export const openai: Dialect = {
   name: "openai",
   requestIdHeader: "x-request-id",
+  processingHeader: "openai-processing-ms",
   error(refusal) {
     const answer = describeRefusal(refusal);
     const { type, code } = answer.openai;

@@ -17,10 +17,17 @@ export function tightest(states: readonly LimitState[], unit: "requests" | "toke
   for (const state of states) {
     const { setting } = state.limit;
     if (setting.unit !== unit || setting.window !== "minute") continue;
-    if (found === undefined || state.remaining < found.remaining || (state.remaining === found.remaining && state.resetMs > found.resetMs)) found = state;
+    if (
+      found === undefined ||
+      state.remaining < found.remaining ||
+      (state.remaining === found.remaining && state.resetMs > found.resetMs)
+    )
+      found = state;
   }
   // A limit that was lowered leaves less than nothing, which no client expects to read.
-  return found && { limit: found.capacity, remaining: Math.max(0, Math.floor(found.remaining)), resetMs: Math.max(0, found.resetMs) };
+  return (
+    found && { limit: found.capacity, remaining: Math.max(0, Math.floor(found.remaining)), resetMs: Math.max(0, found.resetMs) }
+  );
 }
 
 /** The `x-ratelimit-*` headers that OpenAI and Azure share, but for how a reset is written. */

@@ -13,7 +13,8 @@ export async function readBody(
   limitBytes: number,
 ): Promise<Decision<ModelRequest>> {
   const encoding = inbound.header("content-encoding");
-  if (encoding !== undefined && encoding.trim().toLowerCase() !== "identity") return refuse({ kind: "unsupported_content_encoding", encoding });
+  if (encoding !== undefined && encoding.trim().toLowerCase() !== "identity")
+    return refuse({ kind: "unsupported_content_encoding", encoding });
   const contentType = inbound.header("content-type") ?? "";
   if (!isJson(contentType)) return refuse({ kind: "unsupported_content_type", contentType });
   const read = await inbound.body(limitBytes);

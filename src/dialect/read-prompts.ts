@@ -17,17 +17,23 @@ export function readPrompts(fields: FieldReader, name: string): Prompts {
   if (typeof value === "string") return { field: name, count: 1, tokens: 0 };
   const prompts = Array.isArray(value) ? measure(value) : undefined;
   if (prompts === undefined) {
-    fields.refuse({ kind: "invalid_field", param: name, expected: "a string, an array of strings, an array of tokens, or an array of such arrays" });
+    fields.refuse({
+      kind: "invalid_field",
+      param: name,
+      expected: "a string, an array of strings, an array of tokens, or an array of such arrays",
+    });
     return { field: name, count: 1, tokens: 0 };
   }
-  if (prompts.count > mostPrompts) fields.refuse({ kind: "invalid_field", param: name, expected: `at most ${mostPrompts} prompts` });
+  if (prompts.count > mostPrompts)
+    fields.refuse({ kind: "invalid_field", param: name, expected: `at most ${mostPrompts} prompts` });
   return { field: name, ...prompts };
 }
 
 /** `undefined` for any mixture: what an upstream would make of it nobody could bound. */
 function measure(items: readonly unknown[]): Omit<Prompts, "field"> | undefined {
   const [first] = items;
-  if (typeof first === "string") return items.every((item) => typeof item === "string") ? { count: items.length, tokens: 0 } : undefined;
+  if (typeof first === "string")
+    return items.every((item) => typeof item === "string") ? { count: items.length, tokens: 0 } : undefined;
   if (typeof first === "number") return isTokenList(items) ? { count: 1, tokens: items.length } : undefined;
   if (!Array.isArray(first)) return undefined;
   let tokens = 0;

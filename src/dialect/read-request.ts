@@ -48,7 +48,8 @@ export function readModelRequest(surface: Surface, bytes: Uint8Array, modelFromP
   const asksForUsage = usageIsAnOption ? readIncludeUsage(fields, streamOptions) : true;
   const addUsage = stream && !asksForUsage;
   const extractsWeights = combinesBiasAndProbabilities(fields);
-  if (fields.refusal !== undefined || model === undefined) return refuse(fields.refusal ?? { kind: "missing_field", param: "model" });
+  if (fields.refusal !== undefined || model === undefined)
+    return refuse(fields.refusal ?? { kind: "missing_field", param: "model" });
 
   return allow({
     surface,
@@ -61,17 +62,28 @@ export function readModelRequest(surface: Surface, bytes: Uint8Array, modelFromP
     endUser: facts.endUser,
     prompt: measurePrompt(source, survey, facts.prompts),
     extractsWeights,
-    bodyFor: bodyMaker(source, modelInBody, addUsage ? { ...streamOptions, include_usage: true } : undefined),
+    ...body(source, modelInBody, addUsage ? { ...streamOptions, include_usage: true } : undefined),
   });
 }
 
 /** Holds on to the source alone: the parsed values must not live as long as a stream does. */
-function bodyMaker(source: SourceText, modelInBody: string | undefined, streamOptions: JsonObject | undefined): (upstreamModel: string) => Uint8Array {
-  return (upstreamModel) => {
-    const edits: Edit[] = [];
-    if (modelInBody !== upstreamModel) edits.push({ name: "model", json: JSON.stringify(upstreamModel) });
-    if (streamOptions !== undefined) edits.push({ name: "stream_options", json: JSON.stringify(streamOptions) });
-    return edit(source, edits);
+function body(
+  source: SourceText,
+  modelInBody: string | undefined,
+  streamOptions: JsonObject | undefined,
+): Pick<ModelRequest, "bodyFor" | "release"> {
+  let held: SourceText | undefined = source;
+  return {
+    bodyFor(upstreamModel) {
+      if (held === undefined) throw new Error("the body was let go of");
+      const edits: Edit[] = [];
+      if (modelInBody !== upstreamModel) edits.push({ name: "model", json: JSON.stringify(upstreamModel) });
+      if (streamOptions !== undefined) edits.push({ name: "stream_options", json: JSON.stringify(streamOptions) });
+      return edit(held, edits);
+    },
+    release() {
+      held = undefined;
+    },
   };
 }
 
@@ -99,11 +111,20 @@ const readers: Readonly<Record<Surface, (fields: FieldReader, survey: Survey) =>
       prompts,
     };
   },
-  embeddings: (fields) => ({ maxOutputTokens: 0, choices: 1, endUser: readEndUser(fields), prompts: readPrompts(fields, "input") }),
+  embeddings: (fields) => ({
+    maxOutputTokens: 0,
+    choices: 1,
+    endUser: readEndUser(fields),
+    prompts: readPrompts(fields, "input"),
+  }),
   responses: (fields, survey) => {
     readInput(fields, survey);
     refuseKeptState(fields);
-    return { maxOutputTokens: fields.integer("max_output_tokens", 1, mostOutputTokens), choices: 1, endUser: readEndUser(fields) };
+    return {
+      maxOutputTokens: fields.integer("max_output_tokens", 1, mostOutputTokens),
+      choices: 1,
+      endUser: readEndUser(fields),
+    };
   },
   messages: (fields, survey) => {
     readMessages(fields, survey);
@@ -142,11 +163,19 @@ function readAnthropic(fields: FieldReader, survey: Survey, maxOutputTokens: num
   surveyContent(fields.any("system"), "system", survey);
   if ((fields.array("mcp_servers") ?? []).length > 0) survey.unbounded = true;
   refusePresent(fields, "inference_geo", "where a request runs is decided by your verified facts and the policy. Leave it out.");
-  refusePresent(fields, "fallbacks", "only the model asked for may answer. Leave it out, and ask for another model in a new request.");
+  refusePresent(
+    fields,
+    "fallbacks",
+    "only the model asked for may answer. Leave it out, and ask for another model in a new request.",
+  );
   refusePresent(fields, "container", "it names a container kept at one upstream. Leave it out.");
   const endUser = fields.object("metadata")?.["user_id"] ?? undefined;
   if (endUser !== undefined && (typeof endUser !== "string" || endUser.length > longestEndUser)) {
-    fields.refuse({ kind: "invalid_field", param: "metadata.user_id", expected: `a string of at most ${longestEndUser} characters` });
+    fields.refuse({
+      kind: "invalid_field",
+      param: "metadata.user_id",
+      expected: `a string of at most ${longestEndUser} characters`,
+    });
   }
   return { maxOutputTokens, choices: 1, endUser: typeof endUser === "string" ? endUser : undefined };
 }
@@ -157,7 +186,11 @@ function refuseKeptState(fields: FieldReader): void {
     const detail = "an answer made in the background has no end that could be metered. Use stream instead.";
     fields.refuse({ kind: "unsupported_field", param: "background", detail });
   }
-  refusePresent(fields, "conversation", "conversations are kept at one upstream. Use previous_response_id, or send the earlier turns in input.");
+  refusePresent(
+    fields,
+    "conversation",
+    "conversations are kept at one upstream. Use previous_response_id, or send the earlier turns in input.",
+  );
   refusePresent(fields, "prompt", "prompt templates are kept at one upstream. Send the prompt in input and instructions.");
 }
 
@@ -167,7 +200,8 @@ function refusePresent(fields: FieldReader, param: string, detail: string): void
 
 function readIncludeUsage(fields: FieldReader, streamOptions: JsonObject | undefined): boolean {
   const asked = streamOptions?.["include_usage"] ?? false;
-  if (typeof asked !== "boolean") fields.refuse({ kind: "invalid_field", param: "stream_options.include_usage", expected: "true or false" });
+  if (typeof asked !== "boolean")
+    fields.refuse({ kind: "invalid_field", param: "stream_options.include_usage", expected: "true or false" });
   return asked === true;
 }
 
@@ -192,6 +226,7 @@ const fieldsRead: ReadonlySet<string> = new Set(
 function refuseLookalikes(fields: FieldReader, source: SourceText): void {
   for (const name of source.members.spans.keys()) {
     const plain = name.toLowerCase();
-    if (plain !== name && fieldsRead.has(plain)) fields.refuse({ kind: "unsupported_field", param: name, detail: `write it ${plain}.` });
+    if (plain !== name && fieldsRead.has(plain))
+      fields.refuse({ kind: "unsupported_field", param: name, detail: `write it ${plain}.` });
   }
 }

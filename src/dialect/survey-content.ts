@@ -58,7 +58,11 @@ function surveyPart(part: JsonObject, param: string, survey: Survey): void {
       refuseFile(part, param, survey);
       return;
     case "item_reference":
-      refuse(survey, param, "item_reference names an item kept at one upstream. Send the item itself, or use previous_response_id.");
+      refuse(
+        survey,
+        param,
+        "item_reference names an item kept at one upstream. Send the item itself, or use previous_response_id.",
+      );
   }
 }
 
@@ -71,14 +75,16 @@ function surveyImage(url: unknown, survey: Survey): void {
 function surveySource(source: unknown, param: string, survey: Survey, isImage: boolean): void {
   if (isImage) survey.images++;
   if (!isObject(source)) return;
-  if (isImage && source["type"] === "base64" && typeof source["data"] === "string") survey.imageDataBytes += source["data"].length;
+  if (isImage && source["type"] === "base64" && typeof source["data"] === "string")
+    survey.imageDataBytes += source["data"].length;
   if (!isImage && isPresent(source["url"])) survey.unbounded = true;
   refuseFile(source, param, survey);
   surveyContent(source["content"], param, survey);
 }
 
 function refuseFile(holder: JsonObject, param: string, survey: Survey): void {
-  if (isPresent(holder["file_id"])) refuse(survey, param, "file_id names a file kept at one upstream. Send the file's content instead.");
+  if (isPresent(holder["file_id"]))
+    refuse(survey, param, "file_id names a file kept at one upstream. Send the file's content instead.");
 }
 
 /** What the client itself runs, or what only picks among the body's own tools; every other tool runs at the upstream, with input that we do not see. */
@@ -92,7 +98,8 @@ export function surveyTools(tools: readonly unknown[], survey: Survey): void {
     // A tool with a model of its own would run a model that no permit was given for.
     if (isPresent(tool["model"])) refuse(survey, "tools", "a tool may not name a model of its own.");
     if (isPresent(tool["vector_store_ids"])) refuse(survey, "tools", "vector_store_ids name stores kept at one upstream.");
-    if (typeof tool["container"] === "string") refuse(survey, "tools", "container names a container kept at one upstream. Use an automatic one.");
+    if (typeof tool["container"] === "string")
+      refuse(survey, "tools", "container names a container kept at one upstream. Use an automatic one.");
   }
 }
 

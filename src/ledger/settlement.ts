@@ -40,8 +40,8 @@ export interface Settled {
  * | what happened | tokens charged | source |
  * |---|---|---|
  * | no upstream was reached | none | `none` |
- * | the upstream reported what the whole answer used | those, even above the hold | `reported` |
  * | every attempt failed on the upstream's side | none: a client does not pay for what it was not given | `none` |
+ * | the upstream reported what the whole answer used | those, even above the hold | `reported` |
  * | the upstream answered with an error | none: providers bill no errors | `none` |
  * | the answer was cut, but something of it was seen | the input reported or else held, the output reported or seen, whichever is more; never above the hold | `estimated` |
  * | nothing is known | the whole hold | `held` |

@@ -46,13 +46,13 @@ export function estimate(request: ModelRequest, permit: Permit): Hold {
 
 function promptBound(request: ModelRequest, model: Model): number {
   const { asciiBytes, otherBytes, images } = request.prompt;
-  // A stored conversation is billed as input again, and only its upstream knows how long it is.
-  if (request.previousResponseId !== undefined) return model.contextTokens;
+  const contexts = request.surface === "completions" ? Math.max(1, request.choices) : 1;
+  // A stored conversation, a document elsewhere, a tool's result: billed as input, and only the upstream knows how much.
+  if (request.previousResponseId !== undefined || request.prompt.unbounded === true) return contexts * model.contextTokens;
   const measured = ceilDivide(asciiBytes, asciiBytesPerToken) + ceilDivide(otherBytes, otherBytesPerToken) + images * tokensPerImage;
   if (measured === 0) return 0;
   // A list of texts to embed, or of prompts to complete, has a context for each.
   if (request.surface === "embeddings") return measured + framingTokens;
-  const contexts = request.surface === "completions" ? Math.max(1, request.choices) : 1;
   return Math.min(measured + framingTokens, contexts * model.contextTokens);
 }
 

@@ -18,8 +18,10 @@ export function checkRegion(document: Document, groups: Groups | undefined, know
   const region = looseRegion.safeParse(document.content).data ?? {};
   checkHead(document, region);
   const names = new Set<string>();
+  const upstreamNames = new Set<string>();
   for (const entry of entries(document, "deployments", looseDeployment)) {
     checkName(document, entry, names);
+    checkUpstreamName(document, entry, upstreamNames);
     checkModel(document, entry, region.wire, known);
     checkSku(document, entry, region.wire);
     checkCountries(document, entry, region, groups);
@@ -44,6 +46,17 @@ function checkName(document: Document, { index, value }: LooseDeployment, names:
   if (names.has(name)) {
     const message = `Another deployment of this region is already called ${JSON.stringify(name)}: give it a name of its own.`;
     document.report(["deployments", index, value.name === undefined ? "model" : "name"], message);
+  }
+  names.add(name);
+}
+
+/** One thing at the upstream, declared twice, would have the place and the SKU of whichever declaration is chosen. */
+function checkUpstreamName(document: Document, { index, value }: LooseDeployment, names: Set<string>): void {
+  const name = value.upstream_name ?? value.model;
+  if (name === undefined) return;
+  if (names.has(name)) {
+    const message = `Another deployment of this region is already ${JSON.stringify(name)} at the upstream: give its own upstream_name.`;
+    document.report(["deployments", index, value.upstream_name === undefined ? "model" : "upstream_name"], message);
   }
   names.add(name);
 }
@@ -95,7 +108,7 @@ function checkCountries(document: Document, { index, value }: LooseDeployment, r
     const set = resolveCountries(countries, groups);
     const left = reach === "geography" ? (region.geography?.countries ?? []).filter((country) => !set.has(country)) : [];
     if (left.length > 0) report(`${sku} may process in the whole geography ${JSON.stringify(region.geography?.name)}: ${left.join(", ")} is left out.`);
-    if (geo !== undefined && (set.size !== 1 || !set.has(countryOfGeo[geo]))) report(`inference_geo "${geo}" means ["${countryOfGeo[geo]}"].`);
+    if (reach === "pinned" && geo !== undefined && (set.size !== 1 || !set.has(countryOfGeo[geo]))) report(`inference_geo "${geo}" means ["${countryOfGeo[geo]}"].`);
   }
 }
 

@@ -6,31 +6,110 @@ import type { Health } from "./health.ts";
 /** Below this, differences in latency are noise. */
 const noiseMs = 50;
 
+/** Up to so many deployments, looking at each costs no more than drawing two. */
+const scannedAtMost = 12;
+
+/** How often a draw may meet one that rests or was tried before all are looked at. */
+const draws = 12;
+
 /**
  * One of the permit's deployments that is available and was not tried yet: at random, in proportion to its weight over
  * its measured latency. At random, so that replicas which measure the same do not all run to the same deployment; and
  * one that was never measured counts as fast, or it would never be tried.
+ *
+ * Of many, two are drawn by weight and latency decides between them: that takes the load off slow ones almost as well,
+ * at a cost that does not grow with the catalogue.
  */
 export function choose(permit: Permit, health: Health, tried: ReadonlySet<string>, entropy: Entropy, nowMs: number): Deployment | undefined {
-  let only: Deployment | undefined;
+  const { deployments } = permit;
+  if (deployments.length > scannedAtMost) {
+    const drawn = drawTwo(deployments, health, tried, entropy, nowMs);
+    if (drawn !== undefined) return drawn;
+  }
+  return scan(deployments, health, tried, entropy, nowMs);
+}
+
+function scan(
+  deployments: readonly Deployment[],
+  health: Health,
+  tried: ReadonlySet<string>,
+  entropy: Entropy,
+  nowMs: number,
+): Deployment | undefined {
+  let last: Deployment | undefined;
   let total = 0;
   const candidates: { deployment: Deployment; score: number }[] = [];
-  for (const deployment of permit.deployments) {
-    if (tried.has(deployment.id)) continue;
-    const state = health.of(deployment.id);
-    if (!state.available(nowMs)) continue;
-    const score = deployment.weight / Math.max(noiseMs, state.latencyMs ?? noiseMs);
+  for (const deployment of deployments) {
+    if (!mayTake(deployment, health, tried, nowMs)) continue;
+    const score = deployment.weight * speedOf(deployment, health);
     candidates.push({ deployment, score });
     total += score;
-    only = deployment;
+    last = deployment;
   }
-  if (candidates.length <= 1) return only;
+  if (candidates.length <= 1) return last;
   let point = fraction(entropy) * total;
   for (const candidate of candidates) {
     point -= candidate.score;
     if (point < 0) return candidate.deployment;
   }
-  return only;
+  return last;
+}
+
+/** `undefined` where chance met too few that may be taken; that says nothing of the rest. */
+function drawTwo(
+  deployments: readonly Deployment[],
+  health: Health,
+  tried: ReadonlySet<string>,
+  entropy: Entropy,
+  nowMs: number,
+): Deployment | undefined {
+  const ends = weightEnds(deployments);
+  let first: Deployment | undefined;
+  for (let draw = 0; draw < draws; draw++) {
+    const drawn = deployments[indexAt(ends, fraction(entropy) * (ends.at(-1) ?? 0))];
+    if (drawn === undefined || !mayTake(drawn, health, tried, nowMs)) continue;
+    if (first === undefined) {
+      first = drawn;
+      continue;
+    }
+    const speed = speedOf(first, health);
+    return fraction(entropy) * (speed + speedOf(drawn, health)) < speed ? first : drawn;
+  }
+  return undefined;
+}
+
+function mayTake(deployment: Deployment, health: Health, tried: ReadonlySet<string>, nowMs: number): boolean {
+  return !tried.has(deployment.id) && health.of(deployment.id).available(nowMs);
+}
+
+function speedOf(deployment: Deployment, health: Health): number {
+  return 1 / Math.max(noiseMs, health.of(deployment.id).latencyMs ?? noiseMs);
+}
+
+/** Permits of one outcome share one frozen list, so this is worked out once a decision, not once a request. */
+const knownEnds = new WeakMap<readonly Deployment[], Float64Array>();
+
+/** Where each deployment's share of the weights ends, on a line of all of them. */
+function weightEnds(deployments: readonly Deployment[]): Float64Array {
+  let ends = knownEnds.get(deployments);
+  if (ends === undefined) {
+    let total = 0;
+    ends = Float64Array.from(deployments, ({ weight }) => (total += weight));
+    knownEnds.set(deployments, ends);
+  }
+  return ends;
+}
+
+/** The first share that ends beyond `point`. */
+function indexAt(ends: Float64Array, point: number): number {
+  let low = 0;
+  let high = ends.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ends[middle] as number) > point) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** Milliseconds until one of the permit's deployments is available; 0 where one is now. */

@@ -93,7 +93,12 @@ class MessageReply implements Reply {
   }
 
   #start(): SimulatedEvent {
-    const usage = { ...this.#usage, output_tokens: Math.min(1, this.outputTokens), service_tier: "standard", inference_geo: this.#geo };
+    const usage = {
+      ...this.#usage,
+      output_tokens: Math.min(1, this.outputTokens),
+      service_tier: "standard",
+      inference_geo: this.#geo,
+    };
     const message = { ...this.#head, content: [], stop_reason: null, stop_sequence: null, usage };
     return typedEvent({ type: "message_start", message });
   }
@@ -109,7 +114,10 @@ class MessageReply implements Reply {
 
   *#callEvents(): Generator<SimulatedEvent> {
     for (const [index, call] of this.#answer.calls.entries()) {
-      yield typedEvent({ type: "content_block_start", index, content_block: { ...this.#blocks[index], input: {} } }, tokensOf(call.name));
+      yield typedEvent(
+        { type: "content_block_start", index, content_block: { ...this.#blocks[index], input: {} } },
+        tokensOf(call.name),
+      );
       if (index === 0) yield typedEvent({ type: "ping" });
       for (const piece of ["", ...pieces(call.arguments)]) {
         const delta = { type: "input_json_delta", partial_json: piece };

@@ -7,7 +7,10 @@ const notDetected = { filtered: false, detected: false };
 export const completionFilter: JsonObject = { hate: safe, self_harm: safe, sexual: safe, violence: safe };
 
 export const promptFilterResults: readonly JsonObject[] = [
-  { prompt_index: 0, content_filter_results: { hate: safe, jailbreak: notDetected, self_harm: safe, sexual: safe, violence: safe } },
+  {
+    prompt_index: 0,
+    content_filter_results: { hate: safe, jailbreak: notDetected, self_harm: safe, sexual: safe, violence: safe },
+  },
 ];
 
 /** The same facts in the form of the Responses API. */

@@ -37,7 +37,9 @@ export function embeddings(exchange: SimulatedExchange): Reply | UpstreamError {
 function inputsOf(input: unknown): readonly string[] | undefined {
   if (typeof input === "string") return [input];
   if (!Array.isArray(input) || input.length === 0) return undefined;
-  return typeof input[0] === "number" ? [JSON.stringify(input)] : input.map((item) => (typeof item === "string" ? item : JSON.stringify(item)));
+  return typeof input[0] === "number"
+    ? [JSON.stringify(input)]
+    : input.map((item) => (typeof item === "string" ? item : JSON.stringify(item)));
 }
 
 function vectorOf(text: string, dimensions: number): Float32Array {

@@ -23,7 +23,9 @@ export function errorBody(wire: Wire, { type, code, message, param, status }: Up
       return JSON.stringify({ error: { message, type, param, code } });
     case "azure":
       // Azure's own front end answers with code and message alone; what the model's side found wrong looks as on OpenAI.
-      return JSON.stringify({ error: type === "azure" ? { code: code ?? String(status), message } : { message, type, param, code } });
+      return JSON.stringify({
+        error: type === "azure" ? { code: code ?? String(status), message } : { message, type, param, code },
+      });
   }
 }
 
@@ -57,7 +59,12 @@ export function notAuthenticated(wire: Wire, keyWasSent: boolean): UpstreamError
     case "openai":
       return keyWasSent
         ? error(401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided: (not shown).")
-        : error(401, "invalid_request_error", null, "You didn't provide an API key. Send it in an Authorization header using Bearer auth.");
+        : error(
+            401,
+            "invalid_request_error",
+            null,
+            "You didn't provide an API key. Send it in an Authorization header using Bearer auth.",
+          );
   }
 }
 
@@ -73,7 +80,12 @@ export function unknownDeployment(wire: Wire, name: string): UpstreamError {
         "The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a moment and try again.",
       );
     case "openai":
-      return error(404, "invalid_request_error", "model_not_found", `The model \`${name}\` does not exist or you do not have access to it.`);
+      return error(
+        404,
+        "invalid_request_error",
+        "model_not_found",
+        `The model \`${name}\` does not exist or you do not have access to it.`,
+      );
   }
 }
 
@@ -85,7 +97,13 @@ export function surfaceNotServed(wire: Wire, name: string, surface: Surface): Up
         "OperationNotSupported",
         `The ${surface} operation does not work with the specified model, ${name}. Please choose different model and try again.`,
       )
-    : error(404, "invalid_request_error", null, `The model ${name} is not supported in the v1/${surface.replace(".", "/")} endpoint.`, "model");
+    : error(
+        404,
+        "invalid_request_error",
+        null,
+        `The model ${name} is not supported in the v1/${surface.replace(".", "/")} endpoint.`,
+        "model",
+      );
 }
 
 export function unknownPath(wire: Wire, method: string, path: string): UpstreamError {
@@ -129,7 +147,8 @@ const anthropicTypes: Readonly<Record<number, string>> = {
 /** The error that a provider would give for a bare status; `code` and `message` where a fault names them. */
 export function errorOfStatus(wire: Wire, status: number, code?: string, message?: string): UpstreamError {
   const sentence = message ?? `Simulated fault: status ${status}.`;
-  if (wire === "anthropic") return error(status, anthropicTypes[status] ?? (status < 500 ? "invalid_request_error" : "api_error"), null, sentence);
+  if (wire === "anthropic")
+    return error(status, anthropicTypes[status] ?? (status < 500 ? "invalid_request_error" : "api_error"), null, sentence);
   if (wire === "azure") return error(status, "azure", code ?? String(status), sentence);
   if (status === 429) {
     const found = code ?? "rate_limit_exceeded";

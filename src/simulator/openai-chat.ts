@@ -44,7 +44,13 @@ class ChatReply implements Reply {
   readonly #callIds: readonly (readonly string[])[];
   readonly #head: JsonObject;
 
-  constructor(exchange: SimulatedExchange, answers: readonly Answer[], inputTokens: number, outputTokens: number, usage: JsonObject) {
+  constructor(
+    exchange: SimulatedExchange,
+    answers: readonly Answer[],
+    inputTokens: number,
+    outputTokens: number,
+    usage: JsonObject,
+  ) {
     this.inputTokens = inputTokens;
     this.outputTokens = outputTokens;
     this.#answers = answers;
@@ -127,7 +133,13 @@ class ChatReply implements Reply {
     return { ...this.#head, object: "chat.completion.chunk" };
   }
 
-  #chunk(index: number, delta: JsonObject, finish: string | null, text: string, filter: JsonObject = completionFilter): SimulatedEvent {
+  #chunk(
+    index: number,
+    delta: JsonObject,
+    finish: string | null,
+    text: string,
+    filter: JsonObject = completionFilter,
+  ): SimulatedEvent {
     return dataEvent(
       {
         ...this.#head,

@@ -53,7 +53,8 @@ export function completions(exchange: SimulatedExchange): Reply | UpstreamError 
     finish_reason: finish,
     ...(azure ? { content_filter_results: completionFilter } : {}),
   });
-  const failure = ({ type, code, message }: StreamError): SimulatedEvent => dataEvent({ error: { message, type, param: null, code } });
+  const failure = ({ type, code, message }: StreamError): SimulatedEvent =>
+    dataEvent({ error: { message, type, param: null, code } });
 
   return {
     inputTokens: prompt.tokens,
@@ -65,7 +66,8 @@ export function completions(exchange: SimulatedExchange): Reply | UpstreamError 
       ...(azure ? { prompt_filter_results: promptFilterResults } : {}),
     }),
     *events() {
-      if (azure) yield dataEvent({ ...head, id: "", model: "", created: 0, choices: [], prompt_filter_results: promptFilterResults });
+      if (azure)
+        yield dataEvent({ ...head, id: "", model: "", created: 0, choices: [], prompt_filter_results: promptFilterResults });
       const usageField = asksUsage ? { usage: null } : {};
       for (const [index, answer] of answers.entries()) {
         for (const piece of pieces(answer.text)) {

@@ -49,7 +49,7 @@ class ResponseReply implements Reply {
     this.#answer = answer;
     this.#promptBytes = prompt.bytes;
     this.#id = exchange.identifier("resp_");
-    this.#items = outputItems(answer, exchange.identifier);
+    this.#items = outputItems(answer, (prefix) => exchange.identifier(prefix));
     const cached = cachedTokens(prompt.tokens, exchange.promptCache.see(prompt.digest));
     this.#usage = {
       input_tokens: inputTokens,
@@ -111,7 +111,9 @@ class ResponseReply implements Reply {
       output: this.#items,
       service_tier: "default",
       usage: this.#usage,
-      ...(this.#exchange.wire === "azure" ? { content_filters: responseFilters(this.#promptBytes, this.#answer.text.length) } : {}),
+      ...(this.#exchange.wire === "azure"
+        ? { content_filters: responseFilters(this.#promptBytes, this.#answer.text.length) }
+        : {}),
     };
   }
 

@@ -92,7 +92,7 @@ export class PacedBody implements SimulatedBody {
       case "reset":
         throw new ConnectionReset();
       case "stall":
-        await silence(this.#gone.signal);
+        await silence(this.#options.clock, this.#gone.signal);
         return "cancelled";
       case "error-mid-stream": {
         const code = fault.code ?? "server_error";
@@ -171,8 +171,9 @@ export function eventsBefore(fault: BreakingFault, stream: boolean): number {
   }
 }
 
-/** Nothing, until the client gives up. */
-export function silence(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+const silenceMs = 3_600_000;
+
+/** Nothing, until the client gives up; on a timer, because workerd ends at once a request in which nothing can ever happen. */
+export function silence(clock: Clock, signal: AbortSignal): Promise<void> {
+  return sleep(clock, silenceMs, signal);
 }

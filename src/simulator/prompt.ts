@@ -46,7 +46,7 @@ class Measure {
     if (typeof value === "string") return this.text(value);
     // Completions and embeddings accept token numbers in the place of text.
     if (typeof value === "number") return void this.extraTokens++;
-    if (Array.isArray(value)) return void value.forEach((item) => this.add(item));
+    if (Array.isArray(value)) return value.forEach((item) => this.add(item));
     const object = objectIn(value);
     if (object === undefined) return;
     if (textIn(object["type"])?.includes("image") === true) this.extraTokens += imageTokens;

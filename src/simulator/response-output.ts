@@ -7,7 +7,9 @@ export interface MessageItem {
   readonly id: string;
   readonly type: "message";
   readonly status: string;
-  readonly content: readonly [{ readonly type: "output_text"; readonly annotations: []; readonly logprobs: []; readonly text: string }];
+  readonly content: readonly [
+    { readonly type: "output_text"; readonly annotations: []; readonly logprobs: []; readonly text: string },
+  ];
   readonly role: "assistant";
 }
 

@@ -70,10 +70,14 @@ export function createSimulatedRegion({ profiles, clock, entropy, pace, observe 
     const slash = call.path.indexOf("/", 1);
     const regionId = slash < 0 ? call.path.slice(1) : call.path.slice(1, slash);
     const upstream = regions.get(regionId);
-    if (upstream === undefined) return jsonAnswer(404, { error: { message: `No region ${JSON.stringify(regionId)} is simulated here.` } });
+    if (upstream === undefined)
+      return jsonAnswer(404, { error: { message: `No region ${JSON.stringify(regionId)} is simulated here.` } });
     const path = slash < 0 ? "/" : call.path.slice(slash);
     if (path.startsWith("/_")) {
-      const controlled = { stats: () => upstream.stats.read(), setFaults: (faults: readonly Fault[]) => upstream.faults.set(faults) };
+      const controlled = {
+        stats: () => upstream.stats.read(),
+        setFaults: (faults: readonly Fault[]) => upstream.faults.set(faults),
+      };
       const controlling = await controlAnswer(controlled, call, path);
       if (controlling !== undefined) return controlling;
     }

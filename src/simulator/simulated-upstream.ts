@@ -150,7 +150,7 @@ export class SimulatedUpstream {
       case "reset":
         throw new ConnectionReset();
       case "stall":
-        await silence(call.signal);
+        await silence(this.#clock, call.signal);
         throw new ConnectionReset();
       default:
         return undefined;
@@ -185,20 +185,29 @@ export class SimulatedUpstream {
     const reply = surfaces[surface](exchange);
     if (isError(reply)) return this.#error(reply, visit);
     this.stats.inputTokens += reply.inputTokens;
-    const capacity = this.#capacity.take(reply.inputTokens + reply.outputTokens, deployment.tokensPerMinute ?? defaultTokensPerMinute);
+    const capacity = this.#capacity.take(
+      reply.inputTokens + reply.outputTokens,
+      deployment.tokensPerMinute ?? defaultTokensPerMinute,
+    );
     const headers = this.#headers(visit, exchange.stream, capacity, surface === "responses" ? servedModel : undefined);
     return exchange.stream ? this.#streamed(reply, headers, visit) : this.#whole(reply.json(), reply, headers, visit);
   }
 
   #streamed(reply: Reply, headers: string[], visit: Visit): SimulatedAnswer {
     const { breaking } = visit.plan;
-    if (breaking?.kind !== "refusal-200") return { status: 200, headers, body: this.#body(reply.events(), reply.failure.bind(reply), true, visit) };
+    if (breaking?.kind !== "refusal-200")
+      return { status: 200, headers, body: this.#body(reply.events(), reply.failure.bind(reply), true, visit) };
     headers.push(...retryHeaders(breaking, 10));
     const refusal = reply.refusal(refusalError(breaking));
     return { status: 200, headers, body: this.#body(refusal, reply.failure.bind(reply), true, visit) };
   }
 
-  #whole(json: JsonObject, { outputTokens, ...reply }: Pick<Reply, "outputTokens" | "failure">, headers: string[], visit: Visit): SimulatedAnswer {
+  #whole(
+    json: JsonObject,
+    { outputTokens, ...reply }: Pick<Reply, "outputTokens" | "failure">,
+    headers: string[],
+    visit: Visit,
+  ): SimulatedAnswer {
     const text = JSON.stringify(json);
     if (touchesBody(visit.plan)) {
       return { status: 200, headers, body: this.#body(halves(text, outputTokens), reply.failure, false, visit) };
@@ -207,7 +216,12 @@ export class SimulatedUpstream {
     return this.#bytes(200, headers, text, visit);
   }
 
-  #body(events: Iterable<SimulatedEvent>, failure: Reply["failure"], stream: boolean, { plan, end }: Visit): PacedBody | SplitBody {
+  #body(
+    events: Iterable<SimulatedEvent>,
+    failure: Reply["failure"],
+    stream: boolean,
+    { plan, end }: Visit,
+  ): PacedBody | SplitBody {
     const body = new PacedBody(events, {
       clock: this.#clock,
       plan,

@@ -6,7 +6,10 @@ export function dataEvent(data: unknown, tokens: number = 0): SimulatedEvent {
 }
 
 /** An event named after its `type`, as Anthropic and the Responses API stream. */
-export function typedEvent(data: { readonly type: string; readonly [name: string]: unknown }, tokens: number = 0): SimulatedEvent {
+export function typedEvent(
+  data: { readonly type: string; readonly [name: string]: unknown },
+  tokens: number = 0,
+): SimulatedEvent {
   return { frame: `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`, tokens, terminal: false };
 }
 

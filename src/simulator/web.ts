@@ -16,7 +16,8 @@ export function callOf(request: Request): SimulatedCall {
 export function responseOf({ status, headers, body }: SimulatedAnswer, signal: AbortSignal): Response {
   const shown = new Headers();
   for (let index = 0; index + 1 < headers.length; index += 2) shown.append(headers[index] ?? "", headers[index + 1] ?? "");
-  if (body instanceof Uint8Array) return new Response(body.length === 0 ? null : new Uint8Array(body), { status, headers: shown });
+  if (body instanceof Uint8Array)
+    return new Response(body.length === 0 ? null : new Uint8Array(body), { status, headers: shown });
   const cancel = (): void => body.cancel();
   if (signal.aborted) cancel();
   else signal.addEventListener("abort", cancel, { once: true });

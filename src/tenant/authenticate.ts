@@ -41,7 +41,11 @@ const bearer = /^bearer +(\S.*)$/i;
  * pays would otherwise depend on the order in which we look.
  */
 export function credentialsOf(inbound: Pick<Inbound, "header">): Credentials {
-  const candidates = [bearer.exec(inbound.header("authorization") ?? "")?.[1], inbound.header("api-key"), inbound.header("x-api-key")];
+  const candidates = [
+    bearer.exec(inbound.header("authorization") ?? "")?.[1],
+    inbound.header("api-key"),
+    inbound.header("x-api-key"),
+  ];
   let found: string | undefined;
   for (const candidate of candidates) {
     const secret = candidate?.trim();
@@ -82,7 +86,13 @@ function byKey(entry: DirectoryEntry | undefined, parsed: ParsedKey, secret: str
   const { state } = entry.tenant.verification;
   if (state !== "verified") return refuse({ kind: "tenant_not_verified", state });
   ports.directory.touchKey(entry.tenant.id, key.id, nowMs);
-  return allow({ entry, tenant: entry.tenant, keyId: key.id, keyName: key.name, scopes: { models: key.models, surfaces: key.surfaces } });
+  return allow({
+    entry,
+    tenant: entry.tenant,
+    keyId: key.id,
+    keyName: key.name,
+    scopes: { models: key.models, surfaces: key.surfaces },
+  });
 }
 
 /** A date that cannot be read counts as passed. */

@@ -1,6 +1,6 @@
 import type { Cancel, Clock } from "../clock.ts";
 import type { HeaderList, Outbound } from "../edge.ts";
-import type { Lifetime } from "../lifetime.ts";
+import type { CutReason, Lifetime } from "../lifetime.ts";
 import { isEventStream, StreamBody, type AnswerBody, type BodyEnd, type BodyReading } from "./body.ts";
 import type { UpstreamCall } from "./transport.ts";
 
@@ -13,6 +13,8 @@ export interface RelaySettings {
   /** Once a stream said that it is complete, how long its connection may take to end. */
   readonly lingerMs: number;
 }
+
+const blankLine = Uint8Array.of(0x0a, 0x0a);
 
 /**
  * An upstream's committed answer, on its way to the client. Ends exactly once, whichever of the upstream, the client,
@@ -37,6 +39,7 @@ export class Answer {
   #onEnd: ((end: BodyEnd) => void) | undefined;
   #lastDataMs = 0;
   #lastWriteMs = 0;
+  #finishedMs: number | undefined;
   #timer: Cancel | undefined;
   #settings: RelaySettings | undefined;
   #wroteBytes = false;
@@ -105,10 +108,7 @@ export class Answer {
       });
       life.onCut((reason) => {
         this.#call.abort();
-        const cutOff = reason === "shutting_down" ? ({ kind: "shutting_down" } as const) : reason === "revoked" ? ({ kind: "revoked" } as const) : undefined;
-        if (reason === "client_cancelled") this.#conclude({ end: "client_cancelled", refusal: undefined });
-        else if (reason === "revoked") this.#conclude({ end: "revoked", refusal: cutOff });
-        else this.#conclude({ end: "deadline_passed", refusal: cutOff ?? { kind: "upstream_timeout", deadline: "total" } });
+        this.#conclude(this.#endOfCut(reason));
       });
       this.#flush();
       this.#watch();
@@ -122,6 +122,20 @@ export class Answer {
     return rest;
   }
 
+  #endOfCut(reason: CutReason): BodyEnd {
+    switch (reason) {
+      case "client_cancelled":
+        return { end: "client_cancelled", refusal: undefined };
+      case "revoked":
+        return { end: "revoked", refusal: { kind: "revoked" } };
+      case "shutting_down":
+      case "deadline_passed":
+        // What lingers behind a complete answer is nothing that the client must be told of.
+        if (this.#body.finished) return { end: "completed", refusal: undefined };
+        return { end: "deadline_passed", refusal: reason === "shutting_down" ? { kind: reason } : { kind: "upstream_timeout", deadline: "total" } };
+    }
+  }
+
   readonly #enqueue = (bytes: Uint8Array): void => {
     this.#queue.push(bytes);
     this.#queuedBytes += bytes.length;
@@ -131,7 +145,7 @@ export class Answer {
   #flush(): void {
     const outbound = this.#outbound;
     if (outbound === undefined) return;
-    if (!this.#body.finished && this.#end === undefined) {
+    if (!this.#body.finished && this.#end === undefined && this.#queue.length > 0) {
       for (let index = 0; index < this.#queue.length; index++) {
         if (this.#blocked) {
           this.#queue.splice(0, index);
@@ -143,6 +157,7 @@ export class Answer {
         if (!outbound.write(piece)) this.#blocked = true;
       }
       this.#queue.length = 0;
+      // Silence is what the client hears: bytes of an event that is not whole yet, or is kept from it, do not break it.
       this.#lastWriteMs = this.#lastDataMs;
     }
     this.#slowDown();
@@ -165,11 +180,14 @@ export class Answer {
     const nowMs = settings.clock.nowMs();
     const sinceData = nowMs - this.#lastDataMs;
     if (this.#body.finished) {
-      if (sinceData >= settings.lingerMs) {
+      // From the end on, not from the last byte: an upstream that goes on talking must not hold the client's last piece.
+      this.#finishedMs ??= nowMs;
+      const lingeredMs = nowMs - this.#finishedMs;
+      if (lingeredMs >= settings.lingerMs) {
         this.#call.abort();
         return this.#conclude({ end: "completed", refusal: undefined });
       }
-      this.#timer = settings.clock.after(settings.lingerMs - sinceData, this.#tick);
+      this.#timer = settings.clock.after(settings.lingerMs - lingeredMs, this.#tick);
       return;
     }
     // A client that does not read is not an upstream that does not send.
@@ -178,7 +196,7 @@ export class Answer {
       return this.#conclude({ end: "deadline_passed", refusal: { kind: "upstream_timeout", deadline: "idle" } });
     }
     let quietLeft = settings.keepAliveMs;
-    if (this.stream && !this.#blocked) {
+    if (!this.#blocked && this.#body.betweenEvents) {
       const quietMs = nowMs - this.#lastWriteMs;
       if (quietMs >= settings.keepAliveMs) {
         this.#lastWriteMs = nowMs;
@@ -186,7 +204,9 @@ export class Answer {
         this.#slowDown();
       } else quietLeft -= quietMs;
     }
-    this.#timer = settings.clock.after(Math.min(quietLeft, Math.max(settings.idleMs - sinceData, 1)), this.#tick);
+    // While the client is the slow one, nothing is due before it has caught up.
+    const idleLeft = this.#blocked ? settings.idleMs : settings.idleMs - sinceData;
+    this.#timer = settings.clock.after(Math.min(quietLeft, idleLeft), this.#tick);
   }
 
   readonly #tick = (): void => this.#watch();
@@ -195,6 +215,8 @@ export class Answer {
     if (this.#end !== undefined) return;
     this.#end = end;
     this.#timer?.();
+    // What is put behind half an event would be read as its rest.
+    if (this.stream && end.refusal !== undefined && !this.#body.betweenEvents) this.#enqueue(blankLine);
     this.#onEnd?.(end);
   }
 }

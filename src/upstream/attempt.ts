@@ -89,6 +89,7 @@ class Attempt implements UpstreamListener {
   #answer: Answer | undefined;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
+  #lastDataMs = 0;
 
   constructor(
     request: UpstreamRequest,
@@ -136,12 +137,14 @@ class Attempt implements UpstreamListener {
     }
     this.#phase = "faulting";
     this.#arm("idle", this.#settings.deadlines.idleMs);
-    // A redirect could lead anywhere, and no error body but the request's own fault is ever read.
-    if (!requestFaults.has(status) && status !== 404) this.#failStatus(status);
+    // A redirect could lead anywhere, and no error body but the request's own fault is ever read. A 404 to a call by id
+    // is the id's; to any other it is a deployment that is not there, which is the gateway's fault.
+    if (!requestFaults.has(status) && (status !== 404 || this.#request.method === "POST")) this.#failStatus(status);
   }
 
   data(bytes: Uint8Array): void {
     if (this.#phase === "answering") return this.#answer?.data(bytes);
+    this.#lastDataMs = this.#settings.clock.nowMs();
     if (this.#phase === "faulting") return this.#keep(bytes);
     if (this.#phase !== "holding" || this.#body === undefined) return;
     this.#body.push(bytes, this.#keep);
@@ -170,9 +173,11 @@ class Attempt implements UpstreamListener {
 
   readonly #keep = (bytes: Uint8Array): void => {
     // Past the bound an error's body is cut; a held answer is committed by `data`.
-    if (this.#phase === "faulting" && this.#heldBytes + bytes.length > this.#settings.bounds.holdBytes) return;
-    this.#held.push(bytes);
-    this.#heldBytes += bytes.length;
+    const room = this.#phase === "faulting" ? this.#settings.bounds.holdBytes - this.#heldBytes : bytes.length;
+    if (room <= 0) return;
+    const kept = bytes.length > room ? bytes.subarray(0, room) : bytes;
+    this.#held.push(kept);
+    this.#heldBytes += kept.length;
   };
 
   #commit(): void {
@@ -195,6 +200,9 @@ class Attempt implements UpstreamListener {
   #arm(deadline: "connect" | "first_byte" | "idle", delayMs: number): void {
     this.#timer?.();
     this.#timer = this.#settings.clock.after(delayMs, () => {
+      // Idle is the time between two pieces: one timer that looks back costs less than one a piece.
+      const leftMs = deadline === "idle" ? this.#lastDataMs + this.#settings.deadlines.idleMs - this.#settings.clock.nowMs() : 0;
+      if (leftMs > 0) return this.#arm("idle", leftMs);
       const begun = this.#heldBytes > 0;
       this.#failed(`${deadline}_deadline`, { elsewhere: !begun, deadline });
     });
@@ -202,8 +210,16 @@ class Attempt implements UpstreamListener {
 
   #refusedInStream(): void {
     const refusal = this.#body?.refused;
-    const busy = retryAfterMs(this.#headers, this.#settings.clock.nowMs()) ?? defaultBusyMs;
-    this.#failed(`refused_in_stream:${refusal?.code ?? "error"}`, { elsewhere: refusal?.elsewhere === true, busyMs: busy });
+    if (refusal === undefined) return;
+    if (refusal.blames === "request") {
+      // Nothing was sent yet, so the client gets the status that its SDK knows what to do with.
+      const status = refusal.code === "request_too_large" ? 413 : 400;
+      const error = this.#surface === "messages" ? { type: "error", error: refusal.error } : { error: refusal.error };
+      return this.#finish({ kind: "faulted", status, headers: this.#headers, body: new TextEncoder().encode(JSON.stringify(error)) });
+    }
+    const asked = retryAfterMs(this.#headers, this.#settings.clock.nowMs());
+    const busyMs = refusal.blames === "capacity" ? (asked ?? defaultBusyMs) : asked;
+    this.#failed(`refused_in_stream:${refusal.code}`, { elsewhere: true, ...(busyMs === undefined ? {} : { busyMs }) });
   }
 
   #failStatus(status: number): void {
@@ -213,11 +229,8 @@ class Attempt implements UpstreamListener {
   }
 
   #faulted(): void {
-    const status = this.#status ?? 500;
-    // A 404 to a call by id is the id's; to any other it is a deployment that is not there, which is the gateway's fault.
-    if (status === 404 && this.#request.method === "POST") return this.#failStatus(status);
     const body = concat(this.#held, this.#heldBytes);
-    this.#finish({ kind: "faulted", status, headers: this.#headers, body });
+    this.#finish({ kind: "faulted", status: this.#status ?? 500, headers: this.#headers, body });
   }
 
   #failed(outcome: string, parts: { elsewhere: boolean; busyMs?: number; deadline?: "connect" | "first_byte" | "idle" }): void {

@@ -5,8 +5,9 @@ import type { Refusal } from "../refusal.ts";
 import type { Surface } from "../region/catalogue.ts";
 import { EventFramer } from "./event-framer.ts";
 import { MemberScanner } from "./member-scanner.ts";
-import { StreamMeter, type StreamRefusal } from "./meter.ts";
+import { StreamMeter } from "./meter.ts";
 import { asObject, asText, readUsage } from "./read-usage.ts";
+import type { StreamRefusal } from "./stream-refusal.ts";
 
 /** What was read from an answer's body while it passed. */
 export interface BodyReading {
@@ -37,7 +38,9 @@ export interface AnswerBody {
   readonly reading: BodyReading;
   /** Whether the answer said of itself that it is complete. */
   readonly finished: boolean;
-  /** Takes bytes in; what may go on goes to `emit`. */
+  /** Whether something of the gateway's own may be put in now: not where a part of an event has gone on already. */
+  readonly betweenEvents: boolean;
+  /** Takes bytes in; what may go on goes to `emit`. Nothing does once it has finished, however long the upstream talks. */
   push(bytes: Uint8Array, emit: (bytes: Uint8Array) => void): void;
   /** Gives up waiting for content: what is there goes to the client. */
   commit(): void;
@@ -69,13 +72,24 @@ export class StreamBody implements AnswerBody {
     this.committed = true;
   }
 
-  push(bytes: Uint8Array, emit: (bytes: Uint8Array) => void): void {
-    this.#framer.push(bytes, this.#judge, emit);
+  get betweenEvents(): boolean {
+    return !this.#framer.passing;
   }
 
+  push(bytes: Uint8Array, emit: (bytes: Uint8Array) => void): void {
+    // Behind the end, only the second half of the CR LF that made it may come.
+    if (this.#meter.finished) return this.#framer.push(bytes.subarray(0, bytes[0] === 0x0a ? 1 : 0), this.#judge, emit);
+    this.#framer.push(bytes, this.#judge, emit, this.#skim);
+  }
+
+  readonly #skim = (piece: Uint8Array, last: boolean): void => {
+    this.#meter.skim(piece, last);
+    this.committed = true;
+  };
+
   readonly #judge = (event: Uint8Array): "pass" | "drop" => {
-    // After a refusal nothing follows that a client should see.
-    if (this.refused !== undefined || this.failed !== undefined) return "drop";
+    // After a refusal or the end nothing follows that a client should see.
+    if (this.refused !== undefined || this.failed !== undefined || this.#meter.finished) return "drop";
     const meaning = this.#meter.observe(event);
     if (meaning === "refusal") {
       if (this.committed) this.failed = this.#meter.refusal;
@@ -91,6 +105,8 @@ export class StreamBody implements AnswerBody {
 export class DocumentBody implements AnswerBody {
   readonly #scanner = new MemberScanner(["usage", "model", "id"]);
   readonly refused: StreamRefusal | undefined = undefined;
+  /** A document has no place for anything else. */
+  readonly betweenEvents = false;
   committed = false;
 
   get finished(): boolean {
@@ -115,6 +131,7 @@ export class DocumentBody implements AnswerBody {
   }
 
   push(bytes: Uint8Array, emit: (bytes: Uint8Array) => void): void {
+    if (this.#scanner.complete) return;
     this.#scanner.push(bytes);
     emit(bytes);
   }

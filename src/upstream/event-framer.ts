@@ -4,6 +4,11 @@ const carriageReturn = 0x0d;
 /** What to do with one whole event: send it on, or keep it from the client. */
 export type EventVerdict = "pass" | "drop";
 
+/** Sees the pieces of an event that is too large to be held, and which of them is the last. */
+export type Skim = (piece: Uint8Array, last: boolean) => void;
+
+const ignore: Skim = () => {};
+
 /**
  * Cuts a stream of bytes into whole server-sent events, at any chunk boundary and with any of the three line ends.
  *
@@ -17,8 +22,10 @@ export class EventFramer {
   #heldLength = 0;
   #atLineStart = true;
   #afterReturn = false;
-  /** Inside an event too large to hold: its bytes pass as they come, unseen. */
+  /** Inside an event too large to hold: its bytes pass as they come, and are only skimmed. */
   #oversized = false;
+  /** What became of the last event: the second half of a CR LF that came apart goes where its event went. */
+  #lastVerdict: EventVerdict = "pass";
 
   constructor(maxEventBytes: number) {
     this.#maxEventBytes = maxEventBytes;
@@ -29,13 +36,27 @@ export class EventFramer {
     return this.#heldLength > 0 || this.#oversized;
   }
 
-  /** Calls `judge` with each event that became whole, and `emit` with the bytes that go on, in order. */
-  push(chunk: Uint8Array, judge: (event: Uint8Array) => EventVerdict, emit: (bytes: Uint8Array) => void): void {
+  /** Whether a part of an event has left already: whatever is put in now would stand in its middle. */
+  get passing(): boolean {
+    return this.#oversized;
+  }
+
+  /**
+   * Calls `judge` with each event that became whole, and `emit` with the bytes that go on, in order. An event that is too
+   * large to be judged goes on in pieces, each shown to `skim` first.
+   */
+  push(chunk: Uint8Array, judge: (event: Uint8Array) => EventVerdict, emit: (bytes: Uint8Array) => void, skim: Skim = ignore): void {
     let eventStart = 0;
     let passStart = 0;
     let atLineStart = this.#atLineStart;
     let afterReturn = this.#afterReturn;
-    for (let index = 0; index < chunk.length; index++) {
+    const splitReturn = afterReturn && atLineStart && !this.midEvent && chunk[0] === lineFeed;
+    if (splitReturn) {
+      eventStart = 1;
+      afterReturn = false;
+      if (this.#lastVerdict === "drop") passStart = 1;
+    }
+    for (let index = eventStart; index < chunk.length; index++) {
       const byte = chunk[index];
       if (byte !== lineFeed && byte !== carriageReturn) {
         atLineStart = false;
@@ -59,28 +80,39 @@ export class EventFramer {
       const end = index + 1;
       if (this.#heldLength > 0) {
         const event = this.#takeHeld(chunk.subarray(eventStart, end));
-        if (judge(event) === "pass") emit(event);
+        this.#lastVerdict = judge(event);
+        if (this.#lastVerdict === "pass") emit(event);
         passStart = end;
       } else if (this.#oversized) {
         this.#oversized = false;
-      } else if (judge(eventStart === 0 && end === chunk.length ? chunk : chunk.subarray(eventStart, end)) === "drop") {
-        if (passStart < eventStart) emit(chunk.subarray(passStart, eventStart));
-        passStart = end;
+        this.#lastVerdict = "pass";
+        skim(chunk.subarray(eventStart, end), true);
+      } else {
+        this.#lastVerdict = judge(eventStart === 0 && end === chunk.length ? chunk : chunk.subarray(eventStart, end));
+        if (this.#lastVerdict === "drop") {
+          if (passStart < eventStart) emit(chunk.subarray(passStart, eventStart));
+          passStart = end;
+        }
       }
       eventStart = end;
     }
     this.#atLineStart = atLineStart;
     this.#afterReturn = afterReturn;
-    if (this.#oversized) eventStart = chunk.length;
+    if (this.#oversized) {
+      skim(chunk, false);
+      eventStart = chunk.length;
+    }
     if (passStart < eventStart) emit(passStart === 0 && eventStart === chunk.length ? chunk : chunk.subarray(passStart, eventStart));
-    if (eventStart < chunk.length) this.#hold(chunk.subarray(eventStart), emit);
+    if (eventStart < chunk.length) this.#hold(chunk.subarray(eventStart), emit, skim);
   }
 
-  #hold(bytes: Uint8Array, emit: (bytes: Uint8Array) => void): void {
+  #hold(bytes: Uint8Array, emit: (bytes: Uint8Array) => void, skim: Skim): void {
     const length = this.#heldLength + bytes.length;
     if (length > this.#maxEventBytes) {
       this.#oversized = true;
-      emit(this.#takeHeld(bytes));
+      const piece = this.#takeHeld(bytes);
+      skim(piece, false);
+      emit(piece);
       return;
     }
     if (length > this.#held.length) {

@@ -1,25 +1,35 @@
+export interface ScanOptions {
+  /** A member whose text is larger is taken for not there. */
+  readonly maxMemberBytes?: number;
+  /** 1 for the members of the document itself, 2 for those of the objects in it. */
+  readonly depth?: 1 | 2;
+}
+
 /**
- * Picks a few top-level members out of a JSON object while its bytes pass, at any chunk boundary, without holding or
+ * Picks a few members out of a JSON object while its bytes pass, at any chunk boundary, without holding or
  * parsing the rest: an answer of embeddings may be many megabytes around forty bytes of usage.
  */
 export class MemberScanner {
   readonly #wanted: ReadonlySet<string>;
   readonly #found = new Map<string, unknown>();
   readonly #maxMemberBytes: number;
+  readonly #level: number;
   readonly #decoder = new TextDecoder();
   #depth = 0;
   #inString = false;
   #escaped = false;
   #closed = false;
-  /** At depth 1 a string is a key until its colon has passed. */
+  /** On the level looked at, a string is a key until its colon has passed. */
   #expectKey = false;
+  #inObject = false;
   #key: string | undefined;
   #capturing = false;
   #capture: number[] = [];
 
-  constructor(wanted: readonly string[], maxMemberBytes = 16_384) {
+  constructor(wanted: readonly string[], { maxMemberBytes = 16_384, depth = 1 }: ScanOptions = {}) {
     this.#wanted = new Set(wanted);
     this.#maxMemberBytes = maxMemberBytes;
+    this.#level = depth;
   }
 
   /** Whether the object was closed: false at the end of the bytes means that they were cut short. */
@@ -47,34 +57,35 @@ export class MemberScanner {
   }
 
   #structure(byte: number): void {
+    if (this.#closed) return; // whatever follows belongs to no document
     switch (byte) {
       case 0x22: // "
         this.#inString = true;
-        if (this.#depth === 1 && this.#expectKey) this.#begin();
+        if (this.#depth === this.#level && this.#expectKey) this.#begin();
         break;
       case 0x7b: // {
       case 0x5b: // [
         this.#depth++;
-        if (this.#depth === 1) {
-          this.#expectKey = byte === 0x7b;
+        if (this.#depth === this.#level) {
+          this.#expectKey = this.#inObject = byte === 0x7b;
           return;
         }
         break;
       case 0x7d: // }
       case 0x5d: // ]
-        if (this.#depth === 1) this.#endMember();
+        if (this.#depth === this.#level) this.#endMember();
         this.#depth--;
         if (this.#depth === 0) this.#closed = true;
         break;
       case 0x2c: // ,
-        if (this.#depth === 1) {
+        if (this.#depth === this.#level) {
           this.#endMember();
-          this.#expectKey = true;
+          this.#expectKey = this.#inObject;
           return;
         }
         break;
       case 0x3a: // :
-        if (this.#depth === 1 && this.#expectKey) {
+        if (this.#depth === this.#level && this.#expectKey) {
           this.#expectKey = false;
           if (this.#key !== undefined && this.#wanted.has(this.#key)) this.#begin();
           else this.#key = undefined;
@@ -102,13 +113,14 @@ export class MemberScanner {
 
   #endString(): void {
     this.#inString = false;
-    if (this.#depth !== 1 || !this.#expectKey || !this.#capturing) return;
+    if (this.#depth !== this.#level || !this.#expectKey || !this.#capturing) return;
     this.#key = this.#parse() as string | undefined;
     this.#capturing = false;
   }
 
   #endMember(): void {
-    if (this.#capturing && this.#key !== undefined && !this.#found.has(this.#key)) {
+    // Of two members of one name the last counts, as it does for the client's parser.
+    if (this.#capturing && this.#key !== undefined) {
       const value = this.#parse();
       if (value !== undefined) this.#found.set(this.#key, value);
     }

@@ -1,7 +1,9 @@
 import { unknownUsage, type Usage } from "../ledger/usage.ts";
 import type { Surface } from "../region/catalogue.ts";
 import { parseEvent } from "./event-framer.ts";
-import { asObject, asText, mergeUsage, readUsage, type Json } from "./read-usage.ts";
+import { MemberScanner } from "./member-scanner.ts";
+import { asObject, asText, mergeUsage, messagesUsage, readUsage, type Json } from "./read-usage.ts";
+import { streamRefusal, type StreamRefusal } from "./stream-refusal.ts";
 
 /**
  * What one event means for the stream it stands in.
@@ -11,12 +13,8 @@ import { asObject, asText, mergeUsage, readUsage, type Json } from "./read-usage
  */
 export type EventMeaning = "prelude" | "content" | "hidden" | "refusal";
 
-/** An upstream's own no, inside a stream. */
-export interface StreamRefusal {
-  readonly code: string;
-  /** Whether another deployment might say yes. */
-  readonly elsewhere: boolean;
-}
+/** The events with which a stream of the Responses API ends, and which bear its usage. */
+const lastResponseEvents: ReadonlySet<string> = new Set(["response.completed", "response.incomplete", "response.failed"]);
 
 /** What is read from a stream while it passes. Reads no more of an event than it must. */
 export class StreamMeter {
@@ -24,6 +22,9 @@ export class StreamMeter {
   readonly #showUsage: boolean;
   readonly #decoder = new TextDecoder();
   #started = false;
+  /** Anthropic reports usage in parts, each later one replacing what it names. */
+  #messageUsage: Json = {};
+  #skimmed: { readonly type: string; readonly scanner: MemberScanner } | undefined;
   usage: Usage = unknownUsage;
   /** Whether the upstream reported output tokens for the whole answer. */
   usageComplete = false;
@@ -46,9 +47,31 @@ export class StreamMeter {
     const meaning = this.#surface === "messages" ? this.#message(text) : this.#surface === "responses" ? this.#response(text) : this.#chunk(text);
     if (meaning === "content") {
       this.#started = true;
-      this.contentEvents++;
+      if (bearsOutput(text)) this.contentEvents++;
     }
     return meaning;
+  }
+
+  /**
+   * One piece of an event that is too large to be held. Only the Responses API has such that matter: its last event
+   * repeats the whole output, images included, before the usage.
+   */
+  skim(piece: Uint8Array, last: boolean): void {
+    this.#started = true;
+    if (this.#surface === "responses") {
+      this.#skimmed ??= {
+        type: /"type": ?"(response\.[a-z]+)"/.exec(this.#decoder.decode(piece.subarray(0, 512)))?.[1] ?? "",
+        scanner: new MemberScanner(["id", "model", "usage"], { depth: 2 }),
+      };
+      const { type, scanner } = this.#skimmed;
+      if (lastResponseEvents.has(type)) {
+        scanner.push(piece);
+        if (last) this.#lastResponse({ id: scanner.get("id"), model: scanner.get("model"), usage: scanner.get("usage") });
+      }
+    }
+    if (!last) return;
+    this.#skimmed = undefined;
+    this.contentEvents++;
   }
 
   /** Chat completions and completions. */
@@ -69,9 +92,9 @@ export class StreamMeter {
     const usage = readUsage(chunk["usage"]);
     if (usage !== undefined) {
       this.usage = mergeUsage(this.usage, usage);
-      this.usageComplete = usage.outputTokens !== undefined;
-      if (choices.length === 0 && !this.#showUsage) return "hidden";
-      if (choices.length === 0) return "content";
+      // Some servers count along with every chunk: only beside the end is the count that of the whole answer.
+      this.usageComplete = usage.outputTokens !== undefined && (choices.length === 0 || choices.some(hasFinished));
+      if (choices.length === 0) return this.#showUsage ? "content" : "hidden";
     }
     return this.#started || choices.some(bearsContent) ? "content" : "prelude";
   }
@@ -84,13 +107,13 @@ export class StreamMeter {
     switch (event?.["type"]) {
       case "message_start": {
         const message = asObject(event["message"]);
-        this.servedModel = asText(message?.["model"]);
-        this.responseId = asText(message?.["id"]);
-        this.#messageUsage(message?.["usage"], false);
-        return "prelude";
+        this.servedModel ??= asText(message?.["model"]);
+        this.responseId ??= asText(message?.["id"]);
+        this.#readMessageUsage(message?.["usage"], false);
+        return this.#started ? "content" : "prelude";
       }
       case "message_delta":
-        this.#messageUsage(event["usage"], true);
+        this.#readMessageUsage(event["usage"], true);
         return "content";
       case "message_stop":
         this.finished = true;
@@ -105,72 +128,81 @@ export class StreamMeter {
     }
   }
 
-  #messageUsage(value: unknown, final: boolean): void {
-    const usage = readUsage(value);
+  /**
+   * `message_delta` counts all of the answer: with tools that the provider runs, its input is larger than what
+   * `message_start` said. Some versions leave the cache's parts out of it, or the input altogether; then the first stand.
+   */
+  #readMessageUsage(value: unknown, final: boolean): void {
+    const usage = asObject(value);
     if (usage === undefined) return;
-    // `message_delta` repeats `input_tokens` without the cache's parts in some versions: the first report of input stands.
-    this.usage = mergeUsage(usage, { ...this.usage, outputTokens: usage.outputTokens });
-    this.inferenceGeo = asText(asObject(value)?.["inference_geo"]) ?? this.inferenceGeo;
-    if (final && usage.outputTokens !== undefined) this.usageComplete = true;
+    const said = Object.entries(usage).filter(([, part]) => part !== null && part !== undefined);
+    this.#messageUsage = { ...this.#messageUsage, ...Object.fromEntries(said) };
+    this.usage = messagesUsage(this.#messageUsage);
+    this.inferenceGeo = asText(this.#messageUsage["inference_geo"]);
+    if (final && "output_tokens" in usage && this.usage.outputTokens !== undefined) this.usageComplete = true;
   }
 
   /** The Responses API. */
   #response(text: string): EventMeaning {
-    const ofInterest = !this.#started || text.includes("event: response.") === false || /event: response\.(completed|incomplete|failed)|event: error/.test(text);
-    if (!ofInterest) return "content";
+    const name = /^event: ?(\S+)/.exec(text)?.[1];
+    if (this.#started && name?.startsWith("response.") === true && !lastResponseEvents.has(name)) return "content";
     const event = parseData(text);
-    const type = event?.["type"];
     const response = asObject(event?.["response"]);
-    if (response !== undefined) {
-      this.servedModel = asText(response["model"]) ?? this.servedModel;
-      this.responseId = asText(response["id"]) ?? this.responseId;
-      const usage = readUsage(response["usage"]);
-      if (usage !== undefined) {
-        this.usage = mergeUsage(this.usage, usage);
-        this.usageComplete = usage.outputTokens !== undefined;
-      }
-    }
-    switch (type) {
+    if (response !== undefined) this.#readResponse(response);
+    switch (event?.["type"]) {
       case "response.completed":
       case "response.incomplete":
-        this.finished = true;
+        this.#lastResponse(response ?? {});
         return "content";
       case "response.failed":
-        this.finished = true;
-        return this.#started ? "content" : this.#refused(response?.["error"]);
+        if (!this.#started) return this.#refused(response?.["error"]);
+        this.#lastResponse(response ?? {});
+        return "content";
       case "error":
         return this.#refused(event?.["error"] ?? event);
       case "response.created":
       case "response.queued":
       case "response.in_progress":
+      case "keepalive":
         return this.#started ? "content" : "prelude";
       default:
+        if (asObject(event?.["error"]) !== undefined) return this.#refused(event?.["error"]);
         return event === undefined && !this.#started ? "prelude" : "content";
     }
   }
 
-  #refused(value: unknown): EventMeaning {
-    const error = asObject(value);
-    const code = asText(error?.["code"]) ?? asText(error?.["type"]) ?? "error";
-    this.refusal = { code, elsewhere: !requestFaults.has(code) };
+  #readResponse(response: Json): void {
+    this.servedModel = asText(response["model"]) ?? this.servedModel;
+    this.responseId = asText(response["id"]) ?? this.responseId;
+    const usage = readUsage(response["usage"]);
+    if (usage !== undefined) this.usage = mergeUsage(this.usage, usage);
+  }
+
+  #lastResponse(response: Json): void {
+    this.#readResponse(response);
+    this.finished = true;
+    this.usageComplete = this.usage.outputTokens !== undefined;
+  }
+
+  #refused(error: unknown): EventMeaning {
+    this.refusal = streamRefusal(asObject(error) ?? {});
     return "refusal";
   }
 }
 
-/** Errors for which the request is to blame: no other deployment would answer it. */
-const requestFaults: ReadonlySet<string> = new Set([
-  "invalid_request_error",
-  "invalid_prompt",
-  "content_filter",
-  "context_length_exceeded",
-  "request_too_large",
-]);
+/** Whether the event is worth a token: pings, comments and frames of the stream are not. */
+function bearsOutput(text: string): boolean {
+  return text.includes("_delta") || text.includes('.delta"') || text.includes('"choices":[{') || text.includes('"choices": [{');
+}
+
+function hasFinished(choice: unknown): boolean {
+  return asText(asObject(choice)?.["finish_reason"]) !== undefined;
+}
 
 function bearsContent(choice: unknown): boolean {
   const fields = asObject(choice);
   if (fields === undefined) return false;
-  if (fields["finish_reason"] !== null && fields["finish_reason"] !== undefined) return true;
-  if (asText(fields["text"]) !== undefined) return true;
+  if (hasFinished(fields) || asText(fields["text"]) !== undefined) return true;
   const delta = asObject(fields["delta"]);
   if (delta === undefined) return false;
   for (const [name, value] of Object.entries(delta)) {

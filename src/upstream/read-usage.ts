@@ -18,37 +18,56 @@ function count(value: unknown): number | undefined {
 
 /** Chat completions, completions and embeddings: `prompt_tokens`, `completion_tokens`. */
 function completionUsage(usage: Json): Usage {
+  const input = asObject(usage["prompt_tokens_details"]);
+  const inputTokens = count(usage["prompt_tokens"]);
+  const reasoningTokens = count(asObject(usage["completion_tokens_details"])?.["reasoning_tokens"]);
   return {
-    inputTokens: count(usage["prompt_tokens"]),
-    cachedInputTokens: count(asObject(usage["prompt_tokens_details"])?.["cached_tokens"]),
-    cacheWriteTokens: undefined,
-    outputTokens: count(usage["completion_tokens"]),
-    reasoningTokens: count(asObject(usage["completion_tokens_details"])?.["reasoning_tokens"]),
+    inputTokens,
+    cachedInputTokens: count(input?.["cached_tokens"]) ?? count(usage["prompt_cache_hit_tokens"]),
+    cacheWriteTokens: count(input?.["cache_write_tokens"]),
+    outputTokens: wholeOutput(count(usage["completion_tokens"]), reasoningTokens, inputTokens, count(usage["total_tokens"])),
+    reasoningTokens,
   };
+}
+
+/** Some servers (xAI) count reasoning beside `completion_tokens` instead of in it, which only their total shows. */
+function wholeOutput(output: number | undefined, reasoning = 0, input = 0, total = 0): number | undefined {
+  return output !== undefined && reasoning > 0 && total === input + output + reasoning ? output + reasoning : output;
 }
 
 /** The Responses API: `input_tokens` with everything in it, and details. */
 function responsesUsage(usage: Json): Usage {
+  const input = asObject(usage["input_tokens_details"]);
   return {
     inputTokens: count(usage["input_tokens"]),
-    cachedInputTokens: count(asObject(usage["input_tokens_details"])?.["cached_tokens"]),
-    cacheWriteTokens: undefined,
+    cachedInputTokens: count(input?.["cached_tokens"]),
+    cacheWriteTokens: count(input?.["cache_write_tokens"]),
     outputTokens: count(usage["output_tokens"]),
     reasoningTokens: count(asObject(usage["output_tokens_details"])?.["reasoning_tokens"]),
   };
 }
 
-/** Anthropic: `input_tokens` leaves out what was read from or written to the cache, so the parts are added up. */
-function messagesUsage(usage: Json): Usage {
-  const fresh = count(usage["input_tokens"]);
-  const cached = count(usage["cache_read_input_tokens"]);
-  const written = count(usage["cache_creation_input_tokens"]);
+/**
+ * Anthropic: `input_tokens` leaves out what was read from or written to the cache, so the parts are added up. Where one
+ * request was several runs of a model (compaction, fallback), the top level counts only some of them and `iterations`
+ * lists all that are billed.
+ */
+export function messagesUsage(usage: Json): Usage {
+  const runs = Array.isArray(usage["iterations"]) ? usage["iterations"].map(asObject).filter((run) => run !== undefined) : [];
+  const sum = (member: string): number | undefined => {
+    const whole = count(usage[member]);
+    if (whole === undefined || runs.length === 0) return whole;
+    return Math.max(whole, runs.reduce((total, run) => total + (count(run[member]) ?? 0), 0));
+  };
+  const fresh = sum("input_tokens");
+  const cached = sum("cache_read_input_tokens");
+  const written = sum("cache_creation_input_tokens");
   return {
     inputTokens: fresh === undefined ? undefined : fresh + (cached ?? 0) + (written ?? 0),
     cachedInputTokens: cached,
     cacheWriteTokens: written,
-    outputTokens: count(usage["output_tokens"]),
-    reasoningTokens: undefined,
+    outputTokens: sum("output_tokens"),
+    reasoningTokens: count(asObject(usage["output_tokens_details"])?.["thinking_tokens"]),
   };
 }
 
@@ -57,11 +76,11 @@ export function readUsage(value: unknown): Usage | undefined {
   const usage = asObject(value);
   if (usage === undefined) return undefined;
   if ("prompt_tokens" in usage || "completion_tokens" in usage) return completionUsage(usage);
-  if ("cache_read_input_tokens" in usage || "cache_creation_input_tokens" in usage) return messagesUsage(usage);
-  return responsesUsage(usage);
+  if ("input_tokens_details" in usage || "total_tokens" in usage) return responsesUsage(usage);
+  return messagesUsage(usage);
 }
 
-/** What a later report leaves out stands as the earlier one had it: Anthropic's `message_delta` repeats only the output. */
+/** What a later report leaves out stands as the earlier one had it. */
 export function mergeUsage(earlier: Usage, later: Usage): Usage {
   return {
     inputTokens: later.inputTokens ?? earlier.inputTokens,

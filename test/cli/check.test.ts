@@ -1,7 +1,10 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { emptyFolder, strait } from "./cli-fixture.ts";
+
+// Each run is a process of its own, and several tests need some of them one after another.
+vi.setConfig({ testTimeout: 30_000 });
 
 function folder(files: Record<string, string>): string {
   const directory = join(mkdtempSync(join(emptyFolder, "check-")), "regions");

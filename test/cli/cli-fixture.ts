@@ -36,14 +36,15 @@ export function strait(words: readonly string[], environment: Record<string, str
 export interface Served extends Fixture {
   url: string;
   environment: Record<string, string>;
-  run(words: readonly string[], input?: string): Promise<Run>;
-  stop(): Promise<void>;
+  run: (words: readonly string[], input?: string) => Promise<Run>;
+  stop: () => Promise<void>;
 }
 
 /** The operators' API over a real socket, with tenants in memory. */
 export async function served(overrides: Parameters<typeof control>[0] = {}): Promise<Served> {
   const fixture = control(overrides);
-  const server = createServer(getRequestListener(fixture.app.fetch));
+  const listener = getRequestListener(fixture.app.fetch);
+  const server = createServer((request, response) => void listener(request, response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const environment = { STRAIT_URL: url, STRAIT_OPERATOR_KEY: operatorKey };

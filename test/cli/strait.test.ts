@@ -1,11 +1,14 @@
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { commands } from "../../src/runtime/node/cli/run-strait.ts";
 import { parseKey } from "../../src/tenant/key.ts";
 import { operatorKey } from "../control/control-fixture.ts";
 import { emptyFolder, served, strait } from "./cli-fixture.ts";
 import type { Served } from "./cli-fixture.ts";
+
+// Each run is a process of its own, and several tests need some of them one after another.
+vi.setConfig({ testTimeout: 30_000 });
 
 let api: Served;
 
@@ -127,12 +130,9 @@ describe("reaching the server", () => {
     expect(run.stderr).toContain("STRAIT_URL");
   });
 
-  test("--url wins over STRAIT_URL, and something else that answers there is told apart", async () => {
-    const other = await served();
-    other.app.get("*", (context) => context.text("hello"));
-    const good = await strait(["tenant", "list", "--json", "--url", `${api.url}/`], { ...api.environment, STRAIT_URL: "http://127.0.0.1:1" });
-    expect(good.code).toBe(0);
-    await other.stop();
+  test("--url wins over STRAIT_URL, with a slash at its end or without", async () => {
+    const run = await strait(["tenant", "list", "--json", "--url", `${api.url}/`], { ...api.environment, STRAIT_URL: "http://127.0.0.1:1" });
+    expect(run.code).toBe(0);
   });
 
   test("what answers but is not Strait is a failure that says so", async () => {

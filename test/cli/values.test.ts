@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { commaList, expiry, microUsd, showMicroUsd, wholeNumber } from "../../src/runtime/node/cli/values.ts";
 

@@ -55,7 +55,7 @@ describe("a change", () => {
   test("of two that add one tenant at once, one wins and the other is told", async () => {
     const { ports, directory } = control();
     const both = await Promise.all(["one", "two"].map((name) => addTenant(ports, { actor: "demo" }, { id: "acme", name })));
-    expect(both.map((outcome) => outcome.ok).sort()).toEqual([false, true]);
+    expect(both.filter((outcome) => outcome.ok)).toHaveLength(1);
     expect(directory.audits).toMatchObject([{ actor: "demo", action: "tenant.add" }]);
   });
 });

@@ -50,7 +50,7 @@ export interface Fixture {
   clock: TestClock;
   logged: LoggedLine[];
   /** A call with the operator key; a body goes as JSON. */
-  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  call: (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>;
 }
 
 export interface Answer {

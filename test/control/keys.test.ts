@@ -26,7 +26,7 @@ describe("issuing a key", () => {
 
     const secret = key.split("-").at(-1) ?? "";
     const paths = ["/tenants", "/tenants/acme", "/tenants/acme/keys", "/tenants/acme/limits", "/tenants/acme/audit", "/audit", "/openapi.json"];
-    const revoked = await call("DELETE", `/tenants/acme/keys/${issued.json["id"]}`);
+    const revoked = await call("DELETE", `/tenants/acme/keys/${String(issued.json["id"])}`);
     for (const answer of [revoked, ...(await Promise.all(paths.map((path) => call("GET", path))))]) {
       expect(answer.status).toBe(200);
       expect(answer.text).not.toContain(secret);
@@ -111,10 +111,10 @@ describe("revoking a key", () => {
     const { id } = (await call("POST", "/tenants/acme/keys", { name: "app", expiresAt: "2026-11-23T13:00:00Z" })).json;
     clock.ms += 2 * 3_600_000;
     expect((await call("GET", "/tenants/acme/keys")).json["keys"]).toMatchObject([{ state: "expired", revokedAt: null }]);
-    const revoked = await call("DELETE", `/tenants/acme/keys/${id}`);
+    const revoked = await call("DELETE", `/tenants/acme/keys/${String(id)}`);
     expect(revoked.json).toMatchObject({ id, state: "revoked", revokedAt: "2026-11-23T14:00:00.000Z" });
     clock.ms += 1_000;
-    expect((await call("DELETE", `/tenants/acme/keys/${id}`)).json["revokedAt"]).toBe("2026-11-23T14:00:00.000Z");
+    expect((await call("DELETE", `/tenants/acme/keys/${String(id)}`)).json["revokedAt"]).toBe("2026-11-23T14:00:00.000Z");
     expect(directory.audits.map((entry) => entry.action)).toEqual(["key.revoke", "key.issue", "tenant.add"]);
     expect(directory.audits[0]?.detail).toEqual({ keyId: id, name: "app" });
   });
@@ -123,7 +123,7 @@ describe("revoking a key", () => {
     const { call } = await withTenant();
     await call("POST", "/tenants", { id: "other", name: "Other" });
     const { id } = (await call("POST", "/tenants/acme/keys", { name: "app" })).json;
-    for (const path of [`/tenants/other/keys/${id}`, "/tenants/acme/keys/nokey"]) {
+    for (const path of [`/tenants/other/keys/${String(id)}`, "/tenants/acme/keys/nokey"]) {
       const answer = await call("DELETE", path);
       expect([answer.status, answer.json["type"]]).toEqual([404, "urn:strait:problem:key-not-found"]);
     }

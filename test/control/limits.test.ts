@@ -26,7 +26,14 @@ describe("setting limits", () => {
     ];
     const set = await call("PUT", "/tenants/acme/limits", { limits });
     expect(set.status).toBe(200);
-    expect(set.json["limits"]).toEqual(limits.map((limit) => ({ ...none, ...limit, ...(limit.name === "d" ? { model: "gpt-5" } : {}) })));
+    const [first, second, third, fourth, fifth] = limits;
+    expect(set.json["limits"]).toEqual([
+      { ...none, ...first },
+      { ...none, ...second },
+      { ...none, ...third },
+      { ...none, ...fourth, model: "gpt-5" },
+      { ...none, ...fifth },
+    ]);
     const shown = await call("GET", "/tenants/acme/limits");
     expect(shown.json).toEqual(set.json);
     const revision = shown.headers.get("etag");
@@ -65,6 +72,14 @@ describe("setting limits", () => {
     const limits = Array.from({ length: 65 }, (_, index) => ({ ...minute, name: `limit-${index}` }));
     expect((await call("PUT", "/tenants/acme/limits", { limits })).status).toBe(400);
     expect((await call("PUT", "/tenants/acme/limits", { limits: limits.slice(1) })).status).toBe(200);
+  });
+
+  test("says in the audit what changed, and nothing of what stayed", async () => {
+    const { call, directory } = await withTenant();
+    const other = { ...minute, name: "b" };
+    await call("PUT", "/tenants/acme/limits", { limits: [minute, other, { ...minute, name: "c" }] });
+    await call("PUT", "/tenants/acme/limits", { limits: [{ ...minute, ceiling: 20 }, other] });
+    expect(directory.audits[0]?.detail).toEqual({ from: [minute, { ...minute, name: "c" }], to: [{ ...minute, ceiling: 20 }] });
   });
 
   test("takes none at all, where an operator says so", async () => {

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { DialectName } from "../../src/dialect/dialect.ts";
 import { dialectOf } from "../../src/dialect/dialects.ts";
 import { headerValue } from "../../src/edge.ts";
-import { describeRefusal, longestRetryAfterMs, type Refusal } from "../../src/refusal.ts";
+import { describeRefusal, longestRetryAfterMs } from "../../src/describe-refusal.ts";
+import type { Refusal } from "../../src/refusal.ts";
 import { everyRefusal, refusalCases } from "./refusal-cases.ts";
 
 const names: readonly DialectName[] = ["openai", "azure", "anthropic"];
@@ -15,50 +16,77 @@ interface Shown {
 
 function show(name: DialectName, refusal: Refusal): Shown {
   const { status, headers, body } = dialectOf(name).error(refusal, "req_1");
-  return { status, header: (header) => headerValue(headers, header), body: JSON.parse(new TextDecoder().decode(body)) as Record<string, unknown> };
+  return {
+    status,
+    header: (header) => headerValue(headers, header),
+    body: JSON.parse(new TextDecoder().decode(body)) as Record<string, unknown>,
+  };
 }
 
 const limit = { limitedBy: "tenant", limit: "l", ceiling: 10, asked: 5, remaining: 1 } as const;
 
 describe("every refusal in every dialect", () => {
-  test.each(Object.values(refusalCases))("$refusal.kind reads in OpenAI's dialect as it should", ({ refusal, openai: [status, type, code], param }) => {
-    const shown = show("openai", refusal);
-    expect(shown.status).toBe(status);
-    expect(shown.body).toEqual({ error: { message: expect.stringMatching(/.{10}/), type, param: param ?? null, code } });
-  });
+  test.each(Object.values(refusalCases))(
+    "$refusal.kind reads in OpenAI's dialect as it should",
+    ({ refusal, openai: [status, type, code], param }) => {
+      const shown = show("openai", refusal);
+      expect(shown.status).toBe(status);
+      expect(shown.body).toEqual({ error: { message: expect.stringMatching(/.{10}/), type, param: param ?? null, code } });
+    },
+  );
 
-  test.each(Object.values(refusalCases))("$refusal.kind reads in Azure's dialect as it should", ({ refusal, openai: [, type], azure: [status, code], param }) => {
-    const shown = show("azure", refusal);
-    expect(shown.status).toBe(status);
-    expect(shown.body).toEqual({ error: { code, message: expect.stringMatching(/.{10}/), type, param: param ?? null } });
-  });
+  test.each(Object.values(refusalCases))(
+    "$refusal.kind reads in Azure's dialect as it should",
+    ({ refusal, openai: [, type], azure: [status, code], param }) => {
+      const shown = show("azure", refusal);
+      expect(shown.status).toBe(status);
+      expect(shown.body).toEqual({ error: { code, message: expect.stringMatching(/.{10}/), type, param: param ?? null } });
+    },
+  );
 
-  test.each(Object.values(refusalCases))("$refusal.kind reads in Anthropic's dialect as it should", ({ refusal, anthropic: [status, type] }) => {
-    const shown = show("anthropic", refusal);
-    expect(shown.status).toBe(status);
-    expect(shown.body).toEqual({ type: "error", error: { type, message: expect.stringMatching(/.{10}/) }, request_id: "req_1" });
-  });
+  test.each(Object.values(refusalCases))(
+    "$refusal.kind reads in Anthropic's dialect as it should",
+    ({ refusal, anthropic: [status, type] }) => {
+      const shown = show("anthropic", refusal);
+      expect(shown.status).toBe(status);
+      expect(shown.body).toEqual({
+        type: "error",
+        error: { type, message: expect.stringMatching(/.{10}/) },
+        request_id: "req_1",
+      });
+    },
+  );
 
-  test.each(Object.values(refusalCases))("$refusal.kind tells clients when to come back, and tells nothing else", ({ refusal, retry }) => {
-    for (const name of names) {
-      const { header } = show(name, refusal);
-      expect(header("content-type")).toBe("application/json");
-      expect(header("x-should-retry")).toBe(retry === "never" ? "false" : undefined);
-      for (const delay of ["retry-after", "retry-after-ms"]) expect(header(delay)).toEqual(retry === "after" ? expect.stringMatching(/^[1-9]\d*$/) : undefined);
-    }
-  });
+  test.each(Object.values(refusalCases))(
+    "$refusal.kind tells clients when to come back, and tells nothing else",
+    ({ refusal, retry }) => {
+      for (const name of names) {
+        const { header } = show(name, refusal);
+        expect(header("content-type")).toBe("application/json");
+        expect(header("x-should-retry")).toBe(retry === "never" ? "false" : undefined);
+        const delay: unknown = { never: undefined, as_usual: undefined, after: expect.stringMatching(/^[1-9]\d*$/) }[retry];
+        expect([header("retry-after"), header("retry-after-ms")]).toEqual([delay, delay]);
+      }
+    },
+  );
 
   test("a request that can never succeed unchanged is never retried, and every other refusal below 500 says when", () => {
-    for (const refusal of everyRefusal) {
-      const { status, advice } = describeRefusal(refusal);
-      if (status < 500) expect(advice.retry).not.toBe("as_usual");
-      if (status < 429) expect(advice.retry).toBe("never");
-    }
+    const answers = everyRefusal.map((refusal) => describeRefusal(refusal));
+    expect(new Set(answers.filter(({ status }) => status < 500).map(({ advice }) => advice.retry))).toEqual(
+      new Set(["never", "after"]),
+    );
+    expect(new Set(answers.filter(({ status }) => status < 429).map(({ advice }) => advice.retry))).toEqual(new Set(["never"]));
   });
 });
 
 describe("delays", () => {
-  const after = (retryAfterMs: number): Refusal => ({ kind: "limit_reached", ...limit, unit: "requests", window: "minute", retryAfterMs });
+  const after = (retryAfterMs: number): Refusal => ({
+    kind: "limit_reached",
+    ...limit,
+    unit: "requests",
+    window: "minute",
+    retryAfterMs,
+  });
 
   test.each([
     [1, "1", "1"],
@@ -76,9 +104,16 @@ describe("delays", () => {
   });
 
   test("beyond a minute no delay is sent, for one SDK ignores it and another sleeps however long it is", () => {
-    for (const refusal of [after(longestRetryAfterMs + 1), { kind: "no_deployment_available", retryAfterMs: 3_600_000 } as const]) {
+    for (const refusal of [
+      after(longestRetryAfterMs + 1),
+      { kind: "no_deployment_available", retryAfterMs: 3_600_000 } as const,
+    ]) {
       const { header } = show("anthropic", refusal);
-      expect([header("retry-after-ms"), header("retry-after"), header("x-should-retry")]).toEqual([undefined, undefined, "false"]);
+      expect([header("retry-after-ms"), header("retry-after"), header("x-should-retry")]).toEqual([
+        undefined,
+        undefined,
+        "false",
+      ]);
     }
   });
 });
@@ -87,7 +122,10 @@ describe("limits", () => {
   test.each(["day", "month"] as const)("a limit of a %s is a quota, not a rate, and is not retried", (window) => {
     for (const unit of ["requests", "tokens", "micro_usd"] as const) {
       const refusal: Refusal = { kind: "limit_reached", ...limit, unit, window, retryAfterMs: 1_000 };
-      expect(show("openai", refusal)).toMatchObject({ status: 429, body: { error: { type: "insufficient_quota", code: "insufficient_quota" } } });
+      expect(show("openai", refusal)).toMatchObject({
+        status: 429,
+        body: { error: { type: "insufficient_quota", code: "insufficient_quota" } },
+      });
       expect(show("azure", refusal)).toMatchObject({ status: 429, body: { error: { code: "insufficient_quota" } } });
       const [status, type] = unit === "micro_usd" ? [402, "billing_error"] : [429, "rate_limit_error"];
       expect(show("anthropic", refusal)).toMatchObject({ status, body: { error: { type } } });
@@ -96,7 +134,8 @@ describe("limits", () => {
   });
 
   test("money is told in dollars, exactly", () => {
-    const message = (ceiling: number): string => describeRefusal({ kind: "never_fits", ...limit, unit: "micro_usd", window: "month", ceiling }).message;
+    const message = (ceiling: number): string =>
+      describeRefusal({ kind: "never_fits", ...limit, unit: "micro_usd", window: "month", ceiling }).message;
     expect(message(1_500_000)).toContain("over 1.5 USD a month");
     expect(message(2_000_000_000)).toContain("over 2000 USD a month");
     expect(message(1)).toContain("over 0.000001 USD a month");
@@ -104,8 +143,17 @@ describe("limits", () => {
   });
 
   test("a limit's message names it, whose it is, and how much is left, but never less than nothing", () => {
-    const { message } = describeRefusal({ kind: "limit_reached", ...limit, remaining: -7, unit: "tokens", window: "minute", retryAfterMs: 1_500 });
-    expect(message).toBe('Limit reached: 10 tokens a minute (limit "l", set for the tenant). This request may need 5, 0 remain. Try again in 2 s.');
+    const { message } = describeRefusal({
+      kind: "limit_reached",
+      ...limit,
+      remaining: -7,
+      unit: "tokens",
+      window: "minute",
+      retryAfterMs: 1_500,
+    });
+    expect(message).toBe(
+      'Limit reached: 10 tokens a minute (limit "l", set for the tenant). This request may need 5, 0 remain. Try again in 2 s.',
+    );
   });
 });
 
@@ -131,7 +179,8 @@ test("what a client wrote comes back shortened, so that an error is no megabyte"
     { kind: "response_not_found", id: long },
     { kind: "receipt_not_found", id: long },
   ];
-  for (const refusal of refusals) for (const name of names) expect(dialectOf(name).error(refusal, "r").body.length).toBeLessThan(1_000);
+  for (const refusal of refusals)
+    for (const name of names) expect(dialectOf(name).error(refusal, "r").body.length).toBeLessThan(1_000);
 });
 
 test("every message is whole sentences, without a template's leavings", () => {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { dialectOf } from "../../src/dialect/dialects.ts";
 import { goDuration } from "../../src/dialect/go-duration.ts";
@@ -7,7 +7,15 @@ import type { LimitUnit, LimitWindow } from "../../src/quota/limit.ts";
 import type { LimitState } from "../../src/quota/store.ts";
 
 function state(unit: LimitUnit, window: LimitWindow, capacity: number, remaining: number, resetMs: number): LimitState {
-  const setting = { name: `${unit}-${window}`, unit, window, ceiling: capacity, burst: undefined, key: undefined, model: undefined };
+  const setting = {
+    name: `${unit}-${window}`,
+    unit,
+    window,
+    ceiling: capacity,
+    burst: undefined,
+    key: undefined,
+    model: undefined,
+  };
   return { limit: { setting, counter: setting.name }, capacity, remaining, resetMs };
 }
 
@@ -62,8 +70,17 @@ describe("rate headers", () => {
   });
 
   test("of several limits of one unit the one with least left is shown, and of equals the slower", () => {
-    const shown = pairs(dialectOf("openai").rateHeaders([state("tokens", "minute", 5, 3, 9), state("tokens", "minute", 7, 3, 90), state("tokens", "minute", 8, 4, 900)], nowMs));
-    expect(shown).toMatchObject({ "x-ratelimit-limit-tokens": "7", "x-ratelimit-remaining-tokens": "3", "x-ratelimit-reset-tokens": "90ms" });
+    const shown = pairs(
+      dialectOf("openai").rateHeaders(
+        [state("tokens", "minute", 5, 3, 9), state("tokens", "minute", 7, 3, 90), state("tokens", "minute", 8, 4, 900)],
+        nowMs,
+      ),
+    );
+    expect(shown).toMatchObject({
+      "x-ratelimit-limit-tokens": "7",
+      "x-ratelimit-remaining-tokens": "3",
+      "x-ratelimit-reset-tokens": "90ms",
+    });
   });
 
   test("a limit that was overrun shows nothing left, never less", () => {

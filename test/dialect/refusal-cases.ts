@@ -11,11 +11,24 @@ export interface RefusalCase<Kind extends RefusalKind> {
 }
 
 const invalidRequest = "invalid_request_error";
-const limit = { limitedBy: "tenant", limit: "tokens-per-minute", unit: "tokens", window: "minute", ceiling: 1_000, asked: 600 } as const;
+const limit = {
+  limitedBy: "tenant",
+  limit: "tokens-per-minute",
+  unit: "tokens",
+  window: "minute",
+  ceiling: 1_000,
+  asked: 600,
+} as const;
 
 /** One case for each kind: a new refusal does not compile until what it says is written down here. */
 export const refusalCases: { readonly [Kind in RefusalKind]: RefusalCase<Kind> } = {
-  route_not_found: { refusal: { kind: "route_not_found" }, openai: [404, invalidRequest, "unknown_url"], azure: [404, "404"], anthropic: [404, "not_found_error"], retry: "never" },
+  route_not_found: {
+    refusal: { kind: "route_not_found" },
+    openai: [404, invalidRequest, "unknown_url"],
+    azure: [404, "404"],
+    anthropic: [404, "not_found_error"],
+    retry: "never",
+  },
   method_not_allowed: {
     refusal: { kind: "method_not_allowed", allow: "GET, POST" },
     openai: [405, invalidRequest, "method_not_allowed"],
@@ -44,8 +57,20 @@ export const refusalCases: { readonly [Kind in RefusalKind]: RefusalCase<Kind> }
     anthropic: [413, "request_too_large"],
     retry: "never",
   },
-  body_cut_off: { refusal: { kind: "body_cut_off" }, openai: [400, invalidRequest, "body_cut_off"], azure: [400, "body_cut_off"], anthropic: [400, invalidRequest], retry: "never" },
-  invalid_utf8: { refusal: { kind: "invalid_utf8" }, openai: [400, invalidRequest, "invalid_utf8"], azure: [400, "invalid_utf8"], anthropic: [400, invalidRequest], retry: "never" },
+  body_cut_off: {
+    refusal: { kind: "body_cut_off" },
+    openai: [400, invalidRequest, "body_cut_off"],
+    azure: [400, "body_cut_off"],
+    anthropic: [400, invalidRequest],
+    retry: "never",
+  },
+  invalid_utf8: {
+    refusal: { kind: "invalid_utf8" },
+    openai: [400, invalidRequest, "invalid_utf8"],
+    azure: [400, "invalid_utf8"],
+    anthropic: [400, invalidRequest],
+    retry: "never",
+  },
   invalid_json: {
     refusal: { kind: "invalid_json", detail: "syntax error at character 5" },
     openai: [400, invalidRequest, "invalid_json"],
@@ -53,7 +78,13 @@ export const refusalCases: { readonly [Kind in RefusalKind]: RefusalCase<Kind> }
     anthropic: [400, invalidRequest],
     retry: "never",
   },
-  json_too_deep: { refusal: { kind: "json_too_deep", limit: 128 }, openai: [400, invalidRequest, "json_too_deep"], azure: [400, "json_too_deep"], anthropic: [400, invalidRequest], retry: "never" },
+  json_too_deep: {
+    refusal: { kind: "json_too_deep", limit: 128 },
+    openai: [400, invalidRequest, "json_too_deep"],
+    azure: [400, "json_too_deep"],
+    anthropic: [400, invalidRequest],
+    retry: "never",
+  },
   duplicate_key: {
     refusal: { kind: "duplicate_key", param: "model" },
     openai: [400, invalidRequest, "duplicate_key"],
@@ -86,10 +117,34 @@ export const refusalCases: { readonly [Kind in RefusalKind]: RefusalCase<Kind> }
     param: "background",
     retry: "never",
   },
-  missing_key: { refusal: { kind: "missing_key" }, openai: [401, invalidRequest, null], azure: [401, "401"], anthropic: [401, "authentication_error"], retry: "never" },
-  invalid_key: { refusal: { kind: "invalid_key" }, openai: [401, invalidRequest, "invalid_api_key"], azure: [401, "401"], anthropic: [401, "authentication_error"], retry: "never" },
-  expired_key: { refusal: { kind: "expired_key" }, openai: [401, invalidRequest, "expired_api_key"], azure: [401, "401"], anthropic: [401, "authentication_error"], retry: "never" },
-  revoked_key: { refusal: { kind: "revoked_key" }, openai: [401, invalidRequest, "revoked_api_key"], azure: [401, "401"], anthropic: [401, "authentication_error"], retry: "never" },
+  missing_key: {
+    refusal: { kind: "missing_key" },
+    openai: [401, invalidRequest, null],
+    azure: [401, "401"],
+    anthropic: [401, "authentication_error"],
+    retry: "never",
+  },
+  invalid_key: {
+    refusal: { kind: "invalid_key" },
+    openai: [401, invalidRequest, "invalid_api_key"],
+    azure: [401, "401"],
+    anthropic: [401, "authentication_error"],
+    retry: "never",
+  },
+  expired_key: {
+    refusal: { kind: "expired_key" },
+    openai: [401, invalidRequest, "expired_api_key"],
+    azure: [401, "401"],
+    anthropic: [401, "authentication_error"],
+    retry: "never",
+  },
+  revoked_key: {
+    refusal: { kind: "revoked_key" },
+    openai: [401, invalidRequest, "revoked_api_key"],
+    azure: [401, "401"],
+    anthropic: [401, "authentication_error"],
+    retry: "never",
+  },
   key_scope: {
     refusal: { kind: "key_scope", detail: "embeddings is not among its calls" },
     openai: [403, "request_forbidden", "insufficient_scope"],
@@ -121,7 +176,13 @@ export const refusalCases: { readonly [Kind in RefusalKind]: RefusalCase<Kind> }
     retry: "never",
   },
   policy_denied: {
-    refusal: { kind: "policy_denied", model: "m", rule: "own_jurisdiction", reasons: ["jp-east"], sentence: "A tenant is not served from its own jurisdiction." },
+    refusal: {
+      kind: "policy_denied",
+      model: "m",
+      rule: "own_jurisdiction",
+      reasons: ["jp-east"],
+      sentence: "A tenant is not served from its own jurisdiction.",
+    },
     openai: [403, "request_forbidden", "unsupported_country_region_territory"],
     azure: [403, "unsupported_country_region_territory"],
     anthropic: [403, "permission_error"],
@@ -134,8 +195,20 @@ export const refusalCases: { readonly [Kind in RefusalKind]: RefusalCase<Kind> }
     anthropic: [403, "permission_error"],
     retry: "never",
   },
-  response_not_found: { refusal: { kind: "response_not_found", id: "resp_1" }, openai: [404, invalidRequest, null], azure: [404, "404"], anthropic: [404, "not_found_error"], retry: "never" },
-  receipt_not_found: { refusal: { kind: "receipt_not_found", id: "req_1" }, openai: [404, invalidRequest, null], azure: [404, "404"], anthropic: [404, "not_found_error"], retry: "never" },
+  response_not_found: {
+    refusal: { kind: "response_not_found", id: "resp_1" },
+    openai: [404, invalidRequest, null],
+    azure: [404, "404"],
+    anthropic: [404, "not_found_error"],
+    retry: "never",
+  },
+  receipt_not_found: {
+    refusal: { kind: "receipt_not_found", id: "req_1" },
+    openai: [404, invalidRequest, null],
+    azure: [404, "404"],
+    anthropic: [404, "not_found_error"],
+    retry: "never",
+  },
   limit_reached: {
     refusal: { kind: "limit_reached", ...limit, remaining: 10, retryAfterMs: 1_500 },
     openai: [429, "tokens", "rate_limit_exceeded"],
@@ -185,10 +258,34 @@ export const refusalCases: { readonly [Kind in RefusalKind]: RefusalCase<Kind> }
     anthropic: [504, "timeout_error"],
     retry: "as_usual",
   },
-  upstream_cut_off: { refusal: { kind: "upstream_cut_off" }, openai: [502, "server_error", "upstream_cut_off"], azure: [502, "upstream_cut_off"], anthropic: [502, "api_error"], retry: "as_usual" },
-  revoked: { refusal: { kind: "revoked" }, openai: [403, "request_forbidden", "revoked"], azure: [403, "revoked"], anthropic: [403, "permission_error"], retry: "never" },
-  shutting_down: { refusal: { kind: "shutting_down" }, openai: [503, "server_error", "gateway_restarting"], azure: [503, "ServiceUnavailable"], anthropic: [529, "overloaded_error"], retry: "after" },
-  internal: { refusal: { kind: "internal" }, openai: [500, "server_error", "internal_error"], azure: [500, "internal_error"], anthropic: [500, "api_error"], retry: "as_usual" },
+  upstream_cut_off: {
+    refusal: { kind: "upstream_cut_off" },
+    openai: [502, "server_error", "upstream_cut_off"],
+    azure: [502, "upstream_cut_off"],
+    anthropic: [502, "api_error"],
+    retry: "as_usual",
+  },
+  revoked: {
+    refusal: { kind: "revoked" },
+    openai: [403, "request_forbidden", "revoked"],
+    azure: [403, "revoked"],
+    anthropic: [403, "permission_error"],
+    retry: "never",
+  },
+  shutting_down: {
+    refusal: { kind: "shutting_down" },
+    openai: [503, "server_error", "gateway_restarting"],
+    azure: [503, "ServiceUnavailable"],
+    anthropic: [529, "overloaded_error"],
+    retry: "after",
+  },
+  internal: {
+    refusal: { kind: "internal" },
+    openai: [500, "server_error", "internal_error"],
+    azure: [500, "internal_error"],
+    anthropic: [500, "api_error"],
+    retry: "as_usual",
+  },
 };
 
 export const everyRefusal: readonly Refusal[] = Object.values(refusalCases).map(({ refusal }) => refusal);

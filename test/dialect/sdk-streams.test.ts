@@ -1,9 +1,14 @@
-import Anthropic from "@anthropic-ai/sdk";
-import OpenAI, { AzureOpenAI } from "openai";
+import Anthropic, {
+  APIError as AnthropicError,
+  AuthenticationError as AnthropicAuthentication,
+  PermissionDeniedError as AnthropicPermission,
+} from "@anthropic-ai/sdk";
+import OpenAI, { APIError, AuthenticationError, AzureOpenAI, NotFoundError, PermissionDeniedError } from "openai";
 import { describe, expect, test } from "vitest";
 import type { Dialect, DialectName, ErrorAnswer } from "../../src/dialect/dialect.ts";
 import { dialectOf } from "../../src/dialect/dialects.ts";
-import { describeRefusal, type Refusal } from "../../src/refusal.ts";
+import { describeRefusal } from "../../src/describe-refusal.ts";
+import type { Refusal } from "../../src/refusal.ts";
 import { everyRefusal } from "./refusal-cases.ts";
 
 const decoder = new TextDecoder();
@@ -21,14 +26,17 @@ function refusing(answer: ErrorAnswer): { readonly fetch: () => Promise<Response
     fetch: async () => {
       counter.asked++;
       const headers = new Headers();
-      for (let index = 0; index < answer.headers.length; index += 2) headers.append(answer.headers[index] as string, answer.headers[index + 1] as string);
+      for (let index = 0; index < answer.headers.length; index += 2)
+        headers.append(answer.headers[index] as string, answer.headers[index + 1] as string);
       return new Response(answer.body.slice(), { status: answer.status, headers });
     },
   };
   return counter;
 }
 
-async function collect(stream: AsyncIterable<unknown>): Promise<{ readonly events: readonly unknown[]; readonly error: unknown }> {
+async function collect(
+  stream: AsyncIterable<unknown>,
+): Promise<{ readonly events: readonly unknown[]; readonly error: unknown }> {
   const events: unknown[] = [];
   try {
     for await (const event of stream) events.push(event);
@@ -38,12 +46,16 @@ async function collect(stream: AsyncIterable<unknown>): Promise<{ readonly event
   return { events, error: undefined };
 }
 
-const openai = (fetch: () => Promise<Response>, maxRetries = 0): OpenAI => new OpenAI({ apiKey: "k", baseURL: "http://gateway.test/v1", fetch, maxRetries });
-const azure = (fetch: () => Promise<Response>): OpenAI => new AzureOpenAI({ apiKey: "k", endpoint: "http://gateway.test", apiVersion: "2024-10-21", fetch, maxRetries: 0 });
-const anthropic = (fetch: () => Promise<Response>, maxRetries = 0): Anthropic => new Anthropic({ apiKey: "k", baseURL: "http://gateway.test", fetch, maxRetries });
+const openai = (fetch: () => Promise<Response>, maxRetries = 0): OpenAI =>
+  new OpenAI({ apiKey: "k", baseURL: "http://gateway.test/v1", fetch, maxRetries });
+const azure = (fetch: () => Promise<Response>): OpenAI =>
+  new AzureOpenAI({ apiKey: "k", endpoint: "http://gateway.test", apiVersion: "2024-10-21", fetch, maxRetries: 0 });
+const anthropic = (fetch: () => Promise<Response>, maxRetries = 0): Anthropic =>
+  new Anthropic({ apiKey: "k", baseURL: "http://gateway.test", fetch, maxRetries });
 
-const chatParameters = { model: "m", messages: [{ role: "user", content: "x" }], stream: true } as const;
-const chunk = 'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}]}\n\n';
+const chatParameters = { model: "m", messages: [{ role: "user" as const, content: "x" }], stream: true as const };
+const chunk =
+  'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}]}\n\n';
 
 function event(dialect: Dialect, refusal: Refusal, surface: string): Uint8Array {
   return dialect.errorEvent(refusal, "req_1", surface);
@@ -56,7 +68,7 @@ describe("an error in mid-stream", () => {
     for (const client of [openai(fetch), azure(fetch)]) {
       const { events, error } = await collect(await client.chat.completions.create(chatParameters));
       expect(events).toHaveLength(1);
-      expect(error).toBeInstanceOf(OpenAI.APIError);
+      expect(error).toBeInstanceOf(APIError);
       expect(error).toMatchObject({ message, code: named.code, type: named.type });
     }
   });
@@ -65,10 +77,14 @@ describe("an error in mid-stream", () => {
     const { message, openai: named } = describeRefusal(refusal);
     for (const name of ["openai", "azure"] as const) {
       const dialect = dialectOf(name);
-      const fetch = streaming('event: response.created\ndata: {"type":"response.created","sequence_number":0}\n\n', dialect.keepAlive, event(dialect, refusal, "responses"));
+      const fetch = streaming(
+        'event: response.created\ndata: {"type":"response.created","sequence_number":0}\n\n',
+        dialect.keepAlive,
+        event(dialect, refusal, "responses"),
+      );
       const { events, error } = await collect(await openai(fetch).responses.create({ model: "m", input: "x", stream: true }));
       expect(events).toHaveLength(1);
-      expect(error).toBeInstanceOf(OpenAI.APIError);
+      expect(error).toBeInstanceOf(APIError);
       expect(error).toMatchObject({ message, code: named.code ?? named.type, error: { type: "error", sequence_number: 0 } });
     }
   });
@@ -81,8 +97,11 @@ describe("an error in mid-stream", () => {
     const stream = await anthropic(fetch).messages.create({ ...chatParameters, max_tokens: 5 });
     const { events, error } = await collect(stream);
     expect(events).toEqual([{ type: "message_stop" }]);
-    expect(error).toBeInstanceOf(Anthropic.APIError);
-    expect(error).toMatchObject({ type: named.type, error: { type: "error", error: { type: named.type, message }, request_id: "req_1" } });
+    expect(error).toBeInstanceOf(AnthropicError);
+    expect(error).toMatchObject({
+      type: named.type,
+      error: { type: "error", error: { type: named.type, message }, request_id: "req_1" },
+    });
   });
 
   test("without the event a truncated stream would look complete, which is why there is one", async () => {
@@ -109,16 +128,31 @@ describe("an error before a stream", () => {
     anthropic: (fetch, maxRetries) => anthropic(fetch, maxRetries).messages.create({ ...chatParameters, max_tokens: 5 }),
   };
 
-  test.each(everyRefusal.filter((refusal) => describeRefusal(refusal).advice.retry === "never"))("$kind is asked for once, however patient the SDK", async (refusal) => {
-    for (const name of ["openai", "azure", "anthropic"] as const) {
-      const counter = refusing(dialectOf(name).error(refusal, "req_1"));
-      await expect(asking[name](counter.fetch, 2)).rejects.toMatchObject({ status: dialectOf(name).error(refusal, "req_1").status });
-      expect(counter.asked).toBe(1);
-    }
-  });
+  test.each(everyRefusal.filter((refusal) => describeRefusal(refusal).advice.retry === "never"))(
+    "$kind is asked for once, however patient the SDK",
+    async (refusal) => {
+      for (const name of ["openai", "azure", "anthropic"] as const) {
+        const counter = refusing(dialectOf(name).error(refusal, "req_1"));
+        await expect(asking[name](counter.fetch, 2)).rejects.toMatchObject({
+          status: dialectOf(name).error(refusal, "req_1").status,
+        });
+        expect(counter.asked).toBe(1);
+      }
+    },
+  );
 
   test("a short limit is waited for and asked for again", async () => {
-    const refusal: Refusal = { kind: "limit_reached", limitedBy: "key", limit: "l", unit: "requests", window: "minute", ceiling: 1, asked: 1, remaining: 0, retryAfterMs: 5 };
+    const refusal: Refusal = {
+      kind: "limit_reached",
+      limitedBy: "key",
+      limit: "l",
+      unit: "requests",
+      window: "minute",
+      ceiling: 1,
+      asked: 1,
+      remaining: 0,
+      retryAfterMs: 5,
+    };
     for (const name of ["openai", "azure", "anthropic"] as const) {
       const counter = refusing(dialectOf(name).error(refusal, "req_1"));
       const startedAt = performance.now();
@@ -130,13 +164,20 @@ describe("an error before a stream", () => {
   });
 
   test("the SDKs' own classes of errors are met", async () => {
-    const raised = async (name: DialectName, refusal: Refusal): Promise<unknown> => asking[name](refusing(dialectOf(name).error(refusal, "req_1")).fetch, 0).catch((error: unknown) => error);
-    expect(await raised("openai", { kind: "invalid_key" })).toBeInstanceOf(OpenAI.AuthenticationError);
-    expect(await raised("openai", { kind: "tenant_not_verified", state: "applied" })).toBeInstanceOf(OpenAI.PermissionDeniedError);
-    expect(await raised("azure", { kind: "model_not_found", model: "m" })).toBeInstanceOf(OpenAI.NotFoundError);
-    expect(await raised("openai", { kind: "missing_field", param: "messages" })).toMatchObject({ param: "messages", code: "missing_required_parameter" });
-    expect(await raised("anthropic", { kind: "invalid_key" })).toBeInstanceOf(Anthropic.AuthenticationError);
-    expect(await raised("anthropic", { kind: "upstream_busy", retryAfterMs: 10 })).toMatchObject({ status: 529, type: "overloaded_error" });
-    expect(await raised("anthropic", { kind: "revoked" })).toBeInstanceOf(Anthropic.PermissionDeniedError);
+    const raised = async (name: DialectName, refusal: Refusal): Promise<unknown> =>
+      asking[name](refusing(dialectOf(name).error(refusal, "req_1")).fetch, 0).catch((error: unknown) => error);
+    expect(await raised("openai", { kind: "invalid_key" })).toBeInstanceOf(AuthenticationError);
+    expect(await raised("openai", { kind: "tenant_not_verified", state: "applied" })).toBeInstanceOf(PermissionDeniedError);
+    expect(await raised("azure", { kind: "model_not_found", model: "m" })).toBeInstanceOf(NotFoundError);
+    expect(await raised("openai", { kind: "missing_field", param: "messages" })).toMatchObject({
+      param: "messages",
+      code: "missing_required_parameter",
+    });
+    expect(await raised("anthropic", { kind: "invalid_key" })).toBeInstanceOf(AnthropicAuthentication);
+    expect(await raised("anthropic", { kind: "upstream_busy", retryAfterMs: 10 })).toMatchObject({
+      status: 529,
+      type: "overloaded_error",
+    });
+    expect(await raised("anthropic", { kind: "revoked" })).toBeInstanceOf(AnthropicPermission);
   });
 });

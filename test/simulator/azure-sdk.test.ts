@@ -30,7 +30,9 @@ describe("the Azure SDK against a simulated region", () => {
     for await (const chunk of stream) chunks.push(chunk);
     expect(chunks[0]).toMatchObject({ choices: [], id: "", model: "" });
     expect(chunks[0]).toHaveProperty("prompt_filter_results");
-    expect(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? "").join("")).toMatch(/^Simulated answer from Sweden Central/);
+    expect(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? "").join("")).toMatch(
+      /^Simulated answer from Sweden Central/,
+    );
   });
 
   it("answers embeddings on a deployment that serves nothing else", async () => {
@@ -69,7 +71,10 @@ describe("the Azure SDK against a simulated region", () => {
 
   it("knows none of its older paths without a version", async () => {
     const { url } = await running();
-    const response = await fetch(`${url}/swedencentral/openai/deployments/our-gpt/chat/completions`, { method: "POST", body: "{}" });
+    const response = await fetch(`${url}/swedencentral/openai/deployments/our-gpt/chat/completions`, {
+      method: "POST",
+      body: "{}",
+    });
     expect(response.status).toBe(404);
     expect(await response.json()).toEqual({ error: { code: "404", message: "Resource not found" } });
   });

@@ -34,7 +34,7 @@ export const anthropicRegion: RegionProfile = {
   displayName: "Anthropic US",
   country: "US",
   credential: "the-right-key",
-  deployments: [{ name: "claude-sonnet-4-5", model: "claude-sonnet-4-5", inferenceGeo: "us" }],
+  deployments: [{ name: "claude-simulated", model: "claude-simulated", inferenceGeo: "us" }],
 };
 
 export const allRegions: readonly RegionProfile[] = [azureRegion, openaiRegion, secondOpenaiRegion, anthropicRegion];

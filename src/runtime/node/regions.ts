@@ -4,19 +4,23 @@ import type { Sha256 } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { World } from "../../policy/world.ts";
 import { formatProblems } from "../../region/problem.ts";
-import { readCatalogue, type CatalogueRead } from "../../region/read-catalogue.ts";
+import { readCatalogue, type CatalogueFile, type CatalogueRead } from "../../region/read-catalogue.ts";
 
 /** Editors write a file in several steps: a reload waits until the folder has been quiet this long. */
 const quietMs = 150;
 
-/** Reads a regions folder from disk. Throws where the folder itself cannot be read. */
-export function readRegions(directory: string, sha256: Sha256): CatalogueRead {
+/** The TOML files of a regions folder. Throws where the folder itself cannot be read. */
+export function catalogueFiles(directory: string): readonly CatalogueFile[] {
   const name = basename(directory);
-  const files = readdirSync(directory)
+  return readdirSync(directory)
     .filter((file) => file.endsWith(".toml") && statSync(join(directory, file)).isFile())
     .sort()
     .map((file) => ({ path: `${name}/${file}`, text: readFileSync(join(directory, file), "utf8") }));
-  return readCatalogue(files, sha256);
+}
+
+/** Reads a regions folder from disk. Throws where the folder itself cannot be read. */
+export function readRegions(directory: string, sha256: Sha256): CatalogueRead {
+  return readCatalogue(catalogueFiles(directory), sha256);
 }
 
 /**

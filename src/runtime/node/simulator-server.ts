@@ -70,7 +70,7 @@ async function send({ status, headers, body }: SimulatedAnswer, response: Server
   // Otherwise Node holds the head back until the first piece, and a stall after the head would be one before it.
   response.flushHeaders();
   // Where the client has gone already, nobody will be told so again.
-  if (response.destroyed) return void body.cancel();
+  if (response.destroyed) return body.cancel();
   response.on("close", () => body.cancel());
   await pump(body, response);
 }

@@ -16,8 +16,6 @@ interface Operation {
   value: unknown;
 }
 
-/** How long operations wait for other processes' locks before the store counts as unavailable. */
-const busyLimitMs = 5_000;
 const longestPauseMs = 8;
 
 /**
@@ -32,6 +30,8 @@ const longestPauseMs = 8;
 export class SqliteBatcher {
   readonly #database: SqliteDatabase;
   readonly #memory: BatchMemory;
+  /** How long operations wait for other processes' locks before the store counts as unavailable. */
+  readonly #busyLimitMs: number;
   #queue: Operation[] = [];
   #scheduled = false;
   #closed = false;
@@ -39,9 +39,10 @@ export class SqliteBatcher {
   #busySinceMs: number | undefined;
   #pauseMs = 0;
 
-  constructor(database: SqliteDatabase, memory: BatchMemory) {
+  constructor(database: SqliteDatabase, memory: BatchMemory, busyLimitMs: number) {
     this.#database = database;
     this.#memory = memory;
+    this.#busyLimitMs = busyLimitMs;
   }
 
   run<T>(work: () => T): Promise<T> {
@@ -55,7 +56,7 @@ export class SqliteBatcher {
   /** Runs what is queued, now; whatever is asked for later is refused. */
   close(): void {
     this.#closed = true;
-    this.#database.waitForLocks(busyLimitMs);
+    this.#database.waitForLocks(this.#busyLimitMs);
     this.#flush();
     // Only a lock that stayed held for all that time leaves anything behind.
     this.#rejectAll(this.#take(), new StoreUnavailable("The database stayed locked by another process."));
@@ -129,7 +130,7 @@ export class SqliteBatcher {
   #wait(batch: readonly Operation[]): void {
     const nowMs = performance.now();
     this.#busySinceMs ??= nowMs;
-    if (nowMs - this.#busySinceMs > busyLimitMs) {
+    if (nowMs - this.#busySinceMs > this.#busyLimitMs) {
       this.#busySinceMs = undefined;
       this.#rejectAll([...batch, ...this.#take()], new StoreUnavailable("The database stayed locked by another process."));
       return;

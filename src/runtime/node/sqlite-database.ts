@@ -5,14 +5,14 @@ import type { SqlDatabase, SqlValue } from "../sql/database.ts";
 export interface SqliteOptions {
   /** `normal` survives the death of the process; `full` also that of the machine, at one sync to disk a transaction. */
   readonly synchronous: "normal" | "full";
-  /** How long opening, and each statement, waits for another process's lock, blocking this one. */
+  /** How long another process's lock is waited for before the store counts as unavailable. */
   readonly busyTimeoutMs: number;
 }
 
 /** SQLite's primary result codes that this module tells apart. */
 const busy = 5;
 const locked = 6;
-const faultsOfTheCaller: readonly number[] = [1 /* ERROR */, 18 /* TOOBIG */, 19 /* CONSTRAINT */, 20 /* MISMATCH */, 25 /* RANGE */];
+const faultsOfTheCaller: ReadonlySet<number> = new Set([1 /* ERROR */, 18 /* TOOBIG */, 19 /* CONSTRAINT */, 20 /* MISMATCH */, 25 /* RANGE */]);
 
 /** One SQLite file, shared with other processes of this machine. */
 export class SqliteDatabase implements SqlDatabase {
@@ -100,7 +100,7 @@ export function isBusy(error: unknown): boolean {
 /** Whether the database itself failed (disk full, input or output error, damage), and not what was asked of it. */
 export function isStoreFault(error: unknown): boolean {
   const code = resultCode(error);
-  return code !== undefined && !faultsOfTheCaller.includes(code);
+  return code !== undefined && !faultsOfTheCaller.has(code);
 }
 
 function isClosed(error: unknown): boolean {

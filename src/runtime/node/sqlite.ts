@@ -43,7 +43,7 @@ export function openSqliteStores(dataDir: string, clock: Clock, options: Partial
 
   const quota = new SqlQuota(ledger);
   const journal = new SqlJournal(ledger);
-  const batcher = new SqliteBatcher(ledger, quota);
+  const batcher = new SqliteBatcher(ledger, quota, settings.busyTimeoutMs);
   const directory = new SqliteDirectory(tenants, new SqlKeyUse(ledger), batcher, clock);
   let closed = false;
   return {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { formatProblems } from "../../../region/problem.ts";
+import type { CatalogueRead } from "../../../region/read-catalogue.ts";
 import { sha256 } from "../clock.ts";
-import { readRegions } from "../regions.ts";
 import type { Command } from "./command.ts";
 import { exitCodes, Failure } from "./failure.ts";
 
@@ -13,7 +13,7 @@ export const checkCommand: Command = {
   async run(input, session) {
     const shipped = join(import.meta.dirname, "../../../../regions");
     const directory = input.argument("DIR") ?? (session.environment["STRAIT_REGIONS_DIR"] || shipped);
-    const reading = read(directory);
+    const reading = await read(directory);
     if (!reading.ok) throw new Failure(exitCodes.failed, formatProblems(reading.problems), { ok: false, problems: reading.problems });
     const { regions, deployments, models, digest } = reading.catalogue;
     const counts = { regions: regions.size, deployments: deployments.size, models: models.size };
@@ -22,7 +22,9 @@ export const checkCommand: Command = {
   },
 };
 
-function read(directory: string): ReturnType<typeof readRegions> {
+async function read(directory: string): Promise<CatalogueRead> {
+  // Loaded here alone: reading TOML and its schemas would more than double the start of every other command.
+  const { readRegions } = await import("../regions.ts");
   try {
     return readRegions(directory, sha256);
   } catch (error) {

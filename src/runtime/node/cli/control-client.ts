@@ -1,4 +1,4 @@
-import { controlPath } from "../../../control/route-parts.ts";
+import { controlPath } from "../../../control/control-path.ts";
 import type { ProblemDocument } from "../../../control/problem.ts";
 import { exitCodes, Failure } from "./failure.ts";
 

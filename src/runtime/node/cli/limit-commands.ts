@@ -52,7 +52,7 @@ const show: Command = {
       const value = input.option(name);
       if (value !== undefined) query.set(name, value);
     }
-    const { document } = await session.client().send<{ use: LimitUseDocument[] }>({ method: "GET", path: `${path}/use?${query}` });
+    const { document } = await session.client().send<{ use: LimitUseDocument[] }>({ method: "GET", path: `${path}/use?${query.toString()}` });
     if (session.json) return session.print(JSON.stringify(document, undefined, 2));
     const rows = document.use.map((use) => [use.counter, amount(use.unit, use.remaining), amount(use.unit, use.capacity), `${Math.ceil(use.resetMs / 1_000)} s`]);
     session.print(table(["COUNTER", "REMAINING", "OF", "WHOLE IN"], rows));

@@ -18,12 +18,10 @@ export function readCommand(commands: readonly Command[], words: readonly string
   const options = optionTable([...commonOptions, ...commands.flatMap((command) => command.options)]);
   const { values, positionals } = parseArgs({ args: [...words], options, strict: false, allowPositionals: true });
   const isStart = (path: readonly string[]): boolean => commands.some((command) => path.every((word, index) => command.path[index] === word));
-  let path: string[] = [];
-  for (const word of positionals) {
-    if (!isStart([...path, word])) break;
-    path = [...path, word];
-  }
-  const command = commands.find((candidate) => candidate.path.length === path.length && isStart(path) && candidate.path.every((word, index) => path[index] === word));
+  let length = 0;
+  while (length < positionals.length && isStart(positionals.slice(0, length + 1))) length += 1;
+  const path = positionals.slice(0, length);
+  const command = commands.find((candidate) => candidate.path.join(" ") === path.join(" "));
   return { path, command, wantsHelp: values["help"] === true, wantsVersion: values["version"] === true };
 }
 

@@ -19,5 +19,5 @@ export function listed(list: readonly string[] | null, all: string): string {
 /** Control characters are shown as `?`: a tenant's name must not steer the operator's terminal. */
 function cell(value: string | number | null | undefined): string {
   if (value === null || value === undefined || value === "") return "-";
-  return String(value).replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "?");
+  return String(value).replaceAll(/\p{Cc}/gu, "?");
 }

@@ -1,0 +1,300 @@
+/**
+ * What a client is told of each refusal, in every dialect: the one place where a reason becomes a status, a code and a
+ * sentence, so that no refusal can reach a client half-formed.
+ */
+import type { Refusal, RefusalAnswer, RetryAdvice } from "./refusal.ts";
+
+/** Clients honour `retry-after` only up to here (OpenAI), or sleep however long it says (Anthropic): beyond it, none is sent. */
+export const longestRetryAfterMs = 60_000;
+
+/** What a client wrote comes back to it in a sentence, never a megabyte of it. */
+const longestQuote = 120;
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > longestQuote ? `${text.slice(0, longestQuote)}…` : text);
+}
+
+const never: RetryAdvice = { retry: "never" };
+const asUsual: RetryAdvice = { retry: "as_usual" };
+
+function after(delayMs: number): RetryAdvice {
+  return delayMs <= longestRetryAfterMs ? { retry: "after", delayMs: Math.max(1, Math.ceil(delayMs)) } : never;
+}
+
+type Parts = Omit<RefusalAnswer, "param" | "advice"> & { readonly param?: string; readonly advice?: RetryAdvice };
+
+function invalid(status: number, code: string | null, message: string, param?: string): Parts {
+  const anthropicType = status === 404 ? "not_found_error" : status === 413 ? "request_too_large" : "invalid_request_error";
+  return {
+    status,
+    openai: { type: "invalid_request_error", code },
+    azure: { code: status === 404 ? "404" : (code ?? "BadRequest") },
+    anthropic: { type: anthropicType },
+    message,
+    advice: never,
+    ...(param === undefined ? {} : { param: param.slice(0, longestQuote) }),
+  };
+}
+
+function unauthenticated(code: string | null, message: string): Parts {
+  return {
+    status: 401,
+    openai: { type: "invalid_request_error", code },
+    azure: { code: "401" },
+    anthropic: { type: "authentication_error" },
+    message,
+    advice: never,
+  };
+}
+
+function forbidden(code: string, message: string): Parts {
+  return {
+    status: 403,
+    openai: { type: "request_forbidden", code },
+    azure: { code },
+    anthropic: { type: "permission_error" },
+    message,
+    advice: never,
+  };
+}
+
+function unavailable(status: number, code: string, message: string, advice: RetryAdvice): Parts {
+  return {
+    status,
+    ...(status === 503 ? { anthropicStatus: 529 } : {}),
+    openai: { type: "server_error", code },
+    azure: { code: status === 503 ? "ServiceUnavailable" : code },
+    anthropic: { type: status === 503 ? "overloaded_error" : status === 504 ? "timeout_error" : "api_error" },
+    message,
+    advice,
+  };
+}
+
+type LimitRefusal = Extract<Refusal, { kind: "limit_reached" | "never_fits" }>;
+
+const unitNames = { requests: "requests", tokens: "tokens", micro_usd: "USD", concurrent: "requests at once" } as const;
+const windowNames = { minute: " a minute", day: " a day", month: " a month", open: "" } as const;
+
+/** Micro-USD as USD, without a float: 1_500_000 is `1.5`. */
+function amountOf(amount: number, unit: LimitRefusal["unit"]): string {
+  if (unit !== "micro_usd") return String(amount);
+  const micro = String(Math.trunc(amount) % 1_000_000)
+    .padStart(6, "0")
+    .replace(/0+$/, "");
+  return `${Math.trunc(amount / 1_000_000)}${micro === "" ? "" : `.${micro}`}`;
+}
+
+function ceilingOf(refusal: LimitRefusal): string {
+  const { ceiling, unit, window, limit, limitedBy } = refusal;
+  return `${amountOf(ceiling, unit)} ${unitNames[unit]}${windowNames[window]} (limit ${quoted(limit)}, set for the ${limitedBy})`;
+}
+
+function isLasting(refusal: LimitRefusal): boolean {
+  return refusal.window === "day" || refusal.window === "month";
+}
+
+/** Clients tell a short window, which they wait for, from a budget, which they must not hammer. */
+function limitParts(refusal: LimitRefusal, code: string, message: string, advice: RetryAdvice): Parts {
+  const lasting = isLasting(refusal);
+  const budget = lasting && refusal.unit === "micro_usd";
+  return {
+    status: 429,
+    ...(budget ? { anthropicStatus: 402 } : {}),
+    openai: lasting
+      ? { type: "insufficient_quota", code: "insufficient_quota" }
+      : { type: refusal.unit === "tokens" ? "tokens" : "requests", code },
+    azure: { code: lasting ? "insufficient_quota" : code === "rate_limit_exceeded" ? "RateLimitReached" : "RequestExceedsLimit" },
+    anthropic: { type: budget ? "billing_error" : "rate_limit_error" },
+    message,
+    advice,
+  };
+}
+
+function limitReached(refusal: Extract<Refusal, { kind: "limit_reached" }>): Parts {
+  const advice = isLasting(refusal) ? never : after(refusal.retryAfterMs);
+  const seconds = Math.max(1, Math.ceil(refusal.retryAfterMs / 1_000));
+  const next = isLasting(refusal)
+    ? "Ask your operator for more, or come back in the next period."
+    : refusal.window === "open"
+      ? "Try again when one of your open requests has ended."
+      : `Try again in ${seconds} s.`;
+  const remaining = amountOf(Math.max(0, refusal.remaining), refusal.unit);
+  const message = `Limit reached: ${ceilingOf(refusal)}. This request may need ${amountOf(refusal.asked, refusal.unit)}, ${remaining} remain. ${next}`;
+  return limitParts(refusal, "rate_limit_exceeded", message, advice);
+}
+
+function neverFits(refusal: Extract<Refusal, { kind: "never_fits" }>): Parts {
+  const shrinkable = refusal.unit === "tokens" || refusal.unit === "micro_usd";
+  const next = shrinkable
+    ? "Lower max_tokens, shorten the prompt, or ask your operator for more."
+    : "Ask your operator for more.";
+  const message = `This request can never fit: it may need ${amountOf(refusal.asked, refusal.unit)}, over ${ceilingOf(refusal)}. ${next}`;
+  return limitParts(refusal, "request_exceeds_limit", message, never);
+}
+
+function partsOf(refusal: Refusal): Parts {
+  switch (refusal.kind) {
+    case "route_not_found":
+      return invalid(404, "unknown_url", "No such path. The README lists what can be called; check the base URL of your SDK.");
+    case "method_not_allowed":
+      return invalid(405, "method_not_allowed", `This path does not take that method. Use ${refusal.allow}.`);
+    case "unsupported_content_type":
+      return invalid(
+        415,
+        "unsupported_content_type",
+        `Send the body as application/json; got ${refusal.contentType === "" ? "no content-type" : quoted(refusal.contentType)}.`,
+      );
+    case "unsupported_content_encoding":
+      return invalid(
+        415,
+        "unsupported_content_encoding",
+        `Send the body uncompressed; content-encoding ${quoted(refusal.encoding)} is not accepted.`,
+      );
+    case "body_too_large":
+      return invalid(413, "request_too_large", `The body is larger than ${refusal.limitBytes} bytes. Send less in one request.`);
+    case "body_cut_off":
+      return invalid(400, "body_cut_off", "The body ended before it was complete. Send it again.");
+    case "invalid_utf8":
+      return invalid(400, "invalid_utf8", "The body is not valid UTF-8. Encode it as UTF-8.");
+    case "invalid_json":
+      return invalid(400, "invalid_json", `The body is not valid JSON: ${refusal.detail}.`);
+    case "json_too_deep":
+      return invalid(400, "json_too_deep", `The body is nested deeper than ${refusal.limit} levels. Flatten it.`);
+    case "duplicate_key":
+      return invalid(400, "duplicate_key", `The body names ${quoted(refusal.param)} twice. Name each field once.`, refusal.param);
+    case "missing_field":
+      return invalid(400, "missing_required_parameter", `Missing required parameter: ${refusal.param}.`, refusal.param);
+    case "invalid_field":
+      return invalid(400, "invalid_value", `Invalid value for ${refusal.param}: expected ${refusal.expected}.`, refusal.param);
+    case "unsupported_field":
+      return invalid(
+        400,
+        "unsupported_parameter",
+        `Unsupported parameter ${quoted(refusal.param)}: ${refusal.detail}`,
+        refusal.param,
+      );
+    case "missing_key":
+      return unauthenticated(null, "No key was sent. Send your Strait key as Authorization: Bearer, api-key or x-api-key.");
+    case "invalid_key":
+      return unauthenticated(
+        "invalid_api_key",
+        "This key or token is not valid here. Send one complete Strait key (sk-strait-…) or a token of your company's own issuer.",
+      );
+    case "expired_key":
+      return unauthenticated(
+        "expired_api_key",
+        "This key or token has expired. Ask your operator for a new key, or your issuer for a new token.",
+      );
+    case "revoked_key":
+      return unauthenticated("revoked_api_key", "This key was revoked. Ask your operator for a new one.");
+    case "key_scope":
+      return forbidden(
+        "insufficient_scope",
+        `This key may not do that: ${refusal.detail}. Ask your operator for a key with a wider scope.`,
+      );
+    case "tenant_not_verified":
+      return forbidden(
+        "tenant_not_verified",
+        `Your company's verification is "${refusal.state}". Only verified companies are served. Ask your operator.`,
+      );
+    case "model_not_found":
+      return {
+        ...invalid(
+          404,
+          "model_not_found",
+          `The model ${quoted(refusal.model)} does not exist or you do not have access to it.`,
+          "model",
+        ),
+        azure: { code: "DeploymentNotFound" },
+      };
+    case "surface_not_served":
+      return {
+        ...invalid(
+          404,
+          "model_not_found",
+          `The model ${quoted(refusal.model)} is not served on ${refusal.surface} where you may use it.`,
+          "model",
+        ),
+        azure: { code: "DeploymentNotFound" },
+      };
+    case "policy_denied":
+      return forbidden(
+        "unsupported_country_region_territory",
+        `${refusal.sentence} (rule ${refusal.rule}: ${refusal.reasons.join(", ")})`,
+      );
+    case "fact_unknown":
+      return forbidden(
+        "unsupported_country_region_territory",
+        `The model ${quoted(refusal.model)} is refused because a fact that the policy asks for is not known: ${refusal.fact}. Ask your operator to complete it.`,
+      );
+    case "response_not_found":
+      return invalid(404, null, `Response ${quoted(refusal.id)} was not found.`);
+    case "receipt_not_found":
+      return invalid(404, null, `No receipt of request ${quoted(refusal.id)} was found.`);
+    case "limit_reached":
+      return limitReached(refusal);
+    case "never_fits":
+      return neverFits(refusal);
+    case "store_unavailable":
+      return unavailable(
+        503,
+        "gateway_store_unavailable",
+        "The gateway cannot check your limits right now, and admits nothing unchecked. Try again shortly.",
+        after(refusal.retryAfterMs),
+      );
+    case "no_deployment_available":
+      return unavailable(
+        503,
+        "no_deployment_available",
+        "No deployment that you may use is healthy right now. Try again shortly.",
+        after(refusal.retryAfterMs),
+      );
+    case "upstream_busy":
+      return unavailable(
+        503,
+        "upstream_busy",
+        "The model's deployments that you may use are at capacity (a limit of the upstream, not of yours). Try again shortly.",
+        after(refusal.retryAfterMs),
+      );
+    case "upstream_failed":
+      return unavailable(
+        502,
+        "upstream_failed",
+        `The model's deployment failed: ${refusal.detail}. Try again; if it persists, tell your operator the request id.`,
+        asUsual,
+      );
+    case "upstream_timeout":
+      return unavailable(
+        504,
+        "upstream_timeout",
+        `The model's deployment did not answer within the ${refusal.deadline.replace("_", "-")} deadline. Try again, with a smaller request or stream if it persists.`,
+        asUsual,
+      );
+    case "upstream_cut_off":
+      return unavailable(
+        502,
+        "upstream_cut_off",
+        "The model's deployment stopped before its answer was complete. What was received may be incomplete.",
+        asUsual,
+      );
+    case "revoked":
+      return forbidden(
+        "revoked",
+        "Access to this model was withdrawn by the gateway's operator. Ask your operator when and whether it comes back.",
+      );
+    case "shutting_down":
+      return unavailable(503, "gateway_restarting", "The gateway is restarting. Try again.", after(1_000));
+    case "internal":
+      return unavailable(
+        500,
+        "internal_error",
+        "The gateway failed on this request. The request id tells your operator where to look.",
+        asUsual,
+      );
+  }
+}
+
+/** Status, codes, sentence and advice for one refusal. */
+export function describeRefusal(refusal: Refusal): RefusalAnswer {
+  return { param: null, advice: asUsual, ...partsOf(refusal) };
+}

@@ -1,0 +1,78 @@
+import { waitUntil } from "cloudflare:workers";
+import { createApplication, type Application } from "../../application.ts";
+import { OpenExchanges } from "../../open-exchanges.ts";
+import { Health } from "../../routing/health.ts";
+import { simulatedWorld } from "../../simulated-world.ts";
+import { sha256, systemClock, systemEntropy } from "./clock.ts";
+import { demoOperatorKey, isLoopback, readConfig, type Config } from "./config.ts";
+import { secretCredentials } from "./credentials.ts";
+import { prepareDemo, simulatorUrl } from "./demo.ts";
+import { variablesOf, type Bindings } from "./environment.ts";
+import { log } from "./log.ts";
+import { bundledWorld } from "./regions.ts";
+import { openObjectStores } from "./stores.ts";
+import { startTelemetry, type Telemetry } from "./telemetry.ts";
+import { WorkerTransport, type Fetch } from "./transport.ts";
+
+/** The gateway of one isolate. Holds data only: a promise or a stream of one request must not be used by another. */
+export interface Assembly {
+  readonly application: Application;
+  readonly telemetry: Telemetry;
+  readonly config: Config;
+}
+
+export class NotConfigured extends Error {
+  override readonly name = "NotConfigured";
+}
+
+/** Puts the gateway together for an isolate's first request; throws `NotConfigured` with all that is wrong. */
+export async function assemble(bindings: Bindings, first: Request): Promise<Assembly> {
+  const variables = variablesOf(bindings);
+  const read = readConfig(variables);
+  if (!read.ok) throw new NotConfigured(read.problems.join("; "));
+  const { config } = read;
+  const { demo } = config;
+  const inside = demo && config.simulatorUrl === undefined;
+  const real = bundledWorld();
+  const world = demo ? simulatedWorld(real, config.simulatorUrl ?? simulatorUrl) : real;
+  const stores = openObjectStores(bindings, waitUntil);
+  const telemetry = await startTelemetry(variables, log);
+  const application = createApplication({
+    clock: systemClock,
+    entropy: systemEntropy,
+    sha256,
+    log,
+    tracer: telemetry.tracer,
+    ...stores,
+    world: () => world,
+    transport: new WorkerTransport(inside ? simulatorFetch(bindings) : (request) => fetch(request)),
+    credentials: demo ? () => "simulated" : secretCredentials(variables),
+    health: new Health(),
+    open: new OpenExchanges(),
+    settings: { ...config.settings, gatewayPlace: variables["STRAIT_GATEWAY_PLACE"] || placeOf(first) },
+    // Without a key of the operator's nobody has one: `main` says so before it comes to that.
+    operatorKey: config.operatorKey ?? (demo ? demoOperatorKey : randomKey()),
+  });
+  if (demo) {
+    const ports = { directory: stores.directory, clock: systemClock, entropy: systemEntropy, sha256, catalogue: () => world.catalogue };
+    await prepareDemo(ports, new URL(first.url).origin);
+  }
+  return { application, telemetry, config };
+}
+
+/** In a demonstration nothing leaves this machine, whatever else goes wrong. */
+function simulatorFetch({ SIMULATOR: simulator }: Bindings): Fetch {
+  if (simulator === undefined) throw new NotConfigured("STRAIT_DEMO needs the service binding SIMULATOR");
+  return (request) => simulator.fetch(request);
+}
+
+/** An isolate stays in one data centre. `wrangler dev` invents one, which must not get into a receipt. */
+function placeOf(first: Request): string {
+  if (isLoopback(new URL(first.url))) return "this machine";
+  const colo: unknown = first.cf?.["colo"];
+  return typeof colo === "string" ? `cloudflare:${colo}` : "cloudflare";
+}
+
+function randomKey(): string {
+  return systemEntropy.bytes(32).join("-");
+}

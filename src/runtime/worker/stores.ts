@@ -1,0 +1,100 @@
+/** The ports of the core over Durable Objects: one call is one call to the tenant's object. */
+import type { Books, Journal } from "../../ledger/journal.ts";
+import { StoreUnavailable, type QuotaStore } from "../../quota/store.ts";
+import type { DirectoryAdmin } from "../../tenant/directory.ts";
+import type { Bindings } from "./environment.ts";
+import { directoryOf, tenantOf, type RemoteDirectory, type RemoteTenant } from "./object-stubs.ts";
+
+export interface ObjectStores {
+  readonly quota: QuotaStore;
+  readonly journal: Journal;
+  /** Receipt and settlement in one transaction. */
+  readonly books: Books;
+  readonly directory: DirectoryAdmin;
+}
+
+/** Lets work go on after the answer: `waitUntil` of the request that is running. */
+export type Later = (work: Promise<unknown>) => void;
+
+const keyUseEveryMs = 60_000;
+/** Beyond it everything is forgotten, and each key in use is written once more. */
+const keptKeyUses = 10_000;
+
+export function openObjectStores(bindings: Pick<Bindings, "TENANTS" | "DIRECTORY">, later: Later): ObjectStores {
+  const ask = <Result>(tenantId: string, call: (tenant: RemoteTenant) => Promise<Result>): Promise<Result> =>
+    reach(() => call(tenantOf(bindings, tenantId)));
+  /** For calls that may run twice: an object that was just moved or restarted fails once and is then there again. */
+  const askAgain = <Result>(tenantId: string, call: (tenant: RemoteTenant) => Promise<Result>): Promise<Result> =>
+    reachAgain(() => call(tenantOf(bindings, tenantId)));
+  const askAll = <Result>(call: (directory: RemoteDirectory) => Promise<Result>): Promise<Result> => reachAgain(() => call(directoryOf(bindings)));
+
+  return {
+    quota: {
+      // Once: a second try of one that was admitted would find its own id and fail.
+      reserve: (request) => ask(request.tenantId, (tenant) => tenant.reserve(request)),
+      settle: (settlement) => ask(settlement.tenantId, (tenant) => tenant.settle(settlement)),
+      renew: (tenantId, ids, leaseMs) => askAgain(tenantId, (tenant) => tenant.renew(tenantId, ids, leaseMs)),
+      // Each object takes back its own by its alarm and records it there: from outside there is never any left.
+      expire: () => Promise.resolve([]),
+      recorded: (tenantId, ids) => askAgain(tenantId, (tenant) => tenant.recorded(tenantId, ids)),
+      inspect: (tenantId, limits) => askAgain(tenantId, (tenant) => tenant.inspect(tenantId, limits)),
+    },
+    journal: {
+      append: (receipt) => askAgain(receipt.tenantId, (tenant) => tenant.append(receipt)),
+      find: (tenantId, requestId) => askAgain(tenantId, (tenant) => tenant.findReceipt(tenantId, requestId)),
+      list: (tenantId, beforeMs, count) => askAgain(tenantId, (tenant) => tenant.listReceipts(tenantId, beforeMs, count)),
+      findResponse: (tenantId, responseId) => askAgain(tenantId, (tenant) => tenant.findResponse(tenantId, responseId)),
+    },
+    books: {
+      close: (receipt, settlement) => askAgain(receipt.tenantId, (tenant) => tenant.close(receipt, settlement)),
+    },
+    directory: {
+      find: (tenantId) => askAgain(tenantId, (tenant) => tenant.find(tenantId)),
+      touchKey: keyToucher((tenantId, keyId, atMs) => later(ask(tenantId, (tenant) => tenant.touchKey(tenantId, keyId, atMs)).catch(() => undefined))),
+      list: (after, count) => askAll((directory) => directory.list(after, count)),
+      save: (entry, audit) => ask(entry.tenant.id, (tenant) => tenant.save(entry, audit)),
+      lastUsed: (tenantId) => askAgain(tenantId, (tenant) => tenant.lastUsed(tenantId)),
+      audit: (tenantId, count) =>
+        tenantId === undefined ? askAll((directory) => directory.audit(count)) : askAgain(tenantId, (tenant) => tenant.audit(tenantId, count)),
+    },
+  };
+}
+
+/** Writes a key's use at most once a minute from here: a call for each request would double what the object has to do. */
+function keyToucher(write: (tenantId: string, keyId: string, atMs: number) => void): DirectoryAdmin["touchKey"] {
+  const writtenAtMs = new Map<string, number>();
+  return (tenantId, keyId, atMs) => {
+    const name = `${tenantId}\n${keyId}`;
+    if (atMs - (writtenAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < keyUseEveryMs) return;
+    if (writtenAtMs.size >= keptKeyUses) writtenAtMs.clear();
+    writtenAtMs.set(name, atMs);
+    write(tenantId, keyId, atMs);
+  };
+}
+
+async function reach<Result>(call: () => Promise<Result>): Promise<Result> {
+  try {
+    return await call();
+  } catch (error) {
+    throw isOurFault(error) ? error : new StoreUnavailable("the tenant's object could not be reached", { cause: error });
+  }
+}
+
+async function reachAgain<Result>(call: () => Promise<Result>): Promise<Result> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!isPassing(error)) return reach(() => Promise.reject(error));
+    return reach(call);
+  }
+}
+
+/** What an object throws at a wrong argument is a mistake of ours, which asking later does not mend. */
+function isOurFault(error: unknown): boolean {
+  return error instanceof RangeError || error instanceof TypeError;
+}
+
+/** Workerd's word for a failure that another try may get over; an overloaded object is not asked again. */
+function isPassing(error: unknown): boolean {
+  return error instanceof Error && "retryable" in error && error.retryable === true && !("overloaded" in error && error.overloaded === true);
+}

@@ -1,0 +1,62 @@
+import type { Clock } from "../../clock.ts";
+import type { Books, Journal } from "../../ledger/journal.ts";
+import type { QuotaStore } from "../../quota/store.ts";
+import { closeBooks } from "../sql/books.ts";
+import { SqlJournal } from "../sql/journal.ts";
+import { SqlQuota } from "../sql/quota.ts";
+import type { ObjectDatabase } from "./object-database.ts";
+
+/** One tenant's limits, reservations and receipts, inside its object: each call is one transaction. */
+export interface TenantLedger {
+  readonly quota: QuotaStore;
+  readonly journal: Journal;
+  readonly books: Books;
+  /** Milliseconds since the epoch at which the next lease runs out; `undefined` where nothing is held. */
+  nextExpiryMs(): number | undefined;
+}
+
+export function openTenantLedger(database: ObjectDatabase, clock: Clock): TenantLedger {
+  const quota = new SqlQuota(database);
+  const journal = new SqlJournal(database);
+
+  async function transact<Result>(work: () => Result): Promise<Result> {
+    try {
+      return database.transact(() => {
+        const result = work();
+        quota.flush();
+        return result;
+      });
+    } catch (error) {
+      // The rows went back to what they were; the counters that were read from them must as well.
+      quota.forget();
+      throw error;
+    }
+  }
+
+  return {
+    quota: {
+      reserve: (request) => transact(() => quota.reserve(request, clock.nowMs())),
+      settle: (settlement) => transact(() => quota.settle(settlement, clock.nowMs())),
+      renew: (tenantId, ids, leaseMs) => transact(() => quota.renew(tenantId, ids, leaseMs, clock.nowMs())),
+      expire: (count) => transact(() => quota.expire(count, clock.nowMs())),
+      recorded: (tenantId, ids) => transact(() => quota.recorded(tenantId, ids)),
+      inspect: (tenantId, limits) => transact(() => quota.inspect(tenantId, limits, clock.nowMs())),
+    },
+    journal: {
+      append: (receipt) => transact(() => journal.append(receipt)),
+      find: async (tenantId, requestId) => database.read(undefined, () => journal.find(tenantId, requestId)),
+      list: async (tenantId, beforeMs, count) => database.read([], () => journal.list(tenantId, beforeMs, count)),
+      findResponse: async (tenantId, responseId) => database.read(undefined, () => journal.findResponse(tenantId, responseId)),
+    },
+    books: {
+      close: (receipt, settlement) => transact(() => closeBooks(journal, quota, receipt, settlement, clock.nowMs())),
+    },
+    nextExpiryMs() {
+      // What expired and is not yet in the journal counts as well: dying in between must not leave it there.
+      const [row] = database.read<{ readonly at: number | null }[]>([], () =>
+        database.all("SELECT min(expires_at_ms) AS at FROM reservation WHERE state IN (0, 1)"),
+      );
+      return row?.at ?? undefined;
+    },
+  };
+}

@@ -1,0 +1,161 @@
+import { DurableObject } from "cloudflare:workers";
+import { sweepExpired } from "../../ledger/sweep.ts";
+import type { Receipt } from "../../ledger/receipt.ts";
+import type { AppliedLimit } from "../../quota/limit.ts";
+import type { ExpiredReservation, LimitState, ReservationRequest, ReserveOutcome, Settlement } from "../../quota/store.ts";
+import type { AuditEntry } from "../../tenant/directory.ts";
+import type { DirectoryEntry } from "../../tenant/tenant.ts";
+import { SqlDirectory } from "../sql/directory.ts";
+import { SqlKeyUse } from "../sql/key-use.ts";
+import { directoryMigrations, ledgerMigrations } from "../sql/schema.ts";
+import { systemClock } from "./clock.ts";
+import { directoryOf } from "./object-stubs.ts";
+import { log } from "./log.ts";
+import { ObjectDatabase } from "./object-database.ts";
+import { Outbox, outboxMigrations } from "./outbox.ts";
+import { openTenantLedger, type TenantLedger } from "./tenant-ledger.ts";
+
+/** After a failure, and at the least between two alarms. */
+const retryMs = 5_000;
+
+/**
+ * All that is known of one tenant: its directory entry and audit, its keys' use, its limits and what is held against
+ * them, its receipts. Everything is in its SQLite, because an object may be evicted between any two calls: what stands
+ * in memory is only read again when it is missing.
+ *
+ * Its alarm takes back reservations whose gateway died, and tells the directory object what it could not be told before.
+ */
+export class TenantObject extends DurableObject<Cloudflare.Env> {
+  readonly #database: ObjectDatabase;
+  readonly #directory: SqlDirectory;
+  readonly #keyUse: SqlKeyUse;
+  readonly #outbox: Outbox;
+  readonly #ledger: TenantLedger;
+  /** As stored; kept so that not every reservation asks for it. */
+  #alarmAtMs: number | undefined;
+
+  constructor(state: DurableObjectState, bindings: Cloudflare.Env) {
+    super(state, bindings);
+    this.#database = new ObjectDatabase(state.storage, { directory: directoryMigrations, ledger: ledgerMigrations, outbox: outboxMigrations });
+    this.#directory = new SqlDirectory(this.#database);
+    this.#keyUse = new SqlKeyUse(this.#database);
+    this.#outbox = new Outbox(this.#database);
+    this.#ledger = openTenantLedger(this.#database, systemClock);
+    void state.blockConcurrencyWhile(async () => {
+      this.#alarmAtMs = (await state.storage.getAlarm()) ?? undefined;
+    });
+  }
+
+  // The directory.
+
+  async find(tenantId: string): Promise<DirectoryEntry | undefined> {
+    return this.#database.read(undefined, () => this.#directory.find(tenantId));
+  }
+
+  async save(entry: DirectoryEntry, audit: AuditEntry): Promise<boolean> {
+    const saved = this.#database.transact(() => {
+      if (!this.#directory.save(entry, audit)) return false;
+      this.#outbox.add(entry, audit);
+      return true;
+    });
+    if (saved) await this.#tell();
+    return saved;
+  }
+
+  async audit(tenantId: string, count: number): Promise<readonly AuditEntry[]> {
+    return this.#database.read([], () => this.#directory.audit(tenantId, count));
+  }
+
+  async touchKey(tenantId: string, keyId: string, atMs: number): Promise<void> {
+    this.#database.transact(() => this.#keyUse.write([{ tenantId, keyId, atMs }]));
+  }
+
+  async lastUsed(tenantId: string): Promise<ReadonlyMap<string, number>> {
+    return this.#database.read(new Map(), () => this.#keyUse.lastUsed(tenantId));
+  }
+
+  // Limits.
+
+  async reserve(request: ReservationRequest): Promise<ReserveOutcome> {
+    // Before the hold: a hold that no alarm looks after would outlive a gateway that dies.
+    const armed = this.#armFor(systemClock.nowMs() + request.leaseMs);
+    const outcome = await this.#ledger.quota.reserve(request);
+    await armed;
+    return outcome;
+  }
+
+  async settle(settlement: Settlement): Promise<boolean> {
+    return this.#ledger.quota.settle(settlement);
+  }
+
+  async renew(tenantId: string, ids: readonly string[], leaseMs: number): Promise<void> {
+    return this.#ledger.quota.renew(tenantId, ids, leaseMs);
+  }
+
+  async expire(count: number): Promise<readonly ExpiredReservation[]> {
+    return this.#ledger.quota.expire(count);
+  }
+
+  async recorded(tenantId: string, ids: readonly string[]): Promise<void> {
+    return this.#ledger.quota.recorded(tenantId, ids);
+  }
+
+  async inspect(tenantId: string, limits: readonly AppliedLimit[]): Promise<readonly LimitState[]> {
+    return this.#ledger.quota.inspect(tenantId, limits);
+  }
+
+  // Receipts.
+
+  async append(receipt: Receipt): Promise<void> {
+    return this.#ledger.journal.append(receipt);
+  }
+
+  async findReceipt(tenantId: string, requestId: string): Promise<Receipt | undefined> {
+    return this.#ledger.journal.find(tenantId, requestId);
+  }
+
+  async listReceipts(tenantId: string, beforeMs: number | undefined, count: number): Promise<readonly Receipt[]> {
+    return this.#ledger.journal.list(tenantId, beforeMs, count);
+  }
+
+  async findResponse(tenantId: string, responseId: string): Promise<Receipt | undefined> {
+    return this.#ledger.journal.findResponse(tenantId, responseId);
+  }
+
+  async close(receipt: Receipt, settlement: Settlement): Promise<void> {
+    return this.#ledger.books.close(receipt, settlement);
+  }
+
+  override async alarm(): Promise<void> {
+    this.#alarmAtMs = undefined;
+    try {
+      await sweepExpired(this.#ledger.quota, this.#ledger.journal, log);
+    } catch (error) {
+      log.error("sweeping failed and is tried again", { error: String(error) });
+      await this.#armFor(systemClock.nowMs() + retryMs);
+    }
+    await this.#tell();
+    const nextMs = this.#ledger.nextExpiryMs();
+    if (nextMs !== undefined) await this.#armFor(Math.max(nextMs, systemClock.nowMs() + 1_000));
+  }
+
+  /** Tells the directory object of every change that it does not have, in order; what fails is told again later. */
+  async #tell(): Promise<void> {
+    try {
+      for (const { sequence, entry, audit } of this.#database.read([], () => this.#outbox.waiting())) {
+        await directoryOf(this.env).take(entry, audit);
+        this.#database.transact(() => this.#outbox.told(sequence));
+      }
+    } catch (error) {
+      log.warn("the directory object could not be told of a change and is told later", { error: String(error) });
+      await this.#armFor(systemClock.nowMs() + retryMs);
+    }
+  }
+
+  /** Makes sure that an alarm rings at `atMs` or before. */
+  #armFor(atMs: number): Promise<void> {
+    if (this.#alarmAtMs !== undefined && this.#alarmAtMs <= atMs) return Promise.resolve();
+    this.#alarmAtMs = atMs;
+    return this.ctx.storage.setAlarm(atMs);
+  }
+}

@@ -1,0 +1,121 @@
+import { describe, expect, it } from "vitest";
+import { assertPermitted, authorise, isPermit, narrow } from "../../src/policy/authorise.ts";
+import { evaluate } from "../../src/policy/evaluate.ts";
+import type { Permit } from "../../src/policy/permit.ts";
+import { permittedModels } from "../../src/policy/permitted-models.ts";
+import type { Deployment } from "../../src/region/catalogue.ts";
+import { catalogueWith, modelOf, policyWith, ruleOf, tenantIn } from "./policy-fixture.ts";
+
+const policy = policyWith(ruleOf("own_jurisdiction", {}), ruleOf("evidence", { least: "contractual-zone" }), ruleOf("ownership", { ownersIn: new Set(["RU"]) }, { makers: new Set(["anthropic"]) }));
+const catalogue = catalogueWith(
+  [
+    modelOf("gpt", { weightsNotIn: new Set(["CN"]) }),
+    [{ countries: ["JP"] }, { countries: ["SG", "HK"] }, { countries: ["US"] }, { countries: ["KR"], evidence: "none" }, { countries: ["DE"], surfaces: ["embeddings"] }],
+  ],
+  [modelOf("claude", { maker: "anthropic" }), [{ countries: ["US"], surfaces: ["messages"] }]],
+);
+const tenant = tenantIn("CN");
+
+function permitted(): Permit {
+  const decision = authorise({ tenant, modelName: "gpt", surface: "chat.completions" }, policy, catalogue, 0);
+  if (!decision.ok) throw new Error(decision.refusal.kind);
+  return decision.value;
+}
+
+function deploymentOf(id: string): Deployment {
+  const deployment = catalogue.deployments.get(id);
+  if (deployment === undefined) throw new Error(id);
+  return deployment;
+}
+
+describe("a permit", () => {
+  it("names the tenant, the deployments, the refused candidates with rule and reason, and the rules that let it pass", () => {
+    expect(permitted()).toEqual({
+      tenantId: "tenant_a",
+      model: catalogue.models.get("gpt"),
+      deployments: [deploymentOf("gpt/1"), deploymentOf("gpt/3")],
+      refused: [
+        { deployment: "gpt/2", kind: "own_jurisdiction", rule: "own_jurisdiction", reason: "may process in HK" },
+        { deployment: "gpt/4", kind: "evidence", rule: "evidence", reason: 'evidence "none" is less than "contractual-zone"' },
+        { deployment: "gpt/5", kind: "surface", rule: "catalogue:surfaces", reason: "does not speak chat.completions" },
+      ],
+      rules: ["tenant:tiers", "own_jurisdiction", "evidence", "hosting:gpt"],
+      policyVersion: "1",
+      catalogueDigest: "digest",
+    });
+  });
+
+  it("is genuine only as the object that authorise made", () => {
+    const permit = permitted();
+    expect(isPermit(permit)).toBe(true);
+    for (const forged of [{ ...permit }, Object.create(permit), structuredClone({ ...permit, model: undefined }), new Proxy(permit, {}), null, undefined, "permit"]) {
+      expect(isPermit(forged)).toBe(false);
+    }
+  });
+
+  it("cannot be widened", () => {
+    const permit = permitted();
+    expect(() => Object.assign(permit, { deployments: [deploymentOf("gpt/2")] })).toThrow(TypeError);
+    expect(() => (permit.deployments as unknown[]).push(deploymentOf("gpt/2"))).toThrow(TypeError);
+  });
+
+  it("lets through only the deployments that it names, and those as the catalogue's objects", () => {
+    const permit = permitted();
+    expect(() => assertPermitted(permit, deploymentOf("gpt/1"))).not.toThrow();
+    expect(() => assertPermitted(permit, deploymentOf("gpt/2"))).toThrow(/does not name the deployment gpt\/2/);
+    expect(() => assertPermitted(permit, { ...deploymentOf("gpt/1"), countries: { kind: "anywhere" } })).toThrow(/does not name/);
+    expect(() => assertPermitted({ ...permit }, deploymentOf("gpt/1"))).toThrow(/Not a permit/);
+  });
+});
+
+describe("narrowing a permit", () => {
+  it("gives a genuine permit for one of its deployments alone", () => {
+    const narrowed = narrow(permitted(), "gpt/3", "resp_1");
+    if (!narrowed.ok) throw new Error(narrowed.refusal.kind);
+    expect(isPermit(narrowed.value)).toBe(true);
+    expect(narrowed.value).toEqual({ ...permitted(), deployments: [deploymentOf("gpt/3")] });
+    expect(() => assertPermitted(narrowed.value, deploymentOf("gpt/1"))).toThrow(/does not name/);
+  });
+
+  it("refuses by the rule that refused the deployment, and never widens", () => {
+    expect(narrow(permitted(), "gpt/2", "resp_1")).toMatchObject({ ok: false, refusal: { kind: "policy_denied", rule: "own_jurisdiction", reasons: ["own_jurisdiction"] } });
+    expect(narrow(permitted(), "gpt/5", "resp_1")).toEqual({ ok: false, refusal: { kind: "response_not_found", id: "resp_1" } });
+    expect(narrow(permitted(), "gone/1", "resp_1")).toEqual({ ok: false, refusal: { kind: "response_not_found", id: "resp_1" } });
+    const once = narrow(permitted(), "gpt/3", "resp_1");
+    expect(once.ok && narrow(once.value, "gpt/1", "resp_1").ok).toBe(false);
+  });
+
+  it("takes no forged permit", () => {
+    expect(() => narrow({ ...permitted() }, "gpt/1", "resp_1")).toThrow(/Not a permit/);
+  });
+});
+
+describe("evaluating", () => {
+  it("shows every candidate with all that speaks against it", () => {
+    const evaluation = evaluate({ tenant: tenantIn("KR"), modelName: "gpt", surface: "embeddings" }, policy, catalogue, 0);
+    expect(evaluation?.tenant).toEqual([]);
+    const shown = evaluation?.candidates.map(({ deployment, admitted, objections }) => [deployment.id, admitted, objections.map(({ rule }) => rule)]);
+    expect(shown).toEqual([
+      ["gpt/1", false, ["catalogue:surfaces"]],
+      ["gpt/2", false, ["catalogue:surfaces"]],
+      ["gpt/3", false, ["catalogue:surfaces"]],
+      ["gpt/4", false, ["own_jurisdiction", "evidence", "catalogue:surfaces"]],
+      ["gpt/5", true, []],
+    ]);
+  });
+
+  it("shows what refuses the tenant everywhere, and admits no candidate then", () => {
+    const evaluation = evaluate({ tenant: tenantIn("RU", { tiers: [] }), modelName: "claude", surface: "messages" }, policy, catalogue, 0);
+    expect(evaluation?.tenant.map(({ rule }) => rule)).toEqual(["tenant:tiers", "ownership"]);
+    expect(evaluation?.candidates.map(({ admitted, objections }) => [admitted, objections])).toEqual([[false, []]]);
+  });
+});
+
+describe("the models that a tenant may use", () => {
+  it("are those of which a surface is permitted", () => {
+    expect(permittedModels(tenantIn("CN"), policy, catalogue, 0).map(({ id }) => id)).toEqual(["gpt", "claude"]);
+    expect(permittedModels(tenantIn("RU"), policy, catalogue, 0).map(({ id }) => id)).toEqual(["gpt"]);
+    expect(permittedModels(tenantIn("US"), policy, catalogue, 0).map(({ id }) => id)).toEqual(["gpt"]);
+    expect(permittedModels(tenantIn(undefined), policy, catalogue, 0)).toEqual([]);
+  });
+});

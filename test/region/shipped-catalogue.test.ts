@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import { assignedCountries } from "../../src/region/assigned-countries.ts";
+import { showCountries } from "../../src/region/country.ts";
+import { catalogueOf, shippedFiles } from "./regions-fixture.ts";
+
+const { catalogue, policy } = catalogueOf(shippedFiles());
+const regions = [...catalogue.regions.values()];
+const deployments = [...catalogue.deployments.values()];
+
+describe("the shipped catalogue", () => {
+  it("has at least 14 Azure regions offshore, in at least 9 countries", () => {
+    const azure = regions.filter((region) => region.provider === "azure");
+    expect(azure.length).toBeGreaterThanOrEqual(14);
+    expect(new Set(azure.map((region) => region.country)).size).toBeGreaterThanOrEqual(9);
+    expect(azure.filter((region) => region.domestic === true)).toEqual([]);
+  });
+
+  it("declares a Standard deployment for the geography, not for the region", () => {
+    const standardOf = (region: string): string[] =>
+      deployments.filter((deployment) => deployment.region.id === region && deployment.sku === "Standard").map(({ countries }) => showCountries(countries));
+    expect(new Set(standardOf("southeastasia"))).toEqual(new Set(["HK,SG"]));
+    expect(new Set(standardOf("westeurope"))).toEqual(new Set(["IE,NL"]));
+    expect(new Set(standardOf("japaneast"))).toEqual(new Set(["JP"]));
+  });
+
+  it("has deployments of every reach: geography, zone, anywhere and attested", () => {
+    expect(new Set(deployments.map(({ evidence }) => evidence))).toEqual(new Set(["attested", "contractual-geography", "contractual-zone", "none"]));
+    for (const { sku, countries } of deployments) expect(countries.kind === "anywhere", sku).toBe(sku.startsWith("Global"));
+  });
+
+  it("has OpenAI's European host and Anthropic's, pinned and not", () => {
+    expect(catalogue.regions.get("openai-eu")?.endpoint).toBe("https://eu.api.openai.com");
+    expect(catalogue.deployments.get("anthropic-us/claude-opus-4-5")).toMatchObject({ evidence: "attested", inferenceGeo: "us" });
+    expect(catalogue.deployments.get("anthropic-global/claude-opus-4-5")).toMatchObject({ evidence: "none" });
+  });
+
+  it("marks exactly the regions in the tenants' own country as domestic", () => {
+    const domestic = regions.filter((region) => region.domestic === true);
+    expect(domestic.length).toBeGreaterThanOrEqual(1);
+    expect(regions.filter((region) => policy.home.has(region.country))).toEqual(domestic);
+  });
+
+  it("prices every model in integers, and serves each somewhere", () => {
+    for (const model of catalogue.models.values()) {
+      for (const price of Object.values(model.price)) expect(Number.isInteger(price)).toBe(true);
+      expect(catalogue.deploymentsByModel.get(model.id)?.length, model.id).toBeGreaterThan(0);
+      expect(model.weightsNotIn.has("CN")).toBe(true);
+    }
+    for (const { price } of deployments) for (const microUsd of Object.values(price)) expect(Number.isInteger(microUsd)).toBe(true);
+  });
+
+  it("takes every credential by reference, one for each region", () => {
+    const variables = regions.map(({ credential }) => ("env" in credential ? credential.env : credential.file));
+    expect(new Set(variables).size).toBe(regions.length);
+    for (const variable of variables) expect(variable).toMatch(/^STRAIT_[A-Z0-9_]+_KEY$/);
+  });
+});
+
+describe("the assigned countries", () => {
+  it("are the 249 of ISO 3166-1, without the codes that are only reserved", () => {
+    expect(assignedCountries.size).toBe(249);
+    for (const reserved of ["EU", "UK", "XK", "SU", "ZZ"]) expect(assignedCountries.has(reserved)).toBe(false);
+    expect(assignedCountries.has("NO")).toBe(true);
+  });
+});

@@ -1,0 +1,94 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { auditEntry, directoryEntry } from "./samples.ts";
+import type { OpenStoreWorld, StoreWorld } from "./store-world.ts";
+
+/** What every directory does. Imports nothing of a runtime. */
+export function directoryContract(name: string, openWorld: OpenStoreWorld): void {
+  describe(`directory: ${name}`, () => {
+    let world: StoreWorld;
+    beforeEach(async () => {
+      world = await openWorld();
+    });
+    afterEach(() => world.close());
+
+    it("knows nobody at first", async () => {
+      expect(await world.directory.find("acme")).toBeUndefined();
+      expect(await world.directory.list(undefined, 10)).toEqual([]);
+      expect(await world.directory.audit(undefined, 10)).toEqual([]);
+    });
+
+    it("finds an entry again, all of it, also after a restart", async () => {
+      expect(await world.directory.save(directoryEntry("acme", 1), auditEntry("1", "acme"))).toBe(true);
+      expect(await world.directory.find("acme")).toEqual(directoryEntry("acme", 1));
+      await world.restart();
+      expect(await world.directory.find("acme")).toEqual(directoryEntry("acme", 1));
+    });
+
+    it("shows a change to the very next lookup, wherever it was looked up before", async () => {
+      await world.directory.save(directoryEntry("acme", 1), auditEntry("1", "acme"));
+      for (let lookup = 0; lookup < 4; lookup++) await world.directory.find("acme");
+      await world.directory.save(directoryEntry("acme", 2, "Acme, renamed"), auditEntry("2", "acme", "tenant.change"));
+      for (let lookup = 0; lookup < 4; lookup++) expect((await world.directory.find("acme"))?.tenant.name).toBe("Acme, renamed");
+    });
+
+    it("shows a tenant that was just added to a lookup that missed it before", async () => {
+      for (let lookup = 0; lookup < 4; lookup++) await world.directory.find("acme");
+      await world.directory.save(directoryEntry("acme", 1), auditEntry("1", "acme"));
+      for (let lookup = 0; lookup < 4; lookup++) expect(await world.directory.find("acme")).toBeDefined();
+    });
+
+    it("lets one of two writers of the same revision win, and audits that one alone", async () => {
+      await world.directory.save(directoryEntry("acme", 1), auditEntry("1", "acme"));
+      const saved = await Promise.all([
+        world.directory.save(directoryEntry("acme", 2, "left"), auditEntry("left", "acme")),
+        world.directory.save(directoryEntry("acme", 2, "right"), auditEntry("right", "acme")),
+      ]);
+      expect(saved.filter((won) => won)).toHaveLength(1);
+      const winner = saved[0] ? "left" : "right";
+      expect((await world.directory.find("acme"))?.tenant.name).toBe(winner);
+      expect((await world.directory.audit("acme", 10)).map((one) => one.id)).toEqual([winner, "1"]);
+    });
+
+    it("refuses to add a tenant that is there, and to skip or repeat a revision", async () => {
+      await world.directory.save(directoryEntry("acme", 1), auditEntry("1", "acme"));
+      expect(await world.directory.save(directoryEntry("acme", 1), auditEntry("2", "acme"))).toBe(false);
+      expect(await world.directory.save(directoryEntry("acme", 3), auditEntry("3", "acme"))).toBe(false);
+      expect(await world.directory.save(directoryEntry("new", 2), auditEntry("4", "new"))).toBe(false);
+    });
+
+    it("lists entries in order of id, page by page", async () => {
+      for (const id of ["ccc", "aaa", "bbb"]) await world.directory.save(directoryEntry(id, 1), auditEntry(id, id));
+      const page = async (after: string | undefined): Promise<string[]> =>
+        (await world.directory.list(after, 2)).map((entry) => entry.tenant.id);
+      expect(await page(undefined)).toEqual(["aaa", "bbb"]);
+      expect(await page("bbb")).toEqual(["ccc"]);
+      expect(await page("ccc")).toEqual([]);
+    });
+
+    it("shows the audit newest first, of one tenant or of all", async () => {
+      await world.directory.save(directoryEntry("aaa", 1), auditEntry("1", "aaa"));
+      await world.directory.save(directoryEntry("bbb", 1), auditEntry("2", "bbb"));
+      await world.directory.save(directoryEntry("aaa", 2), auditEntry("3", "aaa", "key.issue"));
+      expect((await world.directory.audit(undefined, 10)).map((one) => one.id)).toEqual(["3", "2", "1"]);
+      expect((await world.directory.audit("aaa", 10)).map((one) => one.id)).toEqual(["3", "1"]);
+      expect(await world.directory.audit(undefined, 1)).toEqual([auditEntry("3", "aaa", "key.issue")]);
+    });
+
+    it("remembers the latest use of each key, within a minute for everybody", async () => {
+      const atMs = world.nowMs();
+      world.directory.touchKey("acme", "key_1", atMs);
+      world.directory.touchKey("acme", "key_1", atMs - 5);
+      world.directory.touchKey("acme", "key_2", atMs + 7);
+      world.directory.touchKey("other", "key_1", atMs + 9);
+      await world.advance(60_000);
+      const expected = new Map([["key_1", atMs], ["key_2", atMs + 7]]);
+      for (let lookup = 0; lookup < 2; lookup++) expect(new Map(await world.directory.lastUsed("acme"))).toEqual(expected);
+    });
+
+    it("keeps the use of keys over an orderly restart", async () => {
+      world.directory.touchKey("acme", "key_1", 123);
+      await world.restart();
+      expect(new Map(await world.directory.lastUsed("acme"))).toEqual(new Map([["key_1", 123]]));
+    });
+  });
+}

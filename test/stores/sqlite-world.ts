@@ -1,0 +1,69 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openSqliteStores, type SqliteStores } from "../../src/runtime/node/sqlite.ts";
+import { ManualClock } from "./manual-clock.ts";
+import { worldBeginsMs, type StoreWorld } from "./store-world.ts";
+
+// Opening and closing a file syncs it to disk a few times; memory makes that free where the system has such a place.
+const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
+export function temporaryDirectory(): string {
+  return mkdtempSync(join(place, "strait-stores-"));
+}
+
+/** `gateways` openings of the same two files, as that many processes of one machine have them; calls go to each in turn. */
+export function sqliteWorld(gateways: number): StoreWorld {
+  const directory = temporaryDirectory();
+  const clock = new ManualClock(worldBeginsMs);
+  const open = (): SqliteStores[] => Array.from({ length: gateways }, () => openSqliteStores(directory, clock));
+  let all = open();
+  let turn = 0;
+  const next = (): SqliteStores => {
+    const stores = all[turn++ % all.length];
+    if (stores === undefined) throw new Error("no gateway");
+    return stores;
+  };
+  const close = (): void => {
+    for (const stores of all) stores.close();
+  };
+  return {
+    quota: {
+      reserve: (request) => next().quota.reserve(request),
+      settle: (settlement) => next().quota.settle(settlement),
+      renew: (tenantId, ids, leaseMs) => next().quota.renew(tenantId, ids, leaseMs),
+      expire: (count) => next().quota.expire(count),
+      recorded: (tenantId, ids) => next().quota.recorded(tenantId, ids),
+      inspect: (tenantId, limits) => next().quota.inspect(tenantId, limits),
+    },
+    journal: {
+      append: (receipt) => next().journal.append(receipt),
+      find: (tenantId, requestId) => next().journal.find(tenantId, requestId),
+      list: (tenantId, beforeMs, count) => next().journal.list(tenantId, beforeMs, count),
+      findResponse: (tenantId, responseId) => next().journal.findResponse(tenantId, responseId),
+    },
+    books: { close: (receipt, settlement) => next().books.close(receipt, settlement) },
+    directory: {
+      find: (tenantId) => next().directory.find(tenantId),
+      touchKey: (tenantId, keyId, atMs) => next().directory.touchKey(tenantId, keyId, atMs),
+      list: (after, count) => next().directory.list(after, count),
+      save: (entry, audit) => next().directory.save(entry, audit),
+      lastUsed: (tenantId) => next().directory.lastUsed(tenantId),
+      audit: (tenantId, count) => next().directory.audit(tenantId, count),
+    },
+    nowMs: () => clock.nowMs(),
+    advance: async (byMs) => {
+      clock.advance(byMs);
+      // What the clock set off is written in the next turn.
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+    restart: () => {
+      close();
+      all = open();
+    },
+    close: () => {
+      close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,11 @@
+import { directoryContract } from "./directory-contract.ts";
+import { journalContract } from "./journal-contract.ts";
+import { quotaContract } from "./quota-contract.ts";
+import { sqliteWorld } from "./sqlite-world.ts";
+
+for (const gateways of [1, 2]) {
+  const name = gateways === 1 ? "node:sqlite" : `node:sqlite, ${gateways} gateways on one file`;
+  quotaContract(name, () => sqliteWorld(gateways));
+  journalContract(name, () => sqliteWorld(gateways));
+  directoryContract(name, () => sqliteWorld(gateways));
+}

@@ -1,0 +1,24 @@
+import type { Books, Journal } from "../../src/ledger/journal.ts";
+import type { QuotaStore } from "../../src/quota/store.ts";
+import type { DirectoryAdmin } from "../../src/tenant/directory.ts";
+
+/**
+ * Real stores for a contract suite, new and empty, with a clock that the suite moves. Where several gateways share one
+ * store, what is called goes to each of them in turn.
+ */
+export interface StoreWorld {
+  readonly quota: QuotaStore;
+  readonly journal: Journal;
+  readonly books: Books;
+  readonly directory: DirectoryAdmin;
+  /** The store's own time. It begins at 2026-03-31T23:59:00Z, one minute before a day and a month end. */
+  nowMs(): number;
+  advance(byMs: number): void | Promise<void>;
+  /** Drops all that is kept in memory, as a restart or an eviction does. */
+  restart(): void | Promise<void>;
+  close(): void | Promise<void>;
+}
+
+export type OpenStoreWorld = () => StoreWorld | Promise<StoreWorld>;
+
+export const worldBeginsMs: number = Date.UTC(2026, 2, 31, 23, 59);

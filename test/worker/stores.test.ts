@@ -1,0 +1,8 @@
+import { directoryContract } from "../stores/directory-contract.ts";
+import { journalContract } from "../stores/journal-contract.ts";
+import { quotaContract } from "../stores/quota-contract.ts";
+import { objectWorld } from "./object-world.ts";
+
+quotaContract("Durable Objects", objectWorld);
+journalContract("Durable Objects", objectWorld);
+directoryContract("Durable Objects", objectWorld);

@@ -1,0 +1,160 @@
+import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { DirectoryObject } from "../../src/runtime/worker/directory-object.ts";
+import { directoryObjectName } from "../../src/runtime/worker/directory-object.ts";
+import { openObjectStores } from "../../src/runtime/worker/stores.ts";
+import { StoreUnavailable } from "../../src/quota/store.ts";
+import { amounts, auditEntry, directoryEntry, limit, receipt, reservation } from "../stores/samples.ts";
+
+const stores = openObjectStores(env, () => undefined);
+const acme = env.TENANTS.get(env.TENANTS.idFromName("acme"));
+const directory = env.DIRECTORY.get(env.DIRECTORY.idFromName(directoryObjectName));
+const concurrent = limit("concurrent", "concurrent", "open", 2);
+const daily = limit("daily", "tokens", "day", 1_000);
+
+afterEach(async () => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+  await reset();
+});
+
+async function remaining(): Promise<readonly number[]> {
+  return (await stores.quota.inspect("acme", [concurrent, daily])).map((state) => state.remaining);
+}
+
+function intent(id: string): string {
+  return JSON.stringify(receipt(id, { end: "unsettled", chargedTokens: 500 }));
+}
+
+function later(byMs: number): void {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + byMs });
+}
+
+describe("an eviction", () => {
+  it("between reserve and settle loses nothing, and the reservation is settled once", async () => {
+    await stores.quota.reserve(reservation("a", [concurrent, daily], amounts(800)));
+    const before = await runInDurableObject(acme, (instance) => instance);
+    await evictDurableObject(acme);
+    await runInDurableObject(acme, (instance) => expect(instance).not.toBe(before));
+    expect(await remaining()).toEqual([1, 200]);
+
+    await stores.books.close(receipt("a"), { id: "a", tenantId: "acme", charge: amounts(10) });
+    await evictDurableObject(acme);
+    await stores.books.close(receipt("a"), { id: "a", tenantId: "acme", charge: amounts(999) });
+    expect(await remaining()).toEqual([2, 990]);
+    expect((await stores.journal.find("acme", "a"))?.end).toBe("completed");
+  });
+
+  it("keeps what no gateway is left to settle: the alarm writes it down", async () => {
+    await stores.quota.reserve(reservation("a", [concurrent, daily], amounts(500), { leaseMs: 10_000, intent: intent("a") }));
+    await evictDurableObject(acme);
+    later(10_000);
+    expect(await runDurableObjectAlarm(acme)).toBe(true);
+    expect((await stores.journal.find("acme", "a"))?.end).toBe("unsettled");
+    expect(await remaining()).toEqual([2, 500]);
+  });
+});
+
+describe("the alarm", () => {
+  it("rings by itself when a lease runs out", async () => {
+    await stores.quota.reserve(reservation("a", [concurrent], amounts(5), { leaseMs: 200, intent: intent("a") }));
+    await vi.waitUntil(async () => (await stores.journal.find("acme", "a")) !== undefined, { timeout: 5_000, interval: 50 });
+    expect((await remaining())[0]).toBe(2);
+  });
+
+  it("leaves alone what is renewed, and comes back for it", async () => {
+    await stores.quota.reserve(reservation("a", [concurrent], amounts(5), { leaseMs: 10_000, intent: intent("a") }));
+    await stores.quota.renew("acme", ["a"], 30_000);
+    later(10_000);
+    await runDurableObjectAlarm(acme);
+    expect(await stores.journal.find("acme", "a")).toBeUndefined();
+    later(20_000);
+    expect(await runDurableObjectAlarm(acme)).toBe(true);
+    expect((await stores.journal.find("acme", "a"))?.end).toBe("unsettled");
+  });
+
+  it("rests once nothing is held", async () => {
+    await stores.quota.reserve(reservation("a", [concurrent], amounts(5), { leaseMs: 10_000, intent: intent("a") }));
+    await stores.quota.settle({ id: "a", tenantId: "acme", charge: amounts(5) });
+    await runDurableObjectAlarm(acme);
+    expect(await runInDurableObject(acme, (_instance, state) => state.storage.getAlarm())).toBeNull();
+  });
+
+  it("takes what a late gateway settles after it", async () => {
+    await stores.quota.reserve(reservation("a", [daily], amounts(500), { leaseMs: 10_000, intent: intent("a") }));
+    later(10_000);
+    await runDurableObjectAlarm(acme);
+    await stores.books.close(receipt("a", { end: "client_cancelled" }), { id: "a", tenantId: "acme", charge: amounts(10) });
+    expect((await stores.journal.find("acme", "a"))?.end).toBe("client_cancelled");
+    expect((await remaining())[1]).toBe(990);
+  });
+});
+
+describe("the directory", () => {
+  it("is told later, in order, of changes that it could not be told of at once", async () => {
+    const take = vi.spyOn(DirectoryObject.prototype, "take").mockRejectedValue(new Error("away"));
+    expect(await stores.directory.save(directoryEntry("acme", 1), auditEntry("1", "acme"))).toBe(true);
+    expect(await stores.directory.save(directoryEntry("acme", 2, "Renamed"), auditEntry("2", "acme"))).toBe(true);
+    expect((await stores.directory.find("acme"))?.tenant.name).toBe("Renamed");
+    expect(await stores.directory.list(undefined, 10)).toEqual([]);
+
+    take.mockRestore();
+    expect(await runDurableObjectAlarm(acme)).toBe(true);
+    expect((await stores.directory.list(undefined, 10)).map((entry) => entry.tenant.name)).toEqual(["Renamed"]);
+    expect((await stores.directory.audit(undefined, 10)).map((entry) => entry.id)).toEqual(["2", "1"]);
+  });
+
+  it("takes a change once, however often it is told, and none whose predecessor is missing", async () => {
+    const told = (revision: number): Promise<void> =>
+      runInDurableObject(directory, (instance) => instance.take(directoryEntry("acme", revision), auditEntry(String(revision), "acme")));
+    await told(1);
+    await told(1);
+    await expect(told(3)).rejects.toThrow("before 2");
+    expect(await stores.directory.audit(undefined, 10)).toHaveLength(1);
+  });
+
+  it("stores nothing for an id that somebody guesses", async () => {
+    expect(await stores.directory.find("guessed")).toBeUndefined();
+    expect(await stores.journal.find("guessed", "a")).toBeUndefined();
+    const guessed = env.TENANTS.get(env.TENANTS.idFromName("guessed"));
+    const tables = await runInDurableObject(guessed, (_instance, state) => state.storage.sql.exec("SELECT name FROM sqlite_master").toArray());
+    expect(tables.filter(({ name }) => !String(name).startsWith("_cf_"))).toEqual([]);
+  });
+});
+
+describe("an object that cannot be reached", () => {
+  it("counts as a store that is away", async () => {
+    const away = { TENANTS: brokenNamespace(), DIRECTORY: env.DIRECTORY };
+    const broken = openObjectStores(away, () => undefined);
+    await expect(broken.quota.reserve(reservation("a", [concurrent], amounts(1)))).rejects.toThrow(StoreUnavailable);
+    await expect(broken.directory.find("acme")).rejects.toThrow(StoreUnavailable);
+  });
+
+  it("is asked once more where that can do no harm, and never for a reservation", async () => {
+    const retryable = (): Error => Object.assign(new Error("moved"), { retryable: true });
+    let calls = 0;
+    const failOnce = (): void => {
+      calls++;
+      if (calls === 1) throw retryable();
+    };
+    const moved = openObjectStores({ TENANTS: brokenNamespace(failOnce), DIRECTORY: env.DIRECTORY }, () => undefined);
+    expect(await moved.directory.find("acme")).toBeUndefined();
+    expect(calls).toBe(2);
+    calls = 0;
+    await expect(moved.quota.reserve(reservation("a", [concurrent], amounts(1)))).rejects.toThrow(StoreUnavailable);
+    expect(calls).toBe(1);
+  });
+});
+
+/** A namespace whose objects fail as workerd's do when they are moved or gone; without `fail`, always. */
+function brokenNamespace(fail: () => void = () => { throw new Error("gone"); }): typeof env.TENANTS {
+  const get = (id: DurableObjectId): unknown =>
+    new Proxy(env.TENANTS.get(id), {
+      get: (stub, name) => (...parameters: unknown[]) => {
+        fail();
+        return Reflect.apply(Reflect.get(stub, name), stub, parameters);
+      },
+    });
+  return { idFromName: (name: string) => env.TENANTS.idFromName(name), get } as unknown as typeof env.TENANTS;
+}

@@ -1,0 +1,21 @@
+import { TenantObject } from "../../src/runtime/worker/main.ts";
+
+export { default, DirectoryObject, SimulatedRegion, TenantObject } from "../../src/runtime/worker/main.ts";
+
+/**
+ * A tenant's object whose alarm does nothing. The contract suites set the time of the isolate, which workerd's own
+ * alarms do not follow, and take back expired reservations themselves.
+ */
+export class UnsweptTenantObject extends TenantObject {
+  override alarm(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+declare global {
+  namespace Cloudflare {
+    interface Env {
+      readonly UNSWEPT: DurableObjectNamespace<UnsweptTenantObject>;
+    }
+  }
+}
