@@ -1,5 +1,5 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
 import { bundleRegions, defaultModulePath } from "./src/runtime/node/bundle-regions.ts";
 
 // No test talks to anybody but loopback and its own workerd.
@@ -18,7 +18,7 @@ const worker = cloudflareTest(() => {
   };
 });
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
       { test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/worker/**", "node_modules/**"] } },
@@ -26,3 +26,4 @@ export default defineConfig({
     ],
   },
 });
+export default config;

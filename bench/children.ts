@@ -1,7 +1,7 @@
 import { fork, spawn } from "node:child_process";
 import type { ChildProcess, ForkOptions, SpawnOptions } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -11,8 +11,8 @@ const patienceMs = 3000;
 
 /**
  * Every process and temporary file of a run, so that none outlives it. Processes are ended by their handle on a normal
- * exit, an error and a signal. If this process is itself killed outright, the watchdog sees its channel close and ends
- * them instead.
+ * exit, an error and a signal. When this process is gone, however it went, the watchdog sees its channel close, ends
+ * whatever is left and removes the files.
  */
 export class Children {
   readonly #living = new Set<ChildProcess>();
@@ -76,9 +76,8 @@ export class Children {
     return child;
   }
 
+  /** The directory is left to the watchdog: processes that are dying may still write into it. */
   #killAll(): void {
     for (const child of this.#living) child.kill("SIGKILL");
-    this.#watchdog.kill("SIGKILL");
-    rmSync(this.#directory, { recursive: true, force: true });
   }
 }

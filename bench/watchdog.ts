@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 
-/** Ends a run's processes and removes its directory when the run was killed before it could do so itself. */
+/** Ends what is left of a run's processes when the run is gone, even if it was killed outright, and removes its directory. */
 const directory = process.argv[2];
 const pids = new Set<number>();
 
@@ -20,6 +20,7 @@ process.once("disconnect", () => {
       // It ended by itself.
     }
   }
-  if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+  // Processes that were just killed may still be writing into it.
+  if (directory !== undefined) rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   process.exit(0);
 });

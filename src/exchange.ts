@@ -7,12 +7,14 @@
  * closed exactly once, and before the client can know that its answer is complete.
  */
 import type { Tracer } from "@opentelemetry/api";
+import { concat } from "./bytes.ts";
 import type { Cancel, Clock, Entropy, Sha256 } from "./clock.ts";
 import { allow, refuse, type Decision } from "./decision.ts";
 import type { Dialect } from "./dialect/dialect.ts";
 import type { ModelRequest } from "./dialect/model-request.ts";
 import { readBody, readHints } from "./dialect/read-body.ts";
-import { headerValue, type HeaderList, type Inbound, type Outbound } from "./edge.ts";
+import { storedRequest } from "./dialect/stored-request.ts";
+import type { Inbound, Outbound } from "./edge.ts";
 import type { Books, Journal } from "./ledger/journal.ts";
 import { intentReceipt, outcomeReceipt, settlementFacts, type Outcome, type ReceiptBasis } from "./ledger/make-receipt.ts";
 import { settle } from "./ledger/settlement.ts";
@@ -28,7 +30,7 @@ import { StoreUnavailable, type LimitState, type QuotaStore } from "./quota/stor
 import type { Refusal } from "./refusal.ts";
 import { showCountries } from "./region/country.ts";
 import type { Surface } from "./region/catalogue.ts";
-import { Reply } from "./reply.ts";
+import { answerHeaders, Reply } from "./reply.ts";
 import { requestId } from "./request-id.ts";
 import type { Health } from "./routing/health.ts";
 import type { Settings } from "./settings.ts";
@@ -38,7 +40,6 @@ import { ExchangeTrace } from "./trace.ts";
 import { attemptSpans, callerAttributes, permitAttributes, receiptAttributes, requestAttributes } from "./trace-exchange.ts";
 import { attribute, spanName } from "./trace-names.ts";
 import type { Credentials, StoredResponse } from "./upstream/address.ts";
-import { concat } from "./upstream/attempt.ts";
 import { forward, type ForwardSettings, type Forwarded, type Outgoing } from "./upstream/forward.ts";
 import type { Transport } from "./upstream/transport.ts";
 
@@ -75,7 +76,7 @@ export interface ModelCall {
 }
 
 export async function exchange(call: ModelCall, inbound: Inbound, outbound: Outbound, ports: ExchangePorts): Promise<void> {
-  const reply = new Reply(outbound, call.dialect, requestId(ports.entropy), ports.clock);
+  const reply = new Reply(outbound, call.dialect, requestId(ports.entropy, ports.clock), ports.clock);
   const trace = ExchangeTrace.start(ports.tracer, inbound.method, call.route, inbound.header("traceparent"));
   const life = new Lifetime();
   inbound.onHangUp(() => life.cut("client_cancelled"));
@@ -168,7 +169,7 @@ interface Subject {
 }
 
 async function readSubject(call: ModelCall, inbound: Inbound, ports: ExchangePorts, caller: Caller): Promise<Decision<Subject>> {
-  const bodiless = call.stored === undefined ? undefined : storedRequest(call.surface, call.stored);
+  const bodiless = call.stored === undefined ? undefined : storedRequest(call.surface, call.stored.query);
   const request = bodiless === undefined ? await readBody(call.surface, inbound, call.modelFromPath, ports.settings.bodyLimitBytes) : allow(bodiless);
   if (!request.ok) return request;
   if (request.value.extractsWeights) return refuse({ kind: "unsupported_field", param: "logit_bias", detail: "together with logprobs it extracts a model's weights. Send one of them." });
@@ -310,7 +311,7 @@ function finish(forwarded: Forwarded, outcome: Outcome, call: ModelCall, reply: 
   if (reply.status === undefined) {
     // Nothing was sent yet: a whole answer goes out in one piece, and a broken one can still be a proper error.
     if (outcome.refusal !== undefined) return outcome.refusal;
-    reply.whole(answer.status, answerHeaders(answer.headers, answer.stream), joined(rest));
+    reply.whole(answer.status, answerHeaders(answer.headers, answer.stream), concat(rest));
     return undefined;
   }
   if (outcome.refusal === undefined) reply.finish(rest);
@@ -329,42 +330,10 @@ function outgoingOf(call: ModelCall, request: ModelRequest, inbound: Inbound): O
   };
 }
 
-/** A call to a stored response has no body: it asks for nothing that costs. */
-function storedRequest(surface: Surface, stored: StoredResponse): ModelRequest {
-  return {
-    surface,
-    model: "",
-    stream: new URLSearchParams(stored.query).get("stream") === "true",
-    includeUsage: true,
-    maxOutputTokens: 0,
-    choices: 0,
-    previousResponseId: undefined,
-    endUser: undefined,
-    prompt: { asciiBytes: 0, otherBytes: 0, images: 0 },
-    extractsWeights: false,
-    bodyFor: () => new Uint8Array(0),
-    release: () => undefined,
-  };
-}
-
 function forwardSettings(ports: ExchangePorts): ForwardSettings {
   const { deadlines, bounds, attempts, longestWaitMs } = ports.settings;
   const { clock, entropy, transport, health, credentials } = ports;
   return { clock, entropy, transport, health, credentials, deadlines, bounds, attempts, longestWaitMs };
-}
-
-/** By allow-list: an upstream's limits, ids and places are not the client's to see. */
-function answerHeaders(upstream: HeaderList, stream: boolean): HeaderList {
-  const headers = ["content-type", headerValue(upstream, "content-type") ?? "application/json"];
-  // Without these, a proxy between here and the client may gather a stream before it passes it on.
-  if (stream) headers.push("cache-control", "no-cache", "x-accel-buffering", "no");
-  return headers;
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const piece of pieces) length += piece.length;
-  return concat(pieces, length);
 }
 
 /** For the operator's log: the error's own words, which hold no part of a request. */

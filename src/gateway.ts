@@ -46,7 +46,7 @@ export function createGateway(ports: ExchangePorts): Gateway {
   }
 
   function refuse(refusal: Refusal, inbound: Inbound, outbound: Outbound): void {
-    new Reply(outbound, dialectOf(likelyDialect(inbound)), requestId(ports.entropy), ports.clock).refuse(refusal);
+    new Reply(outbound, dialectOf(likelyDialect(inbound)), requestId(ports.entropy, ports.clock), ports.clock).refuse(refusal);
   }
 
   return {
@@ -90,7 +90,7 @@ function answer(match: Match, inbound: Inbound, outbound: Outbound, ports: Excha
 }
 
 function health(outbound: Outbound, dialect: Dialect, ports: ExchangePorts): void {
-  new Reply(outbound, dialect, requestId(ports.entropy), ports.clock).whole(200, ["content-type", "text/plain"], new TextEncoder().encode("ok\n"));
+  new Reply(outbound, dialect, requestId(ports.entropy, ports.clock), ports.clock).whole(200, ["content-type", "text/plain"], new TextEncoder().encode("ok\n"));
 }
 
 /** Azure by its path, Anthropic by its path or the header that its SDK always sends, OpenAI otherwise. */

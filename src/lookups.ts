@@ -15,7 +15,7 @@ type Lookup = (caller: Caller) => Decision<unknown> | Promise<Decision<unknown>>
 
 /** Authenticates, looks up, answers: a lookup holds no quota and reaches no upstream. */
 async function answerLookup(lookup: Lookup, inbound: Inbound, outbound: Outbound, dialect: Dialect, ports: ExchangePorts): Promise<void> {
-  const reply = new Reply(outbound, dialect, requestId(ports.entropy), ports.clock);
+  const reply = new Reply(outbound, dialect, requestId(ports.entropy, ports.clock), ports.clock);
   try {
     const caller = await authenticate(credentialsOf(inbound), ports);
     const found = caller.ok ? await lookup(caller.value) : caller;

@@ -1,5 +1,5 @@
 import type { Clock } from "./clock.ts";
-import type { HeaderList, Outbound } from "./edge.ts";
+import { headerValue, type HeaderList, type Outbound } from "./edge.ts";
 import type { Dialect } from "./dialect/dialect.ts";
 import type { Refusal } from "./refusal.ts";
 
@@ -69,4 +69,12 @@ export class Reply {
     if (stream) this.#outbound.end(this.#dialect.errorEvent(refusal, this.requestId, surface));
     else this.#outbound.cut();
   }
+}
+
+/** By allow-list: an upstream's limits, ids and places are not the client's to see. */
+export function answerHeaders(upstream: HeaderList, stream: boolean): HeaderList {
+  const headers = ["content-type", headerValue(upstream, "content-type") ?? "application/json"];
+  // Without these, a proxy between here and the client may gather a stream before it passes it on.
+  if (stream) headers.push("cache-control", "no-cache", "x-accel-buffering", "no");
+  return headers;
 }

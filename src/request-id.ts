@@ -1,9 +1,12 @@
-import type { Entropy } from "./clock.ts";
+import type { Clock, Entropy } from "./clock.ts";
 
-/** `req_` and 128 random bits in hex: names a request in answers, receipts and spans. */
-export function requestId(entropy: Entropy): string {
-  let text = "req_";
-  for (const byte of entropy.bytes(16)) text += hex[byte];
+/**
+ * `req_`, 48 bits of milliseconds and 80 random bits, in hex: names a request in answers, receipts and spans. In order of
+ * time, so that stores append to their indexes instead of writing all over them.
+ */
+export function requestId(entropy: Entropy, clock: Pick<Clock, "nowMs">): string {
+  let text = `req_${clock.nowMs().toString(16).padStart(12, "0")}`;
+  for (const byte of entropy.bytes(10)) text += hex[byte];
   return text;
 }
 

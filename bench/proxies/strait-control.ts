@@ -1,5 +1,5 @@
 import { request } from "undici";
-import type { LimitSetting } from "../../src/quota/limit.ts";
+import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
 import type { TenantFacts } from "../../src/tenant/tenant.ts";
 import { tenantCountry } from "./strait-regions.ts";
 import type { BenchModel } from "./strait-regions.ts";

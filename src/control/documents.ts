@@ -1,4 +1,4 @@
-import type { LimitSetting } from "../quota/limit.ts";
+import type { LimitSetting } from "../tenant/limit-setting.ts";
 import type { LimitState } from "../quota/store.ts";
 import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
 import type { AuditEntry } from "../tenant/directory.ts";

@@ -1,7 +1,9 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { OpenAPIHono } from "@hono/zod-openapi";
-import { appliedLimits, each } from "../quota/limit.ts";
-import type { AppliedLimit, LimitSetting } from "../quota/limit.ts";
+import { appliedLimits } from "../quota/limit.ts";
+import { each } from "../tenant/limit-setting.ts";
+import type { AppliedLimit } from "../quota/limit.ts";
+import type { LimitSetting } from "../tenant/limit-setting.ts";
 import type { LimitState } from "../quota/store.ts";
 import { answerProblem, entityTag, revisionAsked } from "./answer.ts";
 import { findTenant } from "./change.ts";

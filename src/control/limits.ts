@@ -1,6 +1,6 @@
 import { bucketScale } from "../quota/counter.ts";
-import { each } from "../quota/limit.ts";
-import type { LimitSetting } from "../quota/limit.ts";
+import { each } from "../tenant/limit-setting.ts";
+import type { LimitSetting } from "../tenant/limit-setting.ts";
 import type { Catalogue } from "../region/catalogue.ts";
 import { change } from "./change.ts";
 import type { ChangeBy, Changed, ChangePorts } from "./change.ts";

@@ -1,5 +1,5 @@
 import type { HeaderList } from "../edge.ts";
-import type { LimitState } from "../quota/store.ts";
+import type { LimitUnit, LimitWindow } from "../tenant/limit-setting.ts";
 import type { Refusal } from "../refusal.ts";
 
 export type DialectName = "openai" | "azure" | "anthropic";
@@ -8,6 +8,14 @@ export interface ErrorAnswer {
   readonly status: number;
   readonly headers: HeaderList;
   readonly body: Uint8Array;
+}
+
+/** What rate headers show of one limit. The quota store's states have this form. */
+export interface RateState {
+  readonly limit: { readonly setting: { readonly unit: LimitUnit; readonly window: LimitWindow } };
+  readonly capacity: number;
+  readonly remaining: number;
+  readonly resetMs: number;
 }
 
 /** The wire that a client speaks: how errors, limits and silence look in it. Facts in one place per dialect. */
@@ -27,5 +35,5 @@ export interface Dialect {
   /** What is safe to send on a silent stream. */
   readonly keepAlive: Uint8Array;
   /** The rate headers, from the states that the reservation returned; empty without a minute limit. */
-  rateHeaders(states: readonly LimitState[], nowMs: number): HeaderList;
+  rateHeaders(states: readonly RateState[], nowMs: number): HeaderList;
 }

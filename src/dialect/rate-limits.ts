@@ -1,5 +1,5 @@
 import type { HeaderList } from "../edge.ts";
-import type { LimitState } from "../quota/store.ts";
+import type { RateState } from "./dialect.ts";
 
 /** What a dialect's headers show of one unit: the limit that is nearest to stopping the client. */
 export interface ShownLimit {
@@ -12,8 +12,8 @@ export interface ShownLimit {
  * Of the minute limits of one unit the one with least left; of equals, the one that takes longest to be whole again.
  * Day and month limits are not shown: a client that paces itself by these headers would stop for weeks.
  */
-export function tightest(states: readonly LimitState[], unit: "requests" | "tokens"): ShownLimit | undefined {
-  let found: LimitState | undefined;
+export function tightest(states: readonly RateState[], unit: "requests" | "tokens"): ShownLimit | undefined {
+  let found: RateState | undefined;
   for (const state of states) {
     const { setting } = state.limit;
     if (setting.unit !== unit || setting.window !== "minute") continue;
@@ -31,7 +31,7 @@ export function tightest(states: readonly LimitState[], unit: "requests" | "toke
 }
 
 /** The `x-ratelimit-*` headers that OpenAI and Azure share, but for how a reset is written. */
-export function rateLimitHeaders(states: readonly LimitState[], reset: (resetMs: number) => string): HeaderList {
+export function rateLimitHeaders(states: readonly RateState[], reset: (resetMs: number) => string): HeaderList {
   const headers: string[] = [];
   for (const unit of ["requests", "tokens"] as const) {
     const shown = tightest(states, unit);

@@ -1,7 +1,7 @@
 import { refuse, type Decision } from "../decision.ts";
 import type { Inbound } from "../edge.ts";
 import type { Surface } from "../region/catalogue.ts";
-import type { ClientHints } from "../upstream/address.ts";
+import type { ClientHints } from "./client-hints.ts";
 import type { ModelRequest } from "./model-request.ts";
 import { readModelRequest } from "./read-request.ts";
 

@@ -6,9 +6,10 @@ import type { Hold } from "../quota/estimate.ts";
 import type { Caller } from "../tenant/authenticate.ts";
 import type { Forwarded } from "../upstream/forward.ts";
 import { headerValue } from "../edge.ts";
-import type { End, Receipt } from "./receipt.ts";
+import type { End } from "../upstream/record.ts";
+import type { Receipt } from "./receipt.ts";
 import type { Settled, SettlementFacts } from "./settlement.ts";
-import { unknownUsage } from "./usage.ts";
+import { unknownUsage } from "../upstream/usage.ts";
 
 /** What is known of an exchange once it is reserved. */
 export interface ReceiptBasis {
@@ -103,7 +104,8 @@ export function outcomeReceipt(
     usageSource: settled.usageSource,
     chargedTokens: settled.charge.tokens,
     costMicroUsd: settled.charge.microUsd,
-    responseId: reading?.responseId,
+    // Other surfaces store nothing that a later request could refer to.
+    responseId: basis.request.surface === "responses" ? reading?.responseId : undefined,
     firstByteAtMs: outcome.firstByteAtMs,
     endedAtMs,
   };

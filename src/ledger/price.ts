@@ -1,6 +1,6 @@
 import { tokenCostMicroUsd } from "../quota/token-cost.ts";
 import type { Price } from "../region/catalogue.ts";
-import type { Usage } from "./usage.ts";
+import type { Usage } from "../upstream/usage.ts";
 
 /**
  * What this usage costs, in micro-USD, rounded up once. Input read from the cache and input written to it are part of

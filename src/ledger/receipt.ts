@@ -1,21 +1,6 @@
 import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
-import type { Usage } from "./usage.ts";
-
-/** How an answer's body ended. `unsettled`: the gateway died before it could tell. */
-export type End = "completed" | "upstream_failed" | "client_cancelled" | "deadline_passed" | "revoked" | "unsettled";
-
-/** One try at one deployment. */
-export interface Attempt {
-  readonly deployment: string;
-  readonly countries: string;
-  /** Milliseconds since the epoch. */
-  readonly startedAtMs: number;
-  readonly endedAtMs: number;
-  /** The upstream's status; `undefined` where none came. */
-  readonly status: number | undefined;
-  /** `answered`, or why the attempt failed: `connect`, `first_byte`, `status_503`, `refused_in_stream`, … */
-  readonly outcome: string;
-}
+import type { Attempt, End } from "../upstream/record.ts";
+import type { Usage } from "../upstream/usage.ts";
 
 /** What the upstream said of itself. */
 export interface EvidenceSeen {

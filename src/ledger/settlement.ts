@@ -3,7 +3,7 @@ import type { Amounts } from "../quota/limit.ts";
 import type { Price } from "../region/catalogue.ts";
 import { costMicroUsd } from "./price.ts";
 import type { Receipt } from "./receipt.ts";
-import type { Usage } from "./usage.ts";
+import type { Usage } from "../upstream/usage.ts";
 
 /** What is known of an exchange when it is over. */
 export interface SettlementFacts {

@@ -46,7 +46,9 @@ export function deploymentChecks(rules: readonly Rule[], subject: Subject, view:
     const sentence = `Your company asks for evidence of place of at least the grade "${subject.leastEvidence}".`;
     least.push({ kind: "evidence", rule: "tenant:evidence", sentence, grade: subject.leastEvidence });
   }
-  return { forbid, only, least, forbidden: new Set(forbid.flatMap(({ countries }) => [...countries])) };
+  const forbidden = new Set<Country>();
+  for (const { countries } of forbid) for (const country of countries) forbidden.add(country);
+  return { forbid, only, least, forbidden };
 }
 
 /** The checks that stand in no file but were made all the same. */

@@ -1,4 +1,4 @@
-import type { Catalogue, Model } from "../region/catalogue.ts";
+import { surfaces, type Catalogue, type Model } from "../region/catalogue.ts";
 import type { Policy } from "../region/policy.ts";
 import type { Tenant } from "../tenant/tenant.ts";
 import { authorise } from "./authorise.ts";
@@ -7,7 +7,7 @@ import { authorise } from "./authorise.ts";
 export function permittedModels(tenant: Tenant, policy: Policy, catalogue: Catalogue, atMs: number): readonly Model[] {
   return [...catalogue.models.values()].filter((model) => {
     const deployments = catalogue.deploymentsByModel.get(model.id) ?? [];
-    const surfaces = new Set(deployments.flatMap((deployment) => [...deployment.surfaces]));
-    return [...surfaces].some((surface) => authorise({ tenant, modelName: model.id, surface }, policy, catalogue, atMs).ok);
+    const spoken = surfaces.filter((surface) => deployments.some((deployment) => deployment.surfaces.has(surface)));
+    return spoken.some((surface) => authorise({ tenant, modelName: model.id, surface }, policy, catalogue, atMs).ok);
   });
 }

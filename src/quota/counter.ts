@@ -17,7 +17,8 @@
  * - Whoever asks nothing of a limit is not refused by it, even where it is overrun.
  */
 import { ceilDivide } from "./ceil-divide.ts";
-import type { Amounts, AppliedLimit, LimitSetting, LimitUnit, LimitWindow } from "./limit.ts";
+import type { Amounts, AppliedLimit } from "./limit.ts";
+import type { LimitSetting, LimitUnit, LimitWindow } from "../tenant/limit-setting.ts";
 
 /** Changed in place: a hot counter is touched for every request. */
 export interface CounterState {

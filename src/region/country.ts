@@ -24,8 +24,8 @@ export function countrySet(countries: Iterable<Country>): CountrySet {
   return set.size === 0 ? unknownCountries : Object.freeze({ kind: "countries", countries: set });
 }
 
-/** The first country that both sets may share; `undefined` only where they certainly share none. */
-export function meets(set: CountrySet, others: ReadonlySet<Country>): Country | "anywhere" | "unknown" | undefined {
+/** The first country that both sets may share, or `anywhere` or `unknown`; `undefined` only where they certainly share none. */
+export function meets(set: CountrySet, others: ReadonlySet<Country>): Country | undefined {
   if (others.size === 0) return undefined;
   if (set.kind !== "countries") return set.kind;
   for (const country of set.countries) if (others.has(country)) return country;

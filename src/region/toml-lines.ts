@@ -54,11 +54,9 @@ export class TomlLines {
 
   #pair(table: TomlPath): void {
     const line = this.#line;
-    let path = table;
-    for (const part of this.#key()) {
-      path = [...path, part];
-      this.#record(path, line);
-    }
+    const names = this.#key();
+    const path = [...table, ...names];
+    for (let length = table.length + 1; length <= path.length; length += 1) this.#record(path.slice(0, length), line);
     this.#move(1); // the equals sign, where `#key` stopped
     this.#skip();
     this.#value(path);

@@ -67,14 +67,19 @@ export class Breaker {
       this.#state = { name: "closed", failures: state.failures + 1 };
       return;
     }
-    if (state.name === "open") return;
+    // A late failure of a request that began before it opened tells nothing new, and must not put the probe off.
+    if (state.name === "open" || (state.name === "half-open" && state.probeSinceMs === undefined)) return;
     const openings = state.name === "closed" ? 1 : state.openings + 1;
     const openMs = Math.min(this.#settings.longestOpenMs, this.#settings.openMs * 2 ** (openings - 1));
     this.#state = { name: "open", untilMs: nowMs + openMs, openings };
   }
 
-  /** The request ended without telling anything of the deployment: its client left. A probe's place is free again. */
-  withdrawn(): void {
-    if (this.#state.name === "half-open") this.#state = { ...this.#state, probeSinceMs: undefined };
+  /**
+   * The request that began at `beganMs` ended without telling anything of the deployment: its client left. If it was the
+   * probe, its place is free again; one that began before the breaker opened has no place to give.
+   */
+  withdrawn(beganMs: number): void {
+    const state = this.#state;
+    if (state.name === "half-open" && state.probeSinceMs === beganMs) this.#state = { ...state, probeSinceMs: undefined };
   }
 }

@@ -39,9 +39,9 @@ export class DeploymentHealth {
   }
 
   /** At capacity is not ill: the breaker stays, and nothing is sent until the upstream's own time. */
-  busy(nowMs: number, retryAfterMs: number): void {
+  busy(nowMs: number, retryAfterMs: number, beganMs: number = nowMs): void {
     this.coolUntilMs = Math.max(this.coolUntilMs, nowMs + retryAfterMs);
-    this.breaker.withdrawn();
+    this.breaker.withdrawn(beganMs);
   }
 }
 

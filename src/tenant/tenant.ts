@@ -1,6 +1,6 @@
 import type { Country } from "../region/country.ts";
 import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
-import type { LimitSetting } from "../quota/limit.ts";
+import type { LimitSetting } from "./limit-setting.ts";
 
 /** Only `verified` is served. */
 export type VerificationState = "applied" | "under_review" | "verified" | "suspended" | "closed";

@@ -1,15 +1,7 @@
+import type { ClientHints } from "../dialect/client-hints.ts";
 import type { HeaderList } from "../edge.ts";
 import type { Deployment, Region, Surface } from "../region/catalogue.ts";
 import type { UpstreamRequest } from "./transport.ts";
-
-/** What of the client's request an upstream needs beside the body. Everything else stays here. */
-export interface ClientHints {
-  /** Azure's `api-version` as the client asked for it. */
-  readonly apiVersion: string | undefined;
-  readonly anthropicVersion: string | undefined;
-  readonly anthropicBeta: string | undefined;
-  readonly stream: boolean;
-}
 
 /** A request to one stored response, instead of one that makes a new one. */
 export interface StoredResponse {

@@ -31,7 +31,6 @@ export class Answer {
   readonly #call: UpstreamCall;
   /** What may go to the client and was not yet written. */
   #queue: Uint8Array[];
-  #queuedBytes = 0;
   #outbound: Outbound | undefined;
   #blocked = false;
   #paused = false;
@@ -51,7 +50,6 @@ export class Answer {
     this.#body = body;
     this.#queue = held;
     this.#call = call;
-    for (const piece of held) this.#queuedBytes += piece.length;
   }
 
   get reading(): BodyReading {
@@ -138,7 +136,6 @@ export class Answer {
 
   readonly #enqueue = (bytes: Uint8Array): void => {
     this.#queue.push(bytes);
-    this.#queuedBytes += bytes.length;
   };
 
   /** Writes what may be written. What says "complete" waits in the queue until the end. */
@@ -152,7 +149,6 @@ export class Answer {
           return this.#slowDown();
         }
         const piece = this.#queue[index] as Uint8Array;
-        this.#queuedBytes -= piece.length;
         this.#wroteBytes = true;
         if (!outbound.write(piece)) this.#blocked = true;
       }

@@ -1,3 +1,4 @@
+import { concat } from "../bytes.ts";
 import type { Cancel, Clock } from "../clock.ts";
 import { headerValue, type HeaderList } from "../edge.ts";
 import type { CutReason, Lifetime } from "../lifetime.ts";
@@ -229,7 +230,7 @@ class Attempt implements UpstreamListener {
   }
 
   #faulted(): void {
-    const body = concat(this.#held, this.#heldBytes);
+    const body = concat(this.#held);
     this.#finish({ kind: "faulted", status: this.#status ?? 500, headers: this.#headers, body });
   }
 
@@ -270,16 +271,4 @@ class Attempt implements UpstreamListener {
 
 export function upstreamRequestId(headers: HeaderList): string | undefined {
   return headerValue(headers, "apim-request-id") ?? headerValue(headers, "x-request-id") ?? headerValue(headers, "request-id");
-}
-
-export function concat(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const [only] = pieces;
-  if (pieces.length === 1 && only !== undefined) return only;
-  const whole = new Uint8Array(length);
-  let offset = 0;
-  for (const piece of pieces) {
-    whole.set(piece, offset);
-    offset += piece.length;
-  }
-  return whole;
 }

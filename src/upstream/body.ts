@@ -1,6 +1,6 @@
 import { headerValue, type HeaderList } from "../edge.ts";
-import type { End } from "../ledger/receipt.ts";
-import { unknownUsage, type Usage } from "../ledger/usage.ts";
+import type { End } from "./record.ts";
+import { unknownUsage, type Usage } from "./usage.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Surface } from "../region/catalogue.ts";
 import { EventFramer } from "./event-framer.ts";

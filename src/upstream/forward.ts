@@ -1,6 +1,6 @@
 import { sleep, type Entropy } from "../clock.ts";
 import type { HeaderList } from "../edge.ts";
-import type { Attempt as AttemptRecord } from "../ledger/receipt.ts";
+import type { Attempt as AttemptRecord } from "./record.ts";
 import type { CutReason, Lifetime } from "../lifetime.ts";
 import { assertPermitted } from "../policy/authorise.ts";
 import type { Permit } from "../policy/permit.ts";
@@ -9,7 +9,8 @@ import { showCountries } from "../region/country.ts";
 import type { Deployment, Surface } from "../region/catalogue.ts";
 import { choose, waitMs } from "../routing/choose.ts";
 import type { Health } from "../routing/health.ts";
-import { upstreamRequest, type ClientHints, type Credentials, type StoredResponse } from "./address.ts";
+import { upstreamRequest, type Credentials, type StoredResponse } from "./address.ts";
+import { type ClientHints } from "../dialect/client-hints.ts";
 import type { Answer } from "./answer.ts";
 import { attempt, upstreamRequestId, type AttemptFailure, type AttemptResult, type AttemptSettings } from "./attempt.ts";
 
@@ -88,10 +89,10 @@ export async function forward(
     assertPermitted(permit, deployment);
     last = deployment;
     watcher?.began(deployment, records.length + 1);
-    const health = settings.health.of(deployment.id);
-    health.breaker.begin(nowMs);
     const body = outgoing.bodyFor(deployment.upstreamName);
     const request = upstreamRequest(deployment, outgoing.surface, body, outgoing.hints, credential, outgoing.stored);
+    const health = settings.health.of(deployment.id);
+    health.breaker.begin(nowMs);
     const result = await attempt(request, outgoing.surface, outgoing.showUsage, life, settings);
     const endedAtMs = settings.clock.nowMs();
     judgeHealth(result, health, nowMs, endedAtMs);
@@ -146,9 +147,9 @@ function judgeHealth(result: AttemptResult, health: ReturnType<Health["of"]>, st
     case "faulted":
       return health.refusedRequest();
     case "cut":
-      return health.breaker.withdrawn();
+      return health.breaker.withdrawn(startedAtMs);
     case "failed":
-      if (result.failure.busyMs !== undefined) return health.busy(endedAtMs, result.failure.busyMs);
+      if (result.failure.busyMs !== undefined) return health.busy(endedAtMs, result.failure.busyMs, startedAtMs);
       return health.failed(endedAtMs);
   }
 }

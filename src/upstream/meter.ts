@@ -1,4 +1,4 @@
-import { unknownUsage, type Usage } from "../ledger/usage.ts";
+import { unknownUsage, type Usage } from "./usage.ts";
 import type { Surface } from "../region/catalogue.ts";
 import { parseEvent } from "./event-framer.ts";
 import { MemberScanner } from "./member-scanner.ts";

@@ -1,4 +1,4 @@
-import type { Usage } from "../ledger/usage.ts";
+import type { Usage } from "./usage.ts";
 
 /** A JSON object whose members are not yet trusted to have any type. */
 export type Json = Readonly<Record<string, unknown>>;

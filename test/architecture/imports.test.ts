@@ -22,6 +22,7 @@ const composed: Readonly<Record<string, string>> = {
   "gateway.ts": "exchange",
   "application.ts": "whole",
   "demo-tenants.ts": "whole",
+  "simulated-world.ts": "whole",
 };
 
 /** The simulated region stands in for a provider: it may know the catalogue and nothing of the gateway. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { dialectOf } from "../../src/dialect/dialects.ts";
 import { goDuration } from "../../src/dialect/go-duration.ts";
 import type { HeaderList } from "../../src/edge.ts";
-import type { LimitUnit, LimitWindow } from "../../src/quota/limit.ts";
+import type { LimitUnit, LimitWindow } from "../../src/tenant/limit-setting.ts";
 import type { LimitState } from "../../src/quota/store.ts";
 
 function state(unit: LimitUnit, window: LimitWindow, capacity: number, remaining: number, resetMs: number): LimitState {

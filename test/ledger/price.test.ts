@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { costMicroUsd } from "../../src/ledger/price.ts";
-import { unknownUsage } from "../../src/ledger/usage.ts";
+import { unknownUsage } from "../../src/upstream/usage.ts";
 
 const price = {
   inputMicroUsdPerMillion: 3_000_000,

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { settle, type SettlementFacts } from "../../src/ledger/settlement.ts";
-import { unknownUsage } from "../../src/ledger/usage.ts";
+import { unknownUsage } from "../../src/upstream/usage.ts";
 
 const price = {
   inputMicroUsdPerMillion: 1_000_000,

@@ -18,7 +18,7 @@ import {
   standing,
   type CounterState,
 } from "../../src/quota/counter.ts";
-import type { LimitSetting } from "../../src/quota/limit.ts";
+import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
 
 function setting(window: LimitSetting["window"], ceiling: number, burst?: number, unit: LimitSetting["unit"] = "tokens"): LimitSetting {
   return { name: "limit", unit, window, ceiling, burst, key: undefined, model: undefined };

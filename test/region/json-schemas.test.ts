@@ -16,7 +16,7 @@ describe("the JSON Schemas for editors", () => {
     expect(files.length).toBeGreaterThan(20);
     for (const { path, text } of files) {
       const kind = /\/(models|policy)\.toml$/.exec(path)?.[1] ?? "region";
-      expect(text.split("\n")[0], path).toBe(`#:schema ./schema/${kind}.schema.json`);
+      expect([path, text.split("\n")[0]]).toEqual([path, `#:schema ./schema/${kind}.schema.json`]);
     }
   });
 

@@ -25,7 +25,7 @@ describe("the shipped catalogue", () => {
 
   it("has deployments of every reach: geography, zone, anywhere and attested", () => {
     expect(new Set(deployments.map(({ evidence }) => evidence))).toEqual(new Set(["attested", "contractual-geography", "contractual-zone", "none"]));
-    for (const { sku, countries } of deployments) expect(countries.kind === "anywhere", sku).toBe(sku.startsWith("Global"));
+    for (const { sku, countries } of deployments) expect([sku, countries.kind === "anywhere"]).toEqual([sku, sku.startsWith("Global")]);
   });
 
   it("has OpenAI's European host and Anthropic's, pinned and not", () => {
@@ -43,7 +43,7 @@ describe("the shipped catalogue", () => {
   it("prices every model in integers, and serves each somewhere", () => {
     for (const model of catalogue.models.values()) {
       for (const price of Object.values(model.price)) expect(Number.isInteger(price)).toBe(true);
-      expect(catalogue.deploymentsByModel.get(model.id)?.length, model.id).toBeGreaterThan(0);
+      expect(catalogue.deploymentsByModel.get(model.id)).not.toEqual([]);
       expect(model.weightsNotIn.has("CN")).toBe(true);
     }
     for (const { price } of deployments) for (const microUsd of Object.values(price)) expect(Number.isInteger(microUsd)).toBe(true);

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { AppliedLimit, LimitSetting } from "../../src/quota/limit.ts";
+import type { AppliedLimit } from "../../src/quota/limit.ts";
+import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
 import { NaiveQuota } from "./naive-quota.ts";
 import { amounts, limit, reservation } from "./samples.ts";
 import { worldBeginsMs, type OpenStoreWorld, type StoreWorld } from "./store-world.ts";

@@ -1,6 +1,7 @@
 import type { Receipt } from "../../src/ledger/receipt.ts";
-import { unknownUsage } from "../../src/ledger/usage.ts";
-import type { Amounts, AppliedLimit, LimitSetting } from "../../src/quota/limit.ts";
+import { unknownUsage } from "../../src/upstream/usage.ts";
+import type { Amounts, AppliedLimit } from "../../src/quota/limit.ts";
+import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
 import type { ReservationRequest } from "../../src/quota/store.ts";
 import type { AuditEntry } from "../../src/tenant/directory.ts";
 import type { DirectoryEntry } from "../../src/tenant/tenant.ts";

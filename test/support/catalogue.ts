@@ -1,6 +1,6 @@
 import { countrySet } from "../../src/region/country.ts";
 import { wireSurfaces, type Catalogue, type Deployment, type Model, type Price, type Region, type Wire } from "../../src/region/catalogue.ts";
-import type { Policy } from "../../src/region/policy.ts";
+
 
 export const price: Price = {
   inputMicroUsdPerMillion: 2_000_000,
@@ -69,4 +69,3 @@ export function catalogueOf(deployments: readonly Deployment[], digest = "digest
   };
 }
 
-export type { Policy };

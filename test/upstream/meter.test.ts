@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Usage } from "../../src/ledger/usage.ts";
+import type { Usage } from "../../src/upstream/usage.ts";
 import type { Surface } from "../../src/region/catalogue.ts";
 import { DocumentBody, StreamBody } from "../../src/upstream/body.ts";
 import { StreamMeter } from "../../src/upstream/meter.ts";

@@ -1,15 +1,16 @@
 import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { DirectoryObject } from "../../src/runtime/worker/directory-object.ts";
-import { directoryObjectName } from "../../src/runtime/worker/directory-object.ts";
+import { DirectoryObject, directoryObjectName } from "../../src/runtime/worker/directory-object.ts";
 import { openObjectStores } from "../../src/runtime/worker/stores.ts";
+import type { TenantObject } from "../../src/runtime/worker/tenant-object.ts";
 import { StoreUnavailable } from "../../src/quota/store.ts";
 import { amounts, auditEntry, directoryEntry, limit, receipt, reservation } from "../stores/samples.ts";
 
 const stores = openObjectStores(env, () => undefined);
-const acme = env.TENANTS.get(env.TENANTS.idFromName("acme"));
-const directory = env.DIRECTORY.get(env.DIRECTORY.idFromName(directoryObjectName));
+// Made anew for each call: one from before a `reset` points nowhere.
+const acme = (): DurableObjectStub<TenantObject> => env.TENANTS.get(env.TENANTS.idFromName("acme"));
+const directory = (): DurableObjectStub<DirectoryObject> => env.DIRECTORY.get(env.DIRECTORY.idFromName(directoryObjectName));
 const concurrent = limit("concurrent", "concurrent", "open", 2);
 const daily = limit("daily", "tokens", "day", 1_000);
 
@@ -34,13 +35,13 @@ function later(byMs: number): void {
 describe("an eviction", () => {
   it("between reserve and settle loses nothing, and the reservation is settled once", async () => {
     await stores.quota.reserve(reservation("a", [concurrent, daily], amounts(800)));
-    const before = await runInDurableObject(acme, (instance) => instance);
-    await evictDurableObject(acme);
-    await runInDurableObject(acme, (instance) => expect(instance).not.toBe(before));
+    const before = await runInDurableObject(acme(), (instance) => instance);
+    await evictDurableObject(acme());
+    await runInDurableObject(acme(), (instance) => expect(instance).not.toBe(before));
     expect(await remaining()).toEqual([1, 200]);
 
     await stores.books.close(receipt("a"), { id: "a", tenantId: "acme", charge: amounts(10) });
-    await evictDurableObject(acme);
+    await evictDurableObject(acme());
     await stores.books.close(receipt("a"), { id: "a", tenantId: "acme", charge: amounts(999) });
     expect(await remaining()).toEqual([2, 990]);
     expect((await stores.journal.find("acme", "a"))?.end).toBe("completed");
@@ -48,9 +49,9 @@ describe("an eviction", () => {
 
   it("keeps what no gateway is left to settle: the alarm writes it down", async () => {
     await stores.quota.reserve(reservation("a", [concurrent, daily], amounts(500), { leaseMs: 10_000, intent: intent("a") }));
-    await evictDurableObject(acme);
+    await evictDurableObject(acme());
     later(10_000);
-    expect(await runDurableObjectAlarm(acme)).toBe(true);
+    expect(await runDurableObjectAlarm(acme())).toBe(true);
     expect((await stores.journal.find("acme", "a"))?.end).toBe("unsettled");
     expect(await remaining()).toEqual([2, 500]);
   });
@@ -67,24 +68,24 @@ describe("the alarm", () => {
     await stores.quota.reserve(reservation("a", [concurrent], amounts(5), { leaseMs: 10_000, intent: intent("a") }));
     await stores.quota.renew("acme", ["a"], 30_000);
     later(10_000);
-    await runDurableObjectAlarm(acme);
+    await runDurableObjectAlarm(acme());
     expect(await stores.journal.find("acme", "a")).toBeUndefined();
     later(20_000);
-    expect(await runDurableObjectAlarm(acme)).toBe(true);
+    expect(await runDurableObjectAlarm(acme())).toBe(true);
     expect((await stores.journal.find("acme", "a"))?.end).toBe("unsettled");
   });
 
   it("rests once nothing is held", async () => {
     await stores.quota.reserve(reservation("a", [concurrent], amounts(5), { leaseMs: 10_000, intent: intent("a") }));
     await stores.quota.settle({ id: "a", tenantId: "acme", charge: amounts(5) });
-    await runDurableObjectAlarm(acme);
-    expect(await runInDurableObject(acme, (_instance, state) => state.storage.getAlarm())).toBeNull();
+    await runDurableObjectAlarm(acme());
+    expect(await runInDurableObject(acme(), (_instance, state) => state.storage.getAlarm())).toBeNull();
   });
 
   it("takes what a late gateway settles after it", async () => {
     await stores.quota.reserve(reservation("a", [daily], amounts(500), { leaseMs: 10_000, intent: intent("a") }));
     later(10_000);
-    await runDurableObjectAlarm(acme);
+    await runDurableObjectAlarm(acme());
     await stores.books.close(receipt("a", { end: "client_cancelled" }), { id: "a", tenantId: "acme", charge: amounts(10) });
     expect((await stores.journal.find("acme", "a"))?.end).toBe("client_cancelled");
     expect((await remaining())[1]).toBe(990);
@@ -100,14 +101,14 @@ describe("the directory", () => {
     expect(await stores.directory.list(undefined, 10)).toEqual([]);
 
     take.mockRestore();
-    expect(await runDurableObjectAlarm(acme)).toBe(true);
+    expect(await runDurableObjectAlarm(acme())).toBe(true);
     expect((await stores.directory.list(undefined, 10)).map((entry) => entry.tenant.name)).toEqual(["Renamed"]);
     expect((await stores.directory.audit(undefined, 10)).map((entry) => entry.id)).toEqual(["2", "1"]);
   });
 
   it("takes a change once, however often it is told, and none whose predecessor is missing", async () => {
     const told = (revision: number): Promise<void> =>
-      runInDurableObject(directory, (instance) => instance.take(directoryEntry("acme", revision), auditEntry(String(revision), "acme")));
+      runInDurableObject(directory(), (instance) => instance.take(directoryEntry("acme", revision), auditEntry(String(revision), "acme")));
     await told(1);
     await told(1);
     await expect(told(3)).rejects.toThrow("before 2");

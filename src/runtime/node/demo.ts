@@ -33,18 +33,6 @@ export async function prepareDemo(dataDir: string, world: World): Promise<readon
   }
 }
 
-/** Every region answered by the simulator on this machine, whatever its file says. */
-export function simulatedWorld(world: World, simulatorUrl: string): World {
-  const regions = new Map([...world.catalogue.regions].map(([id, region]) => [id, { ...region, endpoint: `${simulatorUrl}/${id}` }]));
-  const deployments = new Map(
-    [...world.catalogue.deployments].map(([id, deployment]) => [id, { ...deployment, region: regions.get(deployment.region.id) ?? deployment.region }]),
-  );
-  const deploymentsByModel = new Map(
-    [...world.catalogue.deploymentsByModel].map(([model, list]) => [model, list.map((deployment) => deployments.get(deployment.id) ?? deployment)]),
-  );
-  return { policy: world.policy, catalogue: { ...world.catalogue, regions, deployments, deploymentsByModel } };
-}
-
 /** What a newcomer reads after `npm start`. */
 export function banner(url: string, tenants: readonly DemoTenant[], operatorKey: string | undefined, dataDir: string): string {
   const lines = [

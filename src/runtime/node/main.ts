@@ -5,11 +5,13 @@ import { formatProblems } from "../../region/problem.ts";
 import { sha256, systemClock } from "./clock.ts";
 import { readConfig, type Config } from "./config.ts";
 import { environmentCredentials } from "./credentials.ts";
-import { banner, demoOperatorKey, prepareDemo, simulatedWorld } from "./demo.ts";
+import { banner, demoOperatorKey, prepareDemo } from "./demo.ts";
 import { log } from "./log.ts";
 import { runProcesses } from "./processes.ts";
 import { readRegions } from "./regions.ts";
 import { serve, type ServeOptions } from "./serve.ts";
+import { simulatedWorld } from "../../simulated-world.ts";
+import { profilesOf } from "../../simulator/profile.ts";
 import { startSimulator } from "./simulator-server.ts";
 
 const help = `Strait, an edge gateway for AI models that must stay offshore.
@@ -22,6 +24,9 @@ Usage: node src/runtime/node/main.ts [--demo | --check]
 
 Settings are environment variables (HOST, PORT, STRAIT_…, OTEL_…); README.md lists them.
 `;
+
+/** About as fast as a real model, so that a newcomer sees a stream. */
+const demoPace = { latencyMs: 30, tokensPerSecond: 150 };
 
 /** Set by the first process of several for the others. */
 const simulatorVariable = "STRAIT_SIMULATOR_URL";
@@ -57,7 +62,7 @@ async function startProduction(config: Config, world: World): Promise<number | u
     process.stderr.write("Set STRAIT_OPERATOR_KEY to a secret of your own (24 characters or more): it guards /control/v1.\n");
     return 2;
   }
-  const credentials = environmentCredentials(process.env, systemClock.nowMs);
+  const credentials = environmentCredentials(process.env, () => systemClock.nowMs());
   const missing = [...world.catalogue.regions.values()].filter((region) => credentials(region) === undefined);
   if (missing.length === world.catalogue.regions.size) {
     process.stderr.write("No region has a credential. Set the variables that regions/*.toml name, or run the demonstration: npm start\n");
@@ -70,7 +75,7 @@ async function startProduction(config: Config, world: World): Promise<number | u
 async function startDemo(config: Config, world: World): Promise<number | undefined> {
   const operator = config.operatorKey === undefined ? demoOperatorKey(config.dataDir) : { key: config.operatorKey, isNew: false };
   const givenUrl = process.env[simulatorVariable];
-  const simulator = givenUrl === undefined ? await startSimulator(world.catalogue) : undefined;
+  const simulator = givenUrl === undefined ? await startSimulator({ profiles: profilesOf(world.catalogue), pace: demoPace }) : undefined;
   const simulatorUrl = givenUrl ?? simulator?.url ?? "";
   const adapt = (read: World): World => {
     simulator?.setCatalogue(read.catalogue);

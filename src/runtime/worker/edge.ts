@@ -1,6 +1,6 @@
 /** A Web request as the core takes it, and the core's answer as a Web response. */
 import type { BodyRead, HeaderList, Inbound, Outbound } from "../../edge.ts";
-import { concat } from "../../upstream/attempt.ts";
+import { concat } from "../../bytes.ts";
 
 /** What may wait for a slow client before the upstream is slowed down. */
 const bufferBytes = 64 * 1024;
@@ -76,7 +76,7 @@ class WorkerInbound implements Inbound {
     try {
       for (;;) {
         const { done, value } = await reader.read();
-        if (done) return { ok: true, bytes: concat(pieces, length) };
+        if (done) return { ok: true, bytes: concat(pieces) };
         length += value.length;
         if (length > limitBytes) {
           void reader.cancel().catch(() => undefined);

@@ -1,5 +1,5 @@
 import type { LimitDocument, LimitUseDocument } from "../../../control/documents.ts";
-import type { LimitSetting } from "../../../quota/limit.ts";
+import type { LimitSetting } from "../../../tenant/limit-setting.ts";
 import type { Command, Input, Option, Session } from "./command.ts";
 import { Failure, usageFailure } from "./failure.ts";
 import { table } from "./table.ts";
