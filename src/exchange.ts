@@ -121,7 +121,7 @@ async function run(
 
   const authorising = trace.step(spanName.authorise);
   const permit = permitFor(caller.value, request, call.surface, boundTo, ports, startedAtMs);
-  if (permit.ok) authorising.set(permitAttributes(permit.value));
+  if (permit.ok && trace.recording) authorising.set(permitAttributes(permit.value));
   authorising.end(permit.ok ? undefined : permit.refusal);
   if (!permit.ok) return permit.refusal;
 

@@ -26,7 +26,16 @@ export function requestAttributes(surface: Surface, request: ModelRequest): Attr
   };
 }
 
+/** Permits are remembered from one request to the next, and so is what is said of them. */
+const permitTexts = new WeakMap<Permit, Attributes>();
+
 export function permitAttributes(permit: Permit): Attributes {
+  let attributes = permitTexts.get(permit);
+  if (attributes === undefined) permitTexts.set(permit, (attributes = describePermit(permit)));
+  return attributes;
+}
+
+function describePermit(permit: Permit): Attributes {
   return {
     [attribute.policyVersion]: permit.policyVersion,
     [attribute.rules]: [...permit.rules],

@@ -3,6 +3,7 @@
  * Parsing and writing it anew would round integers beyond 2^53, reorder nothing but respace everything, and cost more
  * than all else that the gateway does.
  */
+import { concat } from "../bytes.ts";
 import { allow, refuse, type Decision } from "../decision.ts";
 import { plainNames } from "./plain-names.ts";
 import { scanMembers, type ScannedMembers } from "./scan-members.ts";
@@ -65,8 +66,8 @@ export interface Edit {
  * end. Every other byte stays as it was; where nothing changes, these are the client's own bytes.
  */
 export function edit(source: SourceText, edits: readonly Edit[]): Uint8Array {
-  const { text, members } = source;
-  const splices: { readonly start: number; readonly end: number; readonly json: string }[] = [];
+  const { text, members, bytes } = source;
+  const splices: Splice[] = [];
   let added = "";
   for (const { name, json } of edits) {
     const span = members.spans.get(name);
@@ -74,13 +75,41 @@ export function edit(source: SourceText, edits: readonly Edit[]): Uint8Array {
     else if (text.slice(span.start, span.end) !== json) splices.push({ ...span, json });
   }
   if (added !== "") splices.push({ start: members.tail, end: members.tail, json: added });
-  if (splices.length === 0) return source.bytes;
+  if (splices.length === 0) return bytes;
   splices.sort((one, other) => one.start - other.start);
-  let edited = "";
-  let from = 0;
+  return splice(bytes, text, splices);
+}
+
+/** Text to put in the place of what stands from `start` to `end`, counted in the text's own units. */
+interface Splice {
+  readonly start: number;
+  readonly end: number;
+  readonly json: string;
+}
+
+/** Copies the client's bytes around the new ones: encoding the whole text anew cost more than reading it. */
+function splice(bytes: Uint8Array, text: string, splices: readonly Splice[]): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  let fromUnit = 0;
+  let fromByte = 0;
   for (const { start, end, json } of splices) {
-    edited += text.slice(from, start) + json;
-    from = end;
+    const startByte = fromByte + utf8Length(bytes, text, fromUnit, start);
+    pieces.push(bytes.subarray(fromByte, startByte), encoder.encode(json));
+    fromByte = startByte + utf8Length(bytes, text, start, end);
+    fromUnit = end;
   }
-  return encoder.encode(edited + text.slice(from));
+  pieces.push(bytes.subarray(fromByte));
+  return concat(pieces);
+}
+
+/** How many bytes a stretch of the text takes. Where the whole text is ASCII there is nothing to count. */
+function utf8Length(bytes: Uint8Array, text: string, from: number, to: number): number {
+  if (bytes.length === text.length) return to - from;
+  let length = 0;
+  for (let index = from; index < to; index++) {
+    const unit = text.charCodeAt(index);
+    // Each half of a surrogate pair stands for two of its four bytes; valid UTF-8 has no half alone.
+    length += unit < 0x80 ? 1 : unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 2 : 3;
+  }
+  return length;
 }

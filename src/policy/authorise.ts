@@ -17,11 +17,19 @@ type Outcome = Pick<Permit, "model" | "deployments" | "refused" | "rules"> | { r
 
 type Decisions = Map<string, Decision<Permit>>;
 
-/** The last era's memory: decisions cannot change within it. Replaced as a whole when policy, catalogue or date move on. */
-let remembered: { readonly era: Era; readonly tenants: WeakMap<Tenant, Decisions>; readonly outcomes: Map<string, Outcome> } | undefined;
+interface Memory {
+  readonly era: Era;
+  readonly tenants: WeakMap<Tenant, Decisions>;
+  readonly outcomes: Map<string, Outcome>;
+  /** How many candidates the outcomes hold. */
+  candidates: number;
+}
 
-/** Tenants that differ in every fact must not fill the memory: past this many outcomes it starts anew. */
-const mostOutcomes = 10_000;
+/** The last era's memory: decisions cannot change within it. Replaced as a whole when policy, catalogue or date move on. */
+let remembered: Memory | undefined;
+
+/** Tenants that differ in every fact must not fill the memory: past this many candidates in all outcomes it starts anew. */
+const mostCandidates = 100_000;
 
 /**
  * Where this tenant's request for this model may run, as a permit, or the refusal that says which kind of rule said no.
@@ -46,8 +54,7 @@ export function authorise(request: AuthoriseRequest, policy: Policy, catalogue: 
   let outcome = memory.outcomes.get(outcomeKey);
   if (outcome === undefined) {
     outcome = outcomeOf(evaluateSubject(subject, model, surface, policy, catalogue, atMs), modelName);
-    if (memory.outcomes.size >= mostOutcomes) memory.outcomes.clear();
-    memory.outcomes.set(outcomeKey, outcome);
+    remember(memory, outcomeKey, outcome);
   }
   const decision = Object.freeze(
     "refusal" in outcome
@@ -58,10 +65,19 @@ export function authorise(request: AuthoriseRequest, policy: Policy, catalogue: 
   return decision;
 }
 
-function memoryAt(policy: Policy, catalogue: Catalogue, atMs: number): NonNullable<typeof remembered> {
+function memoryAt(policy: Policy, catalogue: Catalogue, atMs: number): Memory {
   const era = eraAt(remembered?.era, policy, catalogue, atMs);
-  if (remembered?.era !== era) remembered = { era, tenants: new WeakMap(), outcomes: new Map() };
+  if (remembered?.era !== era) remembered = { era, tenants: new WeakMap(), outcomes: new Map(), candidates: 0 };
   return remembered;
+}
+
+function remember(memory: Memory, key: string, outcome: Outcome): void {
+  memory.candidates += "refusal" in outcome ? 1 : outcome.deployments.length + outcome.refused.length;
+  if (memory.candidates > mostCandidates) {
+    memory.outcomes.clear();
+    memory.candidates = 0;
+  }
+  memory.outcomes.set(key, outcome);
 }
 
 function outcomeOf(evaluation: Evaluation, modelName: string): Outcome {
@@ -76,7 +92,10 @@ function outcomeOf(evaluation: Evaluation, modelName: string): Outcome {
   };
 }
 
-function refusedCandidate(deployment: Deployment, objection: Omit<RefusedCandidate, "deployment"> | undefined): RefusedCandidate[] {
+function refusedCandidate(
+  deployment: Deployment,
+  objection: Omit<RefusedCandidate, "deployment"> | undefined,
+): RefusedCandidate[] {
   if (objection === undefined) return [];
   const { kind, rule, reason } = objection;
   return [Object.freeze({ deployment: deployment.id, kind, rule, reason })];

@@ -39,7 +39,11 @@ export function deploymentChecks(rules: readonly Rule[], subject: Subject, view:
     }
     if (rule.kind === "evidence") least.push({ ...check, grade: rule.least });
   }
-  const own = { kind: "tenant_countries", rule: "tenant:countries", sentence: "Your company's own list of countries does not admit it." } as const;
+  const own = {
+    kind: "tenant_countries",
+    rule: "tenant:countries",
+    sentence: "Your company's own list of countries does not admit it.",
+  } as const;
   if (view.deny.size > 0) forbid.push({ ...own, countries: view.deny });
   if (view.allow !== undefined) only.push({ ...own, countries: view.allow });
   if (subject.leastEvidence !== undefined) {
@@ -65,15 +69,18 @@ export function judgeDeployment(deployment: Deployment, checks: DeploymentChecks
     if (meets(countries, checks.forbidden) !== undefined) {
       for (const check of checks.forbid) {
         const met = meets(countries, check.countries);
-        if (met !== undefined) objections.push(objection(check, met === "anywhere" ? "may process anywhere" : `may process in ${met}`));
+        if (met !== undefined)
+          objections.push(objection(check, met === "anywhere" ? "may process anywhere" : `may process in ${met}`));
       }
     }
     for (const check of checks.only) {
-      if (!within(countries, check.countries)) objections.push(objection(check, `may process outside the allowed countries: ${showCountries(countries)}`));
+      if (!within(countries, check.countries))
+        objections.push(objection(check, `may process outside the allowed countries: ${showCountries(countries)}`));
     }
   }
   for (const check of checks.least) {
-    if (!atLeast(evidence, check.grade)) objections.push(objection(check, `evidence "${evidence}" is less than "${check.grade}"`));
+    if (!atLeast(evidence, check.grade))
+      objections.push(objection(check, `evidence "${evidence}" is less than "${check.grade}"`));
   }
   return objections;
 }

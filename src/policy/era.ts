@@ -12,7 +12,8 @@ export interface Era {
 
 /** The era of an instant: `last` itself where it still holds, also for a clock that was set back. */
 export function eraAt(last: Era | undefined, policy: Policy, catalogue: Catalogue, atMs: number): Era {
-  if (last !== undefined && last.policy === policy && last.catalogue === catalogue && last.fromMs <= atMs && atMs < last.untilMs) return last;
+  if (last !== undefined && last.policy === policy && last.catalogue === catalogue && last.fromMs <= atMs && atMs < last.untilMs)
+    return last;
   const { boundariesMs } = policy;
   const fromMs = boundariesMs.findLast((boundary) => boundary <= atMs) ?? -Infinity;
   const untilMs = boundariesMs.find((boundary) => boundary > atMs) ?? Infinity;

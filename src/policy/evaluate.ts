@@ -54,7 +54,8 @@ export function evaluateSubject(
   const looked: string[] = [entitlementRule];
   const tenant: Objection[] = [];
   if (!subject.entitled) tenant.push(notEntitled(model));
-  if (view.unreadableDeny !== undefined) tenant.push(unknownFact("tenant:countries", `what ${view.unreadableDeny} in your company's deny list stands for`));
+  if (view.unreadableDeny !== undefined)
+    tenant.push(unknownFact("tenant:countries", `what ${view.unreadableDeny} in your company's deny list stands for`));
   for (const rule of policy.rules) {
     if (!inForce(rule, model, atMs)) continue;
     const concern = concerns(rule, view);
@@ -79,5 +80,10 @@ function notEntitled(model: Model): Objection {
 }
 
 function otherSurface(surface: Surface): Objection {
-  return { kind: "surface", rule: "catalogue:surfaces", reason: `does not speak ${surface}`, sentence: `It does not speak ${surface}.` };
+  return {
+    kind: "surface",
+    rule: "catalogue:surfaces",
+    reason: `does not speak ${surface}`,
+    sentence: `It does not speak ${surface}.`,
+  };
 }

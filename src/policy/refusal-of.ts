@@ -5,14 +5,23 @@ import type { Objection } from "./objection.ts";
 type Denial = Objection & { readonly kind: RuleKind };
 
 /** Which kind of rule a refusal names where several hold: what the tenant is comes before where the work would go. */
-const order: readonly RuleKind[] = ["ownership", "tier", "end_use", "weights_location", "own_jurisdiction", "tenant_countries", "evidence"];
+const order: readonly RuleKind[] = [
+  "ownership",
+  "tier",
+  "end_use",
+  "weights_location",
+  "own_jurisdiction",
+  "tenant_countries",
+  "evidence",
+];
 
 /** Why nothing was admitted, as one refusal; `undefined` where something was. Same evaluation, same refusal. */
 export function refusalOf(evaluation: Evaluation, modelName: string): Refusal | undefined {
   const { candidates, tenant, surface } = evaluation;
   if (candidates.some(({ admitted }) => admitted)) return undefined;
   // A model that the tenant did not buy, or that nobody hosts, must look like one that is not there.
-  if (candidates.length === 0 || tenant.some(({ rule }) => rule === entitlementRule)) return { kind: "model_not_found", model: modelName };
+  if (candidates.length === 0 || tenant.some(({ rule }) => rule === entitlementRule))
+    return { kind: "model_not_found", model: modelName };
   if (tenant.length > 0) return fromObjections(tenant, tenant, modelName);
   const speaking = candidates.filter(({ deployment }) => deployment.surfaces.has(surface));
   const permittedButSilent = candidates.some(({ objections }) => objections.every(({ kind }) => kind === "surface"));
@@ -37,7 +46,11 @@ function fromObjections(relevant: readonly Objection[], all: readonly Objection[
   const denials = relevant.filter((objection): objection is Denial => (order as readonly string[]).includes(objection.kind));
   const first = order.flatMap((kind) => denials.find((denial) => denial.kind === kind) ?? [])[0];
   if (first === undefined) {
-    return { kind: "fact_unknown", model, fact: all.find(({ fact }) => fact !== undefined)?.fact ?? "something that a rule asks for" };
+    return {
+      kind: "fact_unknown",
+      model,
+      fact: all.find(({ fact }) => fact !== undefined)?.fact ?? "something that a rule asks for",
+    };
   }
   const reasons = [...new Set(denials.filter(({ kind }) => kind === first.kind).map(({ rule }) => rule))];
   return { kind: "policy_denied", model, rule: first.kind, reasons, sentence: first.sentence };

@@ -24,7 +24,9 @@ export function judgeTenant(rule: Rule, tenant: SubjectView): Objection | undefi
     case "ownership": {
       const found = tenant.known.find((country) => rule.ownersIn.has(country));
       // What is known may suffice to refuse; what is not known never suffices to allow.
-      return found === undefined ? missingCountry(rule, tenant) : objection(rule, `the tenant is registered, led or owned in ${found}`);
+      return found === undefined
+        ? missingCountry(rule, tenant)
+        : objection(rule, `the tenant is registered, led or owned in ${found}`);
     }
     case "own_jurisdiction":
       return missingCountry(rule, tenant);
@@ -47,7 +49,8 @@ function judgeEndUse(rule: Extract<Rule, { kind: "end_use" }>, declared: string 
   if (use === "") return unknownFact(rule.id, "your company's declared end use");
   const denied = rule.denied.find((term) => ` ${use} `.includes(` ${words(term)} `));
   if (denied !== undefined) return objection(rule, `the declared end use is ${denied}`);
-  if (rule.allowed?.every((term) => words(term) !== use)) return objection(rule, "the declared end use is not one of those allowed");
+  if (rule.allowed?.every((term) => words(term) !== use))
+    return objection(rule, "the declared end use is not one of those allowed");
   return undefined;
 }
 

@@ -19,7 +19,8 @@ export function buildCatalogue(models: ModelsEntry, regions: readonly RegionEntr
     for (const written of entry.deployments) {
       const model = modelsById.get(written.model);
       const modelEntry = modelEntries.get(written.model);
-      if (model === undefined || modelEntry === undefined) throw new Error(`${region.id} names the unknown model ${written.model}`);
+      if (model === undefined || modelEntry === undefined)
+        throw new Error(`${region.id} names the unknown model ${written.model}`);
       const deployment = buildDeployment(written, entry, region, model, modelEntry, groups);
       deployments.set(deployment.id, deployment);
       byModel.get(model.id)?.push(deployment);

@@ -38,7 +38,12 @@ function buildRule(rule: RuleEntry, groups: Groups): Rule {
     case "ownership":
       return { ...scope, kind: rule.kind, ownersIn: countries(rule.owners_in) };
     case "end_use":
-      return { ...scope, kind: rule.kind, denied: Object.freeze([...(rule.denied ?? [])]), allowed: rule.allowed && Object.freeze([...rule.allowed]) };
+      return {
+        ...scope,
+        kind: rule.kind,
+        denied: Object.freeze([...(rule.denied ?? [])]),
+        allowed: rule.allowed && Object.freeze([...rule.allowed]),
+      };
     case "evidence":
       return { ...scope, kind: rule.kind, least: rule.least };
   }

@@ -3,7 +3,14 @@ import type { Country, CountrySet } from "./country.ts";
 /** What a client may call of a model. */
 export type Surface = "chat.completions" | "completions" | "embeddings" | "responses" | "messages" | "count_tokens";
 
-export const surfaces: readonly Surface[] = ["chat.completions", "completions", "embeddings", "responses", "messages", "count_tokens"];
+export const surfaces: readonly Surface[] = [
+  "chat.completions",
+  "completions",
+  "embeddings",
+  "responses",
+  "messages",
+  "count_tokens",
+];
 
 /** The wire that an upstream speaks: decides path, key header and error shape. */
 export type Wire = "openai" | "azure" | "anthropic";

@@ -17,7 +17,8 @@ export function checkModels(document: Document, groups: Groups | undefined): Kno
   // Ids first, so that of an alias and an id that collide it is always the alias that is reported.
   for (const { index, value } of list) {
     if (value.id === undefined) continue;
-    if (models.has(value.id)) document.report(["models", index, "id"], `Another model is already called ${JSON.stringify(value.id)}.`);
+    if (models.has(value.id))
+      document.report(["models", index, "id"], `Another model is already called ${JSON.stringify(value.id)}.`);
     models.set(value.id, value);
     names.set(value.id, value.id);
   }
@@ -26,16 +27,22 @@ export function checkModels(document: Document, groups: Groups | undefined): Kno
       if (alias === "") return; // told already by the shape
       const taken = names.get(alias);
       if (taken === undefined) names.set(alias, value.id ?? "another model");
-      else document.report(["models", index, "aliases", position], `The name ${JSON.stringify(alias)} already stands for ${JSON.stringify(taken)}.`);
+      else
+        document.report(
+          ["models", index, "aliases", position],
+          `The name ${JSON.stringify(alias)} already stands for ${JSON.stringify(taken)}.`,
+        );
     });
     checkGroups(value.weights_not_in, groups, document, ["models", index, "weights_not_in"]);
     if ((value.max_output_tokens ?? 0) > (value.context_tokens ?? Infinity)) {
-      document.report(["models", index, "max_output_tokens"], "max_output_tokens is above context_tokens: the context holds the answer too.");
+      document.report(
+        ["models", index, "max_output_tokens"],
+        "max_output_tokens is above context_tokens: the context holds the answer too.",
+      );
     }
   }
   return { models, makers: each(list.map(({ value }) => value.maker)), tiers: each(list.map(({ value }) => value.tier)) };
 }
-
 
 function each(values: readonly (string | undefined)[]): ReadonlySet<string> {
   return new Set(values.filter((value) => value !== undefined));

@@ -21,7 +21,8 @@ export function checkPolicyHead(document: Document): KnownPolicy {
   for (const [name, group] of Object.entries(head.groups ?? {})) {
     if (group.jurisdiction !== true) continue;
     group.countries.forEach((country, index) => {
-      if (country !== "" && taken.has(country)) document.report(["groups", name, "countries", index], `${country} stands in two groups that are jurisdictions.`);
+      if (country !== "" && taken.has(country))
+        document.report(["groups", name, "countries", index], `${country} stands in two groups that are jurisdictions.`);
       taken.add(country);
     });
   }
@@ -35,14 +36,19 @@ export function checkRules(document: Document, groups: Groups | undefined, known
   const ids = new Set<string>();
   for (const rule of rules) {
     const { index, value } = rule;
-    if (value.id !== undefined && ids.has(value.id)) document.report(["rules", index, "id"], `Another rule is already called ${JSON.stringify(value.id)}.`);
+    if (value.id !== undefined && ids.has(value.id))
+      document.report(["rules", index, "id"], `Another rule is already called ${JSON.stringify(value.id)}.`);
     ids.add(value.id ?? "");
-    for (const key of ["tenants_in", "never_in", "owners_in", "allow", "deny"] as const) checkGroups(value[key], groups, document, ["rules", index, key]);
+    for (const key of ["tenants_in", "never_in", "owners_in", "allow", "deny"] as const)
+      checkGroups(value[key], groups, document, ["rules", index, key]);
     if (known !== undefined) checkNames(document, rule, known);
     checkPurpose(document, rule);
   }
   if (!rules.some(({ index, value }) => value.kind === "own_jurisdiction" && isUnconditional(document, index))) {
-    document.report(["rules"], "Add a rule of kind own_jurisdiction for all models and without dates: no tenant is served from its own jurisdiction.");
+    document.report(
+      ["rules"],
+      "Add a rule of kind own_jurisdiction for all models and without dates: no tenant is served from its own jurisdiction.",
+    );
   }
 }
 
@@ -63,7 +69,10 @@ function checkNames(document: Document, { index, value }: LooseRule, known: Know
 function checkPurpose(document: Document, { index, value }: LooseRule): void {
   const { effective_from: from, effective_to: to } = value;
   if (from !== undefined && to !== undefined && to <= from) {
-    document.report(["rules", index, "effective_to"], "effective_to is not after effective_from: the rule would never be in force.");
+    document.report(
+      ["rules", index, "effective_to"],
+      "effective_to is not after effective_from: the rule would never be in force.",
+    );
   }
   if (value.kind === "tenant_countries" && value.allow === undefined && value.deny === undefined) {
     document.report(["rules", index], "Give allow, deny or both: this rule asks for nothing.");

@@ -31,8 +31,10 @@ export function checkRegion(document: Document, groups: Groups | undefined, know
 
 function checkHead(document: Document, region: RegionRead): void {
   const { id, wire, country, geography } = region;
-  if (id !== undefined && document.file.split("/").at(-1) !== `${id}.toml`) document.report(["id"], `The id says that this file is called ${id}.toml.`);
-  if (region.api_version !== undefined && wire !== undefined && wire !== "azure") document.report(["api_version"], "Only the azure wire has an api_version.");
+  if (id !== undefined && document.file.split("/").at(-1) !== `${id}.toml`)
+    document.report(["id"], `The id says that this file is called ${id}.toml.`);
+  if (region.api_version !== undefined && wire !== undefined && wire !== "azure")
+    document.report(["api_version"], "Only the azure wire has an api_version.");
   if (geography !== undefined && country !== undefined && !geography.countries.includes(country)) {
     document.report(["geography", "countries"], `The geography leaves out ${country}, the region's own country.`);
   }
@@ -61,14 +63,22 @@ function checkUpstreamName(document: Document, { index, value }: LooseDeployment
   names.add(name);
 }
 
-function checkModel(document: Document, { index, value }: LooseDeployment, wire: Wire | undefined, known: KnownModels | undefined): void {
+function checkModel(
+  document: Document,
+  { index, value }: LooseDeployment,
+  wire: Wire | undefined,
+  known: KnownModels | undefined,
+): void {
   const ofModel = value.model === undefined ? undefined : known?.models.get(value.model)?.surfaces;
   if (value.model !== undefined && known?.models.has(value.model) === false) {
     document.report(["deployments", index, "model"], `models.toml has no model ${JSON.stringify(value.model)}.`);
   }
   const ofWire: readonly Surface[] | undefined = wire && wireSurfaces[wire];
   if (value.surfaces === undefined && ofModel !== undefined && ofWire?.some((surface) => ofModel.includes(surface)) === false) {
-    document.report(["deployments", index, "model"], `The ${wire} wire can carry nothing of ${value.model} (${ofModel.join(", ")}).`);
+    document.report(
+      ["deployments", index, "model"],
+      `The ${wire} wire can carry nothing of ${value.model} (${ofModel.join(", ")}).`,
+    );
   }
   value.surfaces?.forEach((surface, position) => {
     if (!surfaces.includes(surface)) return; // told already by the shape
@@ -84,12 +94,20 @@ function checkSku(document: Document, { index, value }: LooseDeployment, wire: W
   const report = (key: string, message: string): void => document.report(["deployments", index, key], message);
   if (wire !== undefined && !sku.wires.includes(wire)) report("sku", `The ${wire} wire has no SKU ${value.sku}.`);
   const evidence = evidenceOfReach[sku.reach];
-  if (value.evidence !== undefined && value.evidence !== evidence) report("evidence", `The evidence of ${value.sku} is "${evidence}", not "${value.evidence}".`);
-  if (sku.reach === "pinned" && value.inference_geo === undefined) report("sku", `${value.sku} needs inference_geo: without it no answer attests its place.`);
-  if (sku.reach !== "pinned" && value.inference_geo !== undefined) report("inference_geo", `${value.sku} is not pinned by inference_geo.`);
+  if (value.evidence !== undefined && value.evidence !== evidence)
+    report("evidence", `The evidence of ${value.sku} is "${evidence}", not "${value.evidence}".`);
+  if (sku.reach === "pinned" && value.inference_geo === undefined)
+    report("sku", `${value.sku} needs inference_geo: without it no answer attests its place.`);
+  if (sku.reach !== "pinned" && value.inference_geo !== undefined)
+    report("inference_geo", `${value.sku} is not pinned by inference_geo.`);
 }
 
-function checkCountries(document: Document, { index, value }: LooseDeployment, region: RegionRead, groups: Groups | undefined): void {
+function checkCountries(
+  document: Document,
+  { index, value }: LooseDeployment,
+  region: RegionRead,
+  groups: Groups | undefined,
+): void {
   const { sku, countries, inference_geo: geo } = value;
   const path = ["deployments", index, "countries"];
   const report = (message: string): void => document.report(path, message);
@@ -97,18 +115,24 @@ function checkCountries(document: Document, { index, value }: LooseDeployment, r
   if (sku === undefined) return;
   const { reach } = skus[sku];
   if (reach === "anywhere") {
-    if (countries !== undefined && countries !== "anywhere") report(`${sku} may process in any region on earth: write countries = "anywhere".`);
+    if (countries !== undefined && countries !== "anywhere")
+      report(`${sku} may process in any region on earth: write countries = "anywhere".`);
   } else if (countries === "anywhere") {
     report(`${sku} keeps to a set of countries: list them all.`);
   } else if (countries === undefined) {
     const written = Object.hasOwn((document.content["deployments"] as readonly object[])[index] ?? {}, "countries");
     const implied = reach === "geography" && region.geography !== undefined;
-    if (!written && !implied) report('List the countries in which it may process, or write countries = "unknown", which no policy admits.');
+    if (!written && !implied)
+      report('List the countries in which it may process, or write countries = "unknown", which no policy admits.');
   } else if (countries !== "unknown" && groups !== undefined) {
     const set = resolveCountries(countries, groups);
     const left = reach === "geography" ? (region.geography?.countries ?? []).filter((country) => !set.has(country)) : [];
-    if (left.length > 0) report(`${sku} may process in the whole geography ${JSON.stringify(region.geography?.name)}: ${left.join(", ")} is left out.`);
-    if (reach === "pinned" && geo !== undefined && (set.size !== 1 || !set.has(countryOfGeo[geo]))) report(`inference_geo "${geo}" means ["${countryOfGeo[geo]}"].`);
+    if (left.length > 0)
+      report(
+        `${sku} may process in the whole geography ${JSON.stringify(region.geography?.name)}: ${left.join(", ")} is left out.`,
+      );
+    if (reach === "pinned" && geo !== undefined && (set.size !== 1 || !set.has(countryOfGeo[geo])))
+      report(`inference_geo "${geo}" means ["${countryOfGeo[geo]}"].`);
   }
 }
 
@@ -128,13 +152,18 @@ export function checkAcrossRegions(regions: readonly RegionAt[], home: ReadonlyS
     const first = geographies.get(key);
     if (first === undefined) geographies.set(key, { countries, file: document.file });
     else if (first.countries !== countries) {
-      document.report(["geography", "countries"], `${first.file} says that the geography ${JSON.stringify(region.geography.name)} is ${first.countries}.`);
+      document.report(
+        ["geography", "countries"],
+        `${first.file} says that the geography ${JSON.stringify(region.geography.name)} is ${first.countries}.`,
+      );
     }
   }
 }
 
 function checkHome(document: Document, { country, domestic }: RegionRead, home: ReadonlySet<Country>): void {
   if (country === undefined) return;
-  if (home.has(country) && domestic !== true) document.report(["country"], `${country} is a home country of the policy: mark the region with domestic = true.`);
-  if (!home.has(country) && domestic === true) document.report(["domestic"], `${country} is not a home country of the policy, so the region is not domestic.`);
+  if (home.has(country) && domestic !== true)
+    document.report(["country"], `${country} is a home country of the policy: mark the region with domestic = true.`);
+  if (!home.has(country) && domestic === true)
+    document.report(["domestic"], `${country} is not a home country of the policy, so the region is not domestic.`);
 }

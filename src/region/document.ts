@@ -80,5 +80,8 @@ function inside(path: TomlPath): string {
 }
 
 function show(path: TomlPath): string {
-  return path.map((part, index) => (typeof part === "number" ? `[${part + 1}]` : `${index === 0 ? "" : "."}${part}`)).join("") || "file";
+  return (
+    path.map((part, index) => (typeof part === "number" ? `[${part + 1}]` : `${index === 0 ? "" : "."}${part}`)).join("") ||
+    "file"
+  );
 }

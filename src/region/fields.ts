@@ -5,7 +5,9 @@ import { countryPattern } from "./country.ts";
 
 /** What the files of `regions/` have in common. */
 
-export const name: z.ZodString = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,79}$/, "expected lower-case letters, digits, `.`, `_` and `-`");
+export const name: z.ZodString = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,79}$/, "expected lower-case letters, digits, `.`, `_` and `-`");
 
 export const text: z.ZodString = z.string().regex(/\S/, "expected some text");
 
@@ -19,7 +21,10 @@ export const groupPrefix = "group:";
 /** A country, or the name of a group of the policy. */
 export const countryOrGroup: z.ZodString = z
   .string()
-  .regex(/^([A-Z]{2}|group:[A-Za-z0-9][A-Za-z0-9._-]*)$/, "expected a country such as SG, or a group of the policy such as group:CN")
+  .regex(
+    /^([A-Z]{2}|group:[A-Za-z0-9][A-Za-z0-9._-]*)$/,
+    "expected a country such as SG, or a group of the policy such as group:CN",
+  )
   .refine((entry) => !countryPattern.test(entry) || assignedCountries.has(entry), "not an assigned country code of ISO 3166-1");
 
 export const countryList: z.ZodArray<z.ZodString> = z.array(countryOrGroup);
@@ -27,7 +32,10 @@ export const countryList: z.ZodArray<z.ZodString> = z.array(countryOrGroup);
 /** An instant with its offset: a local time would begin at another moment on every replica. */
 export const instant: z.ZodDate = z
   .date({ error: "expected a date and time, such as 2026-09-01T00:00:00Z" })
-  .refine((date) => date instanceof TomlDate && date.isDateTime() && !date.isLocal(), "write the date with its time and offset, such as 2026-09-01T00:00:00Z");
+  .refine(
+    (date) => date instanceof TomlDate && date.isDateTime() && !date.isLocal(),
+    "write the date with its time and offset, such as 2026-09-01T00:00:00Z",
+  );
 
 export const positive: z.ZodInt = z.int().min(1);
 

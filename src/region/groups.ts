@@ -13,11 +13,18 @@ export function readGroups(groups: Readonly<Record<string, GroupEntry>>): Groups
 
 /** A list of countries and groups as one set. */
 export function resolveCountries(list: readonly string[], groups: Groups): ReadonlySet<Country> {
-  return frozenSet(list.flatMap((entry) => (entry.startsWith(groupPrefix) ? [...(groups.get(groupName(entry)) ?? [])] : [entry])));
+  return frozenSet(
+    list.flatMap((entry) => (entry.startsWith(groupPrefix) ? [...(groups.get(groupName(entry)) ?? [])] : [entry])),
+  );
 }
 
 /** Reports each group of a list that the policy has not. `groups` is `undefined` where the policy could not be read. */
-export function checkGroups(list: readonly string[] | undefined, groups: Groups | undefined, document: Document, path: TomlPath): void {
+export function checkGroups(
+  list: readonly string[] | undefined,
+  groups: Groups | undefined,
+  document: Document,
+  path: TomlPath,
+): void {
   list?.forEach((entry, index) => {
     if (groups === undefined || !entry.startsWith(groupPrefix) || groups.has(groupName(entry))) return;
     document.report([...path, index], `The policy has no group ${JSON.stringify(groupName(entry))}.`);

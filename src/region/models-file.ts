@@ -38,7 +38,9 @@ const model = {
   context_tokens: positive.describe("Prompt and answer together."),
   max_output_tokens: natural.describe("0 where it writes nothing, as an embedding model."),
   surfaces: z.array(z.enum(surfaces)).min(1).describe("What may be called of it."),
-  weights_not_in: countryList.describe("Countries and groups in which its weights must never be; [] where there is no such rule."),
+  weights_not_in: countryList.describe(
+    "Countries and groups in which its weights must never be; [] where there is no such rule.",
+  ),
   price: z
     .strictObject({
       input_micro_usd_per_million: natural,
@@ -53,4 +55,9 @@ export const modelsFile: z.ZodType<ModelsEntry> = z
   .strictObject({ models: z.array(z.strictObject(model)).min(1) })
   .meta({ title: "The models of Strait" });
 
-export const looseModel: z.ZodType<Loose<ModelEntry>> = loosely<ModelEntry>({ ...model, aliases: looseList, surfaces: looseList, weights_not_in: looseList });
+export const looseModel: z.ZodType<Loose<ModelEntry>> = loosely<ModelEntry>({
+  ...model,
+  aliases: looseList,
+  surfaces: looseList,
+  weights_not_in: looseList,
+});

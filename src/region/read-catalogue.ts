@@ -35,7 +35,8 @@ export function readCatalogue(files: readonly CatalogueFile[], sha256: Sha256): 
   const policy = required("policy.toml", documents, folder, problems);
   const models = required("models.toml", documents, folder, problems);
   const regions = documents.filter((document) => document !== policy && document !== models);
-  if (regions.length === 0) problems.push({ file: folder, line: 1, message: "There is no region: add a file for each, such as japaneast.toml." });
+  if (regions.length === 0)
+    problems.push({ file: folder, line: 1, message: "There is no region: add a file for each, such as japaneast.toml." });
 
   checkShape(policy, policyFile);
   checkShape(models, modelsFile);

@@ -59,7 +59,9 @@ function endpointProblem(value: string): string | undefined {
 const credential = z
   .union(
     [
-      z.strictObject({ env: z.string().regex(/^[A-Z][A-Z0-9_]*$/, "expected the name of an environment variable, never the value itself") }),
+      z.strictObject({
+        env: z.string().regex(/^[A-Z][A-Z0-9_]*$/, "expected the name of an environment variable, never the value itself"),
+      }),
       z.strictObject({ file: z.string().regex(/^[^\s]+$/) }),
     ],
     { error: 'expected where to read it, never the value itself: { env = "NAME" } or { file = "/path" }' },

@@ -6,11 +6,21 @@ import { permittedModels } from "../../src/policy/permitted-models.ts";
 import type { Deployment } from "../../src/region/catalogue.ts";
 import { catalogueWith, modelOf, policyWith, ruleOf, tenantIn } from "./policy-fixture.ts";
 
-const policy = policyWith(ruleOf("own_jurisdiction", {}), ruleOf("evidence", { least: "contractual-zone" }), ruleOf("ownership", { ownersIn: new Set(["RU"]) }, { makers: new Set(["anthropic"]) }));
+const policy = policyWith(
+  ruleOf("own_jurisdiction", {}),
+  ruleOf("evidence", { least: "contractual-zone" }),
+  ruleOf("ownership", { ownersIn: new Set(["RU"]) }, { makers: new Set(["anthropic"]) }),
+);
 const catalogue = catalogueWith(
   [
     modelOf("gpt", { weightsNotIn: new Set(["CN"]) }),
-    [{ countries: ["JP"] }, { countries: ["SG", "HK"] }, { countries: ["US"] }, { countries: ["KR"], evidence: "none" }, { countries: ["DE"], surfaces: ["embeddings"] }],
+    [
+      { countries: ["JP"] },
+      { countries: ["SG", "HK"] },
+      { countries: ["US"] },
+      { countries: ["KR"], evidence: "none" },
+      { countries: ["DE"], surfaces: ["embeddings"] },
+    ],
   ],
   [modelOf("claude", { maker: "anthropic" }), [{ countries: ["US"], surfaces: ["messages"] }]],
 );
@@ -48,7 +58,15 @@ describe("a permit", () => {
   it("is genuine only as the object that authorise made", () => {
     const permit = permitted();
     expect(isPermit(permit)).toBe(true);
-    for (const forged of [{ ...permit }, Object.create(permit), structuredClone({ ...permit, model: undefined }), new Proxy(permit, {}), null, undefined, "permit"]) {
+    for (const forged of [
+      { ...permit },
+      Object.create(permit),
+      structuredClone({ ...permit, model: undefined }),
+      new Proxy(permit, {}),
+      null,
+      undefined,
+      "permit",
+    ]) {
       expect(isPermit(forged)).toBe(false);
     }
   });
@@ -78,7 +96,10 @@ describe("narrowing a permit", () => {
   });
 
   it("refuses by the rule that refused the deployment, and never widens", () => {
-    expect(narrow(permitted(), "gpt/2", "resp_1")).toMatchObject({ ok: false, refusal: { kind: "policy_denied", rule: "own_jurisdiction", reasons: ["own_jurisdiction"] } });
+    expect(narrow(permitted(), "gpt/2", "resp_1")).toMatchObject({
+      ok: false,
+      refusal: { kind: "policy_denied", rule: "own_jurisdiction", reasons: ["own_jurisdiction"] },
+    });
     expect(narrow(permitted(), "gpt/5", "resp_1")).toEqual({ ok: false, refusal: { kind: "response_not_found", id: "resp_1" } });
     expect(narrow(permitted(), "gone/1", "resp_1")).toEqual({ ok: false, refusal: { kind: "response_not_found", id: "resp_1" } });
     const once = narrow(permitted(), "gpt/3", "resp_1");
@@ -94,7 +115,11 @@ describe("evaluating", () => {
   it("shows every candidate with all that speaks against it", () => {
     const evaluation = evaluate({ tenant: tenantIn("KR"), modelName: "gpt", surface: "embeddings" }, policy, catalogue, 0);
     expect(evaluation?.tenant).toEqual([]);
-    const shown = evaluation?.candidates.map(({ deployment, admitted, objections }) => [deployment.id, admitted, objections.map(({ rule }) => rule)]);
+    const shown = evaluation?.candidates.map(({ deployment, admitted, objections }) => [
+      deployment.id,
+      admitted,
+      objections.map(({ rule }) => rule),
+    ]);
     expect(shown).toEqual([
       ["gpt/1", false, ["catalogue:surfaces"]],
       ["gpt/2", false, ["catalogue:surfaces"]],
@@ -105,7 +130,12 @@ describe("evaluating", () => {
   });
 
   it("shows what refuses the tenant everywhere, and admits no candidate then", () => {
-    const evaluation = evaluate({ tenant: tenantIn("RU", { tiers: [] }), modelName: "claude", surface: "messages" }, policy, catalogue, 0);
+    const evaluation = evaluate(
+      { tenant: tenantIn("RU", { tiers: [] }), modelName: "claude", surface: "messages" },
+      policy,
+      catalogue,
+      0,
+    );
     expect(evaluation?.tenant.map(({ rule }) => rule)).toEqual(["tenant:tiers", "ownership"]);
     expect(evaluation?.candidates.map(({ admitted, objections }) => [admitted, objections])).toEqual([[false, []]]);
   });

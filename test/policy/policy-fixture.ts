@@ -18,13 +18,25 @@ export function tenantIn(country: Country | undefined, changes: Changes = {}): T
     leastEvidence: undefined,
     oidc: undefined,
     createdAt: "2026-01-01T00:00:00Z",
-    facts: { registeredCountry: country, headquartersCountry: country, ultimateParentCountry: country, endUse: "software", audience: "internal", ...facts },
+    facts: {
+      registeredCountry: country,
+      headquartersCountry: country,
+      ultimateParentCountry: country,
+      endUse: "software",
+      audience: "internal",
+      ...facts,
+    },
     ...others,
   };
 }
 
 export function modelOf(id: string, changes: Partial<Model> = {}): Model {
-  const price = { inputMicroUsdPerMillion: 1, cachedInputMicroUsdPerMillion: 1, cacheWriteMicroUsdPerMillion: 1, outputMicroUsdPerMillion: 1 };
+  const price = {
+    inputMicroUsdPerMillion: 1,
+    cachedInputMicroUsdPerMillion: 1,
+    cacheWriteMicroUsdPerMillion: 1,
+    outputMicroUsdPerMillion: 1,
+  };
   return {
     id,
     aliases: [],
@@ -48,7 +60,9 @@ export interface Place {
 
 /** A catalogue of models, each with deployments called `<model>/1`, `<model>/2` … */
 export function catalogueWith(...served: readonly (readonly [Model, readonly Place[]])[]): Catalogue {
-  const deploymentsByModel = new Map(served.map(([model, places]) => [model.id, places.map((place, index) => deploymentAt(model, place, index + 1))]));
+  const deploymentsByModel = new Map(
+    served.map(([model, places]) => [model.id, places.map((place, index) => deploymentAt(model, place, index + 1))]),
+  );
   const deployments = [...deploymentsByModel.values()].flat();
   return {
     digest: "digest",
@@ -112,7 +126,9 @@ export function ruleOf<Kind extends Rule["kind"]>(kind: Kind, parts: Written<Kin
 export const china: ReadonlySet<Country> = new Set(["CN", "HK", "MO"]);
 
 export function policyWith(...rules: readonly Rule[]): Policy {
-  const instants = rules.flatMap(({ effectiveFromMs, effectiveToMs }) => [effectiveFromMs, effectiveToMs]).filter((instant) => instant !== undefined);
+  const instants = rules
+    .flatMap(({ effectiveFromMs, effectiveToMs }) => [effectiveFromMs, effectiveToMs])
+    .filter((instant) => instant !== undefined);
   return {
     version: "1",
     groups: new Map([["CN", china]]),

@@ -15,7 +15,10 @@ function decide(tenant: Tenant, policy: Policy, catalogue: Catalogue, at = atMs)
 }
 
 function gpt(...places: readonly (Place["countries"] | Place)[]): Catalogue {
-  return catalogueWith([modelOf("gpt"), places.map((place) => (typeof place === "object" && "countries" in place ? place : { countries: place }))]);
+  return catalogueWith([
+    modelOf("gpt"),
+    places.map((place) => (typeof place === "object" && "countries" in place ? place : { countries: place })),
+  ]);
 }
 
 function denied(rule: string, ...reasons: readonly string[]): unknown {
@@ -25,7 +28,8 @@ function denied(rule: string, ...reasons: readonly string[]): unknown {
 describe("where a model's weights must not be", () => {
   it("refuses the deployments that may process in one of the model's own countries", () => {
     const model = modelOf("gpt", { weightsNotIn: new Set(["HK"]) });
-    const at = (...countries: readonly Place["countries"][]): Catalogue => catalogueWith([model, countries.map((set) => ({ countries: set }))]);
+    const at = (...countries: readonly Place["countries"][]): Catalogue =>
+      catalogueWith([model, countries.map((set) => ({ countries: set }))]);
     expect(decide(tenantIn("SG"), policyWith(), at(["SG", "HK"], ["JP"], "anywhere", ["US", "DE"]))).toEqual([2, 4]);
     expect(decide(tenantIn("SG"), policyWith(), at(["SG", "HK"], "anywhere"))).toEqual(denied("weights_location", "hosting:gpt"));
   });
@@ -33,10 +37,22 @@ describe("where a model's weights must not be", () => {
   it("refuses by the policy's rule, for the makers, tiers and models that it names", () => {
     const at = gpt(["JP"], ["CN"]);
     expect(decide(tenantIn("SG"), policyWith(ruleOf("weights_location", { neverIn: new Set(["CN"]) })), at)).toEqual([1]);
-    for (const scope of [{ makers: new Set(["anthropic"]) }, { tiers: new Set(["frontier"]) }, { models: new Set(["other"]) }, { tenantsIn: new Set(["US"]) }]) {
-      expect(decide(tenantIn("SG"), policyWith(ruleOf("weights_location", { neverIn: new Set(["CN"]) }, scope)), at)).toEqual([1, 2]);
+    for (const scope of [
+      { makers: new Set(["anthropic"]) },
+      { tiers: new Set(["frontier"]) },
+      { models: new Set(["other"]) },
+      { tenantsIn: new Set(["US"]) },
+    ]) {
+      expect(decide(tenantIn("SG"), policyWith(ruleOf("weights_location", { neverIn: new Set(["CN"]) }, scope)), at)).toEqual([
+        1, 2,
+      ]);
     }
-    const all = { makers: new Set(["openai"]), tiers: new Set(["standard"]), models: new Set(["gpt"]), tenantsIn: new Set(["SG"]) };
+    const all = {
+      makers: new Set(["openai"]),
+      tiers: new Set(["standard"]),
+      models: new Set(["gpt"]),
+      tenantsIn: new Set(["SG"]),
+    };
     expect(decide(tenantIn("SG"), policyWith(ruleOf("weights_location", { neverIn: new Set(["CN"]) }, all)), at)).toEqual([1]);
   });
 });
@@ -50,52 +66,79 @@ describe("no serving from the tenant's own jurisdiction", () => {
 
   it.each(["registeredCountry", "headquartersCountry", "ultimateParentCountry"] as const)("counts the %s", (fact) => {
     expect(decide(tenantIn("SG", { facts: { [fact]: "CN" } }), policyWith(own), gpt(["HK"], ["SG"], ["US"]))).toEqual([3]);
-    expect(decide(tenantIn("SG", { facts: { [fact]: "CN" } }), policyWith(own), gpt(["HK"]))).toEqual(denied("own_jurisdiction", "own_jurisdiction"));
+    expect(decide(tenantIn("SG", { facts: { [fact]: "CN" } }), policyWith(own), gpt(["HK"]))).toEqual(
+      denied("own_jurisdiction", "own_jurisdiction"),
+    );
   });
 
-  it.each(["registeredCountry", "headquartersCountry", "ultimateParentCountry"] as const)("refuses where the %s is unknown or is no country", (fact) => {
-    for (const value of [undefined, "XX", "", "cn"]) {
-      const refusal = decide(tenantIn("SG", { facts: { [fact]: value } }), policyWith(own), gpt(["US"]));
-      expect(refusal).toMatchObject({ kind: "fact_unknown", model: "gpt", fact: expect.stringContaining("your company's") });
-    }
-  });
+  it.each(["registeredCountry", "headquartersCountry", "ultimateParentCountry"] as const)(
+    "refuses where the %s is unknown or is no country",
+    (fact) => {
+      for (const value of [undefined, "XX", "", "cn"]) {
+        const refusal = decide(tenantIn("SG", { facts: { [fact]: value } }), policyWith(own), gpt(["US"]));
+        expect(refusal).toMatchObject({ kind: "fact_unknown", model: "gpt", fact: expect.stringContaining("your company's") });
+      }
+    },
+  );
 });
 
 describe("lists of countries", () => {
   it("keep a tenant's own deny list, with groups", () => {
     const at = gpt(["JP"], ["SG", "HK"], "anywhere", ["US"]);
     expect(decide(tenantIn("SG", { denyCountries: ["JP", "group:CN"] }), policyWith(), at)).toEqual([4]);
-    expect(decide(tenantIn("SG", { denyCountries: ["JP", "US", "group:CN"] }), policyWith(), at)).toEqual(denied("tenant_countries", "tenant:countries"));
+    expect(decide(tenantIn("SG", { denyCountries: ["JP", "US", "group:CN"] }), policyWith(), at)).toEqual(
+      denied("tenant_countries", "tenant:countries"),
+    );
   });
 
   it("refuse where an entry of the deny list means nothing", () => {
     for (const entry of ["group:moon", "XX", "Japan"]) {
-      expect(decide(tenantIn("SG", { denyCountries: [entry] }), policyWith(), gpt(["US"]))).toMatchObject({ kind: "fact_unknown", fact: expect.stringContaining(entry) });
+      expect(decide(tenantIn("SG", { denyCountries: [entry] }), policyWith(), gpt(["US"]))).toMatchObject({
+        kind: "fact_unknown",
+        fact: expect.stringContaining(entry),
+      });
     }
   });
 
   it("keep a tenant's own allow list, in which everything must lie", () => {
     const at = gpt(["JP"], ["JP", "KR"], "anywhere", ["US"]);
     expect(decide(tenantIn("SG", { allowCountries: ["JP", "group:CN"] }), policyWith(), at)).toEqual([1]);
-    expect(decide(tenantIn("SG", { allowCountries: [] }), policyWith(), at)).toEqual(denied("tenant_countries", "tenant:countries"));
+    expect(decide(tenantIn("SG", { allowCountries: [] }), policyWith(), at)).toEqual(
+      denied("tenant_countries", "tenant:countries"),
+    );
   });
 
   it("can be the policy's, for tenants of some countries", () => {
-    const rule = ruleOf("tenant_countries", { allow: new Set(["DE", "FR"]), deny: new Set(["FR"]) }, { tenantsIn: new Set(["DE"]) });
+    const rule = ruleOf(
+      "tenant_countries",
+      { allow: new Set(["DE", "FR"]), deny: new Set(["FR"]) },
+      { tenantsIn: new Set(["DE"]) },
+    );
     const at = gpt(["DE"], ["FR"], ["US"]);
     expect(decide(tenantIn("DE"), policyWith(rule), at)).toEqual([1]);
     expect(decide(tenantIn("SG"), policyWith(rule), at)).toEqual([1, 2, 3]);
-    expect(decide(tenantIn("SG", { facts: { ultimateParentCountry: undefined } }), policyWith(rule), at)).toMatchObject({ kind: "fact_unknown" });
+    expect(decide(tenantIn("SG", { facts: { ultimateParentCountry: undefined } }), policyWith(rule), at)).toMatchObject({
+      kind: "fact_unknown",
+    });
   });
 });
 
 describe("who owns the tenant", () => {
   const rule = ruleOf("ownership", { ownersIn: new Set(["CN", "HK", "MO", "RU"]) });
-  it.each(["registeredCountry", "headquartersCountry", "ultimateParentCountry"] as const)("refuses by the %s, even where another fact is unknown", (fact) => {
-    expect(decide(tenantIn("SG", { facts: { [fact]: "HK" } }), policyWith(rule), gpt(["US"]))).toEqual(denied("ownership", "ownership"));
-    expect(decide(tenantIn(undefined, { facts: { [fact]: "HK" } }), policyWith(rule), gpt(["US"]))).toEqual(denied("ownership", "ownership"));
-    expect(decide(tenantIn("SG", { facts: { [fact]: undefined } }), policyWith(rule), gpt(["US"]))).toMatchObject({ kind: "fact_unknown" });
-  });
+  it.each(["registeredCountry", "headquartersCountry", "ultimateParentCountry"] as const)(
+    "refuses by the %s, even where another fact is unknown",
+    (fact) => {
+      expect(decide(tenantIn("SG", { facts: { [fact]: "HK" } }), policyWith(rule), gpt(["US"]))).toEqual(
+        denied("ownership", "ownership"),
+      );
+      expect(decide(tenantIn(undefined, { facts: { [fact]: "HK" } }), policyWith(rule), gpt(["US"]))).toEqual(
+        denied("ownership", "ownership"),
+      );
+      expect(decide(tenantIn("SG", { facts: { [fact]: undefined } }), policyWith(rule), gpt(["US"]))).toMatchObject({
+        kind: "fact_unknown",
+      });
+    },
+  );
 
   it("lets others pass", () => {
     expect(decide(tenantIn("SG"), policyWith(rule), gpt(["US"]))).toEqual([1]);
@@ -104,15 +147,22 @@ describe("who owns the tenant", () => {
 
 describe("the model's tier", () => {
   it("must have been bought, or the model is not there", () => {
-    expect(decide(tenantIn("SG", { tiers: ["frontier"] }), policyWith(), gpt(["US"]))).toEqual({ kind: "model_not_found", model: "gpt" });
+    expect(decide(tenantIn("SG", { tiers: ["frontier"] }), policyWith(), gpt(["US"]))).toEqual({
+      kind: "model_not_found",
+      model: "gpt",
+    });
   });
 
   it("can be closed to countries", () => {
     const rule = ruleOf("tier", {}, { tiers: new Set(["standard"]), tenantsIn: new Set(["RU"]) });
     expect(decide(tenantIn("RU"), policyWith(rule), gpt(["US"]))).toEqual(denied("tier", "tier"));
-    expect(decide(tenantIn("SG", { facts: { headquartersCountry: "RU" } }), policyWith(rule), gpt(["US"]))).toEqual(denied("tier", "tier"));
+    expect(decide(tenantIn("SG", { facts: { headquartersCountry: "RU" } }), policyWith(rule), gpt(["US"]))).toEqual(
+      denied("tier", "tier"),
+    );
     expect(decide(tenantIn("SG"), policyWith(rule), gpt(["US"]))).toEqual([1]);
-    expect(decide(tenantIn("SG", { facts: { headquartersCountry: undefined } }), policyWith(rule), gpt(["US"]))).toMatchObject({ kind: "fact_unknown" });
+    expect(decide(tenantIn("SG", { facts: { headquartersCountry: undefined } }), policyWith(rule), gpt(["US"]))).toMatchObject({
+      kind: "fact_unknown",
+    });
   });
 });
 
@@ -126,14 +176,19 @@ describe("the declared end use", () => {
   });
   it("refuses an unknown one where a rule asks, and only there", () => {
     for (const endUse of [undefined, "", " - "]) {
-      expect(decide(tenantIn("SG", { facts: { endUse } }), policyWith(rule), gpt(["US"]))).toMatchObject({ kind: "fact_unknown", fact: expect.stringContaining("end use") });
+      expect(decide(tenantIn("SG", { facts: { endUse } }), policyWith(rule), gpt(["US"]))).toMatchObject({
+        kind: "fact_unknown",
+        fact: expect.stringContaining("end use"),
+      });
       expect(decide(tenantIn("SG", { facts: { endUse } }), policyWith(), gpt(["US"]))).toEqual([1]);
     }
   });
   it("can be one of a list alone", () => {
     const only = ruleOf("end_use", { denied: [], allowed: ["Customer support"] });
     expect(decide(tenantIn("SG", { facts: { endUse: "customer-support" } }), policyWith(only), gpt(["US"]))).toEqual([1]);
-    expect(decide(tenantIn("SG", { facts: { endUse: "customer support and more" } }), policyWith(only), gpt(["US"]))).toEqual(denied("end_use", "end_use"));
+    expect(decide(tenantIn("SG", { facts: { endUse: "customer support and more" } }), policyWith(only), gpt(["US"]))).toEqual(
+      denied("end_use", "end_use"),
+    );
   });
 });
 
@@ -154,11 +209,15 @@ describe("the least grade of evidence", () => {
   });
   it("refuses where nothing reaches it", () => {
     const weak = gpt({ countries: ["JP"], evidence: "contractual-zone" });
-    expect(decide(tenantIn("SG", { leastEvidence: "attested" }), policyWith(least), weak)).toEqual(denied("evidence", "tenant:evidence"));
+    expect(decide(tenantIn("SG", { leastEvidence: "attested" }), policyWith(least), weak)).toEqual(
+      denied("evidence", "tenant:evidence"),
+    );
   });
   it("is not reached by a grade that nobody knows", () => {
     const made = gpt({ countries: ["JP"], evidence: "sworn" as never });
-    expect(decide(tenantIn("SG"), policyWith(ruleOf("evidence", { least: "none" })), made)).toEqual(denied("evidence", "evidence"));
+    expect(decide(tenantIn("SG"), policyWith(ruleOf("evidence", { least: "none" })), made)).toEqual(
+      denied("evidence", "evidence"),
+    );
   });
 });
 
@@ -185,6 +244,9 @@ describe("a dated rule", () => {
 describe("a deployment whose countries are unknown", () => {
   it("is never used, even where no rule asks", () => {
     expect(decide(tenantIn("SG"), policyWith(), gpt("unknown", ["JP"]))).toEqual([2]);
-    expect(decide(tenantIn("SG"), policyWith(), gpt("unknown", []))).toMatchObject({ kind: "fact_unknown", fact: "where this request would be processed" });
+    expect(decide(tenantIn("SG"), policyWith(), gpt("unknown", []))).toMatchObject({
+      kind: "fact_unknown",
+      fact: "where this request would be processed",
+    });
   });
 });

@@ -21,7 +21,10 @@ describe("the JSON Schemas for editors", () => {
   });
 
   it("let no unknown key through", () => {
-    const region = JSON.parse(jsonSchemas().get("region.schema.json") ?? "") as { additionalProperties: unknown; properties: { deployments: { items: { additionalProperties: unknown } } } };
+    const region = JSON.parse(jsonSchemas().get("region.schema.json") ?? "") as {
+      additionalProperties: unknown;
+      properties: { deployments: { items: { additionalProperties: unknown } } };
+    };
     expect(region.additionalProperties).toBe(false);
     expect(region.properties.deployments.items.additionalProperties).toBe(false);
   });

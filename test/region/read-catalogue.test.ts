@@ -7,7 +7,13 @@ describe("reading the files of a regions folder", () => {
   it("gives regions, models, deployments and policy, linked and with the defaults filled in", () => {
     const { catalogue, policy } = catalogueOf(files());
     const deployment = catalogue.deployments.get("tokyo/gpt-a");
-    expect(deployment).toMatchObject({ upstreamName: "gpt-a", sku: "Standard", evidence: "contractual-geography", weight: 1, tokensPerMinute: undefined });
+    expect(deployment).toMatchObject({
+      upstreamName: "gpt-a",
+      sku: "Standard",
+      evidence: "contractual-geography",
+      weight: 1,
+      tokensPerMinute: undefined,
+    });
     expect(deployment?.region).toBe(catalogue.regions.get("tokyo"));
     expect(deployment?.model).toBe(catalogue.models.get("gpt-a"));
     expect([...(deployment?.surfaces ?? [])]).toEqual(["chat.completions", "responses"]);
@@ -28,11 +34,18 @@ describe("reading the files of a regions folder", () => {
       cacheWriteMicroUsdPerMillion: 1_000_001,
       outputMicroUsdPerMillion: 3,
     });
-    expect(catalogue.models.get("claude-a")?.price).toMatchObject({ cachedInputMicroUsdPerMillion: 1, cacheWriteMicroUsdPerMillion: 4 });
+    expect(catalogue.models.get("claude-a")?.price).toMatchObject({
+      cachedInputMicroUsdPerMillion: 1,
+      cacheWriteMicroUsdPerMillion: 4,
+    });
   });
 
   it("adds a deployment's premium to its price and rounds up", () => {
-    const text = regionText("tokyo", [], deploymentText('model = "gpt-a"', 'sku = "Standard"', 'countries = ["JP"]', "price_premium_percent = 10"));
+    const text = regionText(
+      "tokyo",
+      [],
+      deploymentText('model = "gpt-a"', 'sku = "Standard"', 'countries = ["JP"]', "price_premium_percent = 10"),
+    );
     const price = catalogueOf(files({ tokyo: text })).catalogue.deployments.get("tokyo/gpt-a")?.price;
     expect(price).toMatchObject({ inputMicroUsdPerMillion: 1_100_002, outputMicroUsdPerMillion: 4 });
   });
@@ -54,7 +67,9 @@ describe("reading the files of a regions folder", () => {
 
   it("takes what is pinned by inference_geo as attested", () => {
     const claude = deploymentText('model = "claude-a"', 'sku = "InferenceGeo"', 'countries = ["US"]', 'inference_geo = "us"');
-    const deployment = catalogueOf(files({ claude: regionText("claude", ['wire = "anthropic"', 'country = "US"'], claude) })).catalogue.deployments.get("claude/claude-a");
+    const deployment = catalogueOf(
+      files({ claude: regionText("claude", ['wire = "anthropic"', 'country = "US"'], claude) }),
+    ).catalogue.deployments.get("claude/claude-a");
     expect(deployment).toMatchObject({ evidence: "attested", inferenceGeo: "us" });
     expect([...(deployment?.surfaces ?? [])]).toEqual(["messages", "count_tokens"]);
   });
@@ -63,9 +78,9 @@ describe("reading the files of a regions folder", () => {
     const all = files();
     const digest = catalogueOf(all).catalogue.digest;
     expect(digest).toMatch(/^[0-9a-f]{64}$/);
-    expect(catalogueOf([...all].reverse().map((file) => ({ ...file, path: `/srv/${file.path}` }))).catalogue.digest).toBe(digest);
+    expect(catalogueOf(all.toReversed().map(({ path, text }) => ({ path: `/srv/${path}`, text }))).catalogue.digest).toBe(digest);
     for (const changed of all) {
-      const others = all.map((file) => (file === changed ? { ...file, text: `${file.text}\n# a note` } : file));
+      const others = all.map(({ path, text }) => ({ path, text: path === changed.path ? `${text}\n# a note` : text }));
       expect(catalogueOf(others).catalogue.digest).not.toBe(digest);
     }
   });
@@ -83,20 +98,42 @@ describe("reading the files of a regions folder", () => {
     expect(() => (deployment.surfaces as Set<string>).clear()).toThrow(/frozen/);
     expect(() => (catalogue.models as Map<string, unknown>).delete("gpt-a")).toThrow(/frozen/);
     expect(() => (policy.groups as Map<string, unknown>).set("CN", new Set())).toThrow(/frozen/);
-    for (const value of [catalogue, policy, deployment, deployment.countries, deployment.region, deployment.region.credential, deployment.model, deployment.price, policy.rules, policy.rules[0]]) {
+    for (const value of [
+      catalogue,
+      policy,
+      deployment,
+      deployment.countries,
+      deployment.region,
+      deployment.region.credential,
+      deployment.model,
+      deployment.price,
+      policy.rules,
+      policy.rules[0],
+    ]) {
       expect(Object.isFrozen(value)).toBe(true);
     }
   });
 
   it("gives the instants at which rules begin and end, once each and in order", () => {
-    const rule = (id: string, dates: string): string => `[[rules]]\nid = "${id}"\nkind = "evidence"\nleast = "none"\nbecause = "x"\n${dates}\n`;
-    const dated = rule("a", "effective_from = 2026-02-01T00:00:00Z\neffective_to = 2026-03-01T00:00:00+01:00") + rule("b", "effective_from = 2026-01-01T00:00:00Z") + rule("c", "effective_from = 2026-02-01T00:00:00Z");
+    const rule = (id: string, dates: string): string =>
+      `[[rules]]\nid = "${id}"\nkind = "evidence"\nleast = "none"\nbecause = "x"\n${dates}\n`;
+    const dated =
+      rule("a", "effective_from = 2026-02-01T00:00:00Z\neffective_to = 2026-03-01T00:00:00+01:00") +
+      rule("b", "effective_from = 2026-01-01T00:00:00Z") +
+      rule("c", "effective_from = 2026-02-01T00:00:00Z");
     const { policy } = catalogueOf(files(undefined, policyText + dated));
     expect(policy.boundariesMs).toEqual([Date.UTC(2026, 0, 1), Date.UTC(2026, 1, 1), Date.UTC(2026, 1, 28, 23)]);
   });
 
   it("does not throw on any text", () => {
-    for (const text of ["", "\u0000", "[[deployments]]\n[[rules]]\n[[models]]\n", "deployments = 1\nmodels = 2\nrules = 3\ngroups = 4\n", "__proto__ = 1\n", "deployments = [1, [], {}]\n"]) {
+    for (const text of [
+      "",
+      "\u0000",
+      "[[deployments]]\n[[rules]]\n[[models]]\n",
+      "deployments = 1\nmodels = 2\nrules = 3\ngroups = 4\n",
+      "__proto__ = 1\n",
+      "deployments = [1, [], {}]\n",
+    ]) {
       for (const path of ["regions/models.toml", "regions/policy.toml", "regions/tokyo.toml"]) {
         const all = files().map((file) => (file.path === path ? { path, text } : file));
         expect(readCatalogue(all, sha256).ok).toBe(false);

@@ -88,7 +88,11 @@ export function deploymentText(...lines: readonly string[]): string {
   return `[[deployments]]\n${given.join("\n")}\n`;
 }
 
-export function files(regions: Readonly<Record<string, string>> = { tokyo: regionText("tokyo") }, policy: string = policyText, models: string = modelsText): CatalogueFile[] {
+export function files(
+  regions: Readonly<Record<string, string>> = { tokyo: regionText("tokyo") },
+  policy: string = policyText,
+  models: string = modelsText,
+): CatalogueFile[] {
   return [
     { path: "regions/models.toml", text: models },
     { path: "regions/policy.toml", text: policy },

@@ -17,15 +17,20 @@ describe("the shipped catalogue", () => {
 
   it("declares a Standard deployment for the geography, not for the region", () => {
     const standardOf = (region: string): string[] =>
-      deployments.filter((deployment) => deployment.region.id === region && deployment.sku === "Standard").map(({ countries }) => showCountries(countries));
+      deployments
+        .filter((deployment) => deployment.region.id === region && deployment.sku === "Standard")
+        .map(({ countries }) => showCountries(countries));
     expect(new Set(standardOf("southeastasia"))).toEqual(new Set(["HK,SG"]));
     expect(new Set(standardOf("westeurope"))).toEqual(new Set(["IE,NL"]));
     expect(new Set(standardOf("japaneast"))).toEqual(new Set(["JP"]));
   });
 
   it("has deployments of every reach: geography, zone, anywhere and attested", () => {
-    expect(new Set(deployments.map(({ evidence }) => evidence))).toEqual(new Set(["attested", "contractual-geography", "contractual-zone", "none"]));
-    for (const { sku, countries } of deployments) expect([sku, countries.kind === "anywhere"]).toEqual([sku, sku.startsWith("Global")]);
+    expect(new Set(deployments.map(({ evidence }) => evidence))).toEqual(
+      new Set(["attested", "contractual-geography", "contractual-zone", "none"]),
+    );
+    for (const { sku, countries } of deployments)
+      expect([sku, countries.kind === "anywhere"]).toEqual([sku, sku.startsWith("Global")]);
   });
 
   it("has OpenAI's European host and Anthropic's, pinned and not", () => {
@@ -46,7 +51,8 @@ describe("the shipped catalogue", () => {
       expect(catalogue.deploymentsByModel.get(model.id)).not.toEqual([]);
       expect(model.weightsNotIn.has("CN")).toBe(true);
     }
-    for (const { price } of deployments) for (const microUsd of Object.values(price)) expect(Number.isInteger(microUsd)).toBe(true);
+    for (const { price } of deployments)
+      for (const microUsd of Object.values(price)) expect(Number.isInteger(microUsd)).toBe(true);
   });
 
   it("takes every credential by reference, one for each region", () => {

@@ -69,17 +69,21 @@ describe("the lines of a TOML text", () => {
     const key = fc.stringMatching(/^[a-z]{1,8}$/).filter((name) => name !== "tables");
     const value = fc.oneof(fc.string({ unit: "grapheme" }), fc.integer(), fc.array(fc.string()), fc.boolean());
     fc.assert(
-      fc.property(fc.dictionary(key, value, { minKeys: 1 }), fc.dictionary(key, fc.dictionary(key, value, { minKeys: 1 })), (top, tables) => {
-        const written = stringify({ ...top, tables });
-        const rows = written.split("\n");
-        const found = new TomlLines(written);
-        for (const name of Object.keys(top)) expect(rows[found.lineOf([name]) - 1]).toMatch(new RegExp(`^${name} =`));
-        for (const [table, entries] of Object.entries(tables)) {
-          for (const inner of Object.keys(entries)) {
-            expect(rows[found.lineOf(["tables", table, inner]) - 1]).toMatch(new RegExp(`^${inner} =`));
+      fc.property(
+        fc.dictionary(key, value, { minKeys: 1 }),
+        fc.dictionary(key, fc.dictionary(key, value, { minKeys: 1 })),
+        (top, tables) => {
+          const written = stringify({ ...top, tables });
+          const rows = written.split("\n");
+          const found = new TomlLines(written);
+          for (const name of Object.keys(top)) expect(rows[found.lineOf([name]) - 1]).toMatch(new RegExp(`^${name} =`));
+          for (const [table, entries] of Object.entries(tables)) {
+            for (const inner of Object.keys(entries)) {
+              expect(rows[found.lineOf(["tables", table, inner]) - 1]).toMatch(new RegExp(`^${inner} =`));
+            }
           }
-        }
-      }),
+        },
+      ),
     );
   });
 });

@@ -304,6 +304,20 @@ export function quotaContract(name: string, openWorld: OpenStoreWorld): void {
         expect(await remaining(tokensAMinute)).toBe(400);
       });
 
+      it("that ran out waits a day for a late settlement, not for ever", async () => {
+        await expiring("a");
+        await expiring("b");
+        await world.advance(10_000);
+        await world.quota.expire(10);
+        await world.quota.recorded("acme", ["a", "b"]);
+        await world.advance(23 * 3_600_000);
+        await world.quota.expire(10);
+        expect(await settle("a", 0)).toBe(true);
+        await world.advance(2 * 3_600_000);
+        await world.quota.expire(10);
+        expect(await settle("b", 0)).toBe(false);
+      });
+
       it("of a period that is over leaves the new one alone, late or not", async () => {
         await world.quota.reserve(reservation("a", [tokensADay], amounts(500), { leaseMs: 60_000 }));
         await world.advance(60_000);

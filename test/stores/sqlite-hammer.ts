@@ -1,4 +1,5 @@
 /** A gateway process as `sqlite-processes.test.ts` forks it: reserves and settles on a shared file until it is told to stop. */
+import { once } from "node:events";
 import { openSqliteStores } from "../../src/runtime/node/sqlite.ts";
 import { amounts, limit, receipt, reservation } from "./samples.ts";
 
@@ -17,6 +18,7 @@ export interface HammerOrder {
 }
 
 export type HammerReport =
+  | { readonly kind: "ready" }
   | { readonly kind: "reserved"; readonly id: string }
   | { readonly kind: "done"; readonly charged: number; readonly spans: readonly (readonly [fromMs: number, toMs: number])[]; readonly refused: number };
 
@@ -60,6 +62,9 @@ async function idle(): Promise<boolean> {
   return concurrent?.remaining === order.concurrent && (daily?.remaining ?? 0) < 10;
 }
 
+// Begins when all have opened the file: the quickest would otherwise leave nothing to the others.
+process.send?.({ kind: "ready" } satisfies HammerReport);
+await once(process, "message");
 await Promise.all(Array.from({ length: order.workers }, work));
 stores.close();
 process.send?.({ kind: "done", charged, spans, refused } satisfies HammerReport);

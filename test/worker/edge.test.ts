@@ -11,7 +11,7 @@ interface Client extends Edge {
 
 function client(init: RequestInit = {}): Client {
   const leaving = new AbortController();
-  const edge = createEdge(new Request(address, { method: "POST", ...init, signal: leaving.signal }));
+  const edge = createEdge(new Request(address, { method: "POST", ...init, signal: leaving.signal }), () => undefined);
   const made: Client = { ...edge, hangUps: 0, leave: () => leaving.abort() };
   edge.inbound.onHangUp(() => made.hangUps++);
   return made;
@@ -35,16 +35,25 @@ describe("a request", () => {
     expect(await client().inbound.body(10)).toEqual({ ok: true, bytes: new Uint8Array(0) });
   });
 
-  it("past the limit is not read on", async () => {
+  it("past the limit is refused there, and what still comes is thrown away, for a while", async () => {
     let pulled = 0;
-    const endless = new ReadableStream<Uint8Array>({
+    const long = new ReadableStream<Uint8Array>({
       pull: (controller) => {
-        pulled++;
-        controller.enqueue(kilobyte);
+        if (++pulled > 1_000) controller.close();
+        else controller.enqueue(kilobyte);
       },
     });
-    expect(await client({ body: endless }).inbound.body(3_000)).toEqual({ ok: false, reason: "too_large" });
+    const later: Promise<unknown>[] = [];
+    const { inbound } = createEdge(new Request(address, { method: "POST", body: long }), (work) => later.push(work));
+    expect(await inbound.body(3_000)).toEqual({ ok: false, reason: "too_large" });
     expect(pulled).toBeLessThan(10);
+    await Promise.all(later);
+    expect(pulled).toBe(1_001);
+  });
+
+  it("that says to be too large is not read at all", async () => {
+    const { inbound } = client({ body: kilobyte, headers: { "content-length": "1024" } });
+    expect(await inbound.body(1_023)).toEqual({ ok: false, reason: "too_large" });
   });
 
   it("that breaks off in its body is told apart from a short one", async () => {
@@ -119,7 +128,7 @@ describe("a hang-up", () => {
     const leaving = new AbortController();
     leaving.abort();
     let hangUps = 0;
-    createEdge(new Request(address, { signal: leaving.signal })).inbound.onHangUp(() => hangUps++);
+    createEdge(new Request(address, { signal: leaving.signal }), () => undefined).inbound.onHangUp(() => hangUps++);
     expect(hangUps).toBe(1);
   });
 

@@ -43,6 +43,7 @@ export class SqliteBatcher {
     this.#database = database;
     this.#memory = memory;
     this.#busyLimitMs = busyLimitMs;
+    database.waitForLocks(0);
   }
 
   run<T>(work: () => T): Promise<T> {

@@ -38,8 +38,6 @@ export function openSqliteStores(dataDir: string, clock: Clock, options: Partial
   const tenants = new SqliteDatabase(join(dataDir, "directory.sqlite"), settings);
   ledger.transact(() => migrate(ledger, "ledger", ledgerMigrations));
   tenants.transact(() => migrate(tenants, "directory", directoryMigrations));
-  // The batcher asks again by itself: waiting in SQLite would stop every stream of this process.
-  ledger.waitForLocks(0);
 
   const quota = new SqlQuota(ledger);
   const journal = new SqlJournal(ledger);

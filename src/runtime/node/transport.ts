@@ -9,6 +9,8 @@ export interface NodeTransportSettings {
 
 /** What is left of an unwanted answer is read away up to here; beyond it the connection costs less than the bytes. */
 const discardBytes = 64 * 1024;
+/** Nor may it take longer: no deadline of the core's looks after a call that nobody listens to. */
+const discardMs = 1_000;
 
 const cutOff = new Error("the gateway ended the call");
 
@@ -66,6 +68,7 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   #started = false;
   #paused = false;
   #discarded = 0;
+  #discardTimer: NodeJS.Timeout | undefined;
 
   constructor(listener: UpstreamListener) {
     this.#listener = listener;
@@ -90,6 +93,7 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   discard(): void {
     if (this.#state !== "open") return;
     this.#state = "discarding";
+    this.#discardTimer = setTimeout(() => this.abort(), discardMs).unref();
     if (this.#paused) this.resume();
   }
 
@@ -120,12 +124,14 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    clearTimeout(this.#discardTimer);
     if (this.#state !== "open") return;
     this.#state = "over";
     this.#listener.end();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    clearTimeout(this.#discardTimer);
     this.#fail(error, this.#started ? "response" : "connect");
   }
 

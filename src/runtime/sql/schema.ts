@@ -10,6 +10,10 @@ import type { Migration } from "./database.ts";
  *   a late settlement. `holds` is JSON `[[scope, key, unit, window, amount, mark], …]`.
  * - `receipt`: one exchange each; `document` is the receipt as JSON. Appending by row id keeps large documents out of the
  *   indexes.
+ *
+ *   The ids stand first in their indexes, before the tenant: where ids grow with time, every tenant's rows go to the same
+ *   end of the index, and a batch changes few pages.
+ *
  * - `key_use`: when a key was last used.
  */
 export const ledgerMigrations: readonly Migration[] = [
@@ -24,14 +28,14 @@ export const ledgerMigrations: readonly Migration[] = [
       requests INTEGER NOT NULL, tokens INTEGER NOT NULL, micro_usd INTEGER NOT NULL,
       holds TEXT NOT NULL, intent TEXT NOT NULL
     )`,
-    "CREATE UNIQUE INDEX reservation_by_id ON reservation (tenant_id, id)",
+    "CREATE UNIQUE INDEX reservation_by_id ON reservation (id, tenant_id)",
     "CREATE INDEX reservation_by_expiry ON reservation (state, expires_at_ms)",
     `CREATE TABLE receipt (
       sequence INTEGER PRIMARY KEY,
       tenant_id TEXT NOT NULL, request_id TEXT NOT NULL, started_at_ms INTEGER NOT NULL, response_id TEXT,
       unsettled INTEGER NOT NULL, document TEXT NOT NULL
     )`,
-    "CREATE UNIQUE INDEX receipt_by_request ON receipt (tenant_id, request_id)",
+    "CREATE UNIQUE INDEX receipt_by_request ON receipt (request_id, tenant_id)",
     "CREATE INDEX receipt_by_start ON receipt (tenant_id, started_at_ms)",
     "CREATE INDEX receipt_by_response ON receipt (tenant_id, response_id) WHERE response_id IS NOT NULL",
     `CREATE TABLE key_use (

@@ -3,6 +3,7 @@ import type { Books, Journal } from "../../ledger/journal.ts";
 import { StoreUnavailable, type QuotaStore } from "../../quota/store.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
 import type { Bindings } from "./environment.ts";
+import type { Later } from "./later.ts";
 import { directoryOf, tenantOf, type RemoteDirectory, type RemoteTenant } from "./object-stubs.ts";
 
 export interface ObjectStores {
@@ -12,9 +13,6 @@ export interface ObjectStores {
   readonly books: Books;
   readonly directory: DirectoryAdmin;
 }
-
-/** Lets work go on after the answer: `waitUntil` of the request that is running. */
-export type Later = (work: Promise<unknown>) => void;
 
 const keyUseEveryMs = 60_000;
 /** Beyond it everything is forgotten, and each key in use is written once more. */

@@ -1,0 +1,119 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { sha256 } from "../../src/runtime/node/clock.ts";
+import { readRegions } from "../../src/runtime/node/regions.ts";
+import { startSimulator, type RunningSimulator } from "../../src/runtime/node/simulator-server.ts";
+import { demoOperatorKey } from "../../src/runtime/worker/config.ts";
+import { startWrangler, type RunningWrangler } from "./start-wrangler.ts";
+
+const project = join(import.meta.dirname, "../..");
+
+let simulator: RunningSimulator;
+let wrangler: RunningWrangler;
+let regionIds: readonly string[];
+let key: string;
+
+beforeAll(async () => {
+  const reading = readRegions(join(project, "regions"), sha256);
+  if (!reading.ok) throw new Error("regions/ does not hold");
+  regionIds = [...reading.catalogue.regions.keys()];
+  simulator = await startSimulator(reading.catalogue);
+  wrangler = await startWrangler({ STRAIT_SIMULATOR_URL: simulator.url });
+  const strait = [join(project, "src/runtime/node/strait.ts"), "key", "issue", "demo_cn", "--url", wrangler.url];
+  const { stdout } = await promisify(execFile)(process.execPath, strait, { env: { ...process.env, STRAIT_OPERATOR_KEY: demoOperatorKey } });
+  key = /sk-strait-\S+/.exec(stdout)?.[0] ?? "";
+}, 90_000);
+
+afterAll(async () => {
+  await wrangler?.stop();
+  await simulator?.close();
+}, 30_000);
+
+afterEach(() => {
+  for (const id of regionIds) {
+    simulator.simulator.setFault(id, undefined);
+    simulator.simulator.setPace(id, { tokensPerSecond: 0 });
+  }
+});
+
+function chat(body: Record<string, unknown>, signal?: AbortSignal): Promise<Response> {
+  return fetch(`${wrangler.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    body: JSON.stringify({ model: "gpt-4.1", messages: [{ role: "user", content: "Where do you run?" }], ...body }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
+function upstream(): { readonly open: number; readonly cancelled: number } {
+  const all = regionIds.map((id) => simulator.simulator.stats(id));
+  return { open: all.reduce((sum, { open }) => sum + open, 0), cancelled: all.reduce((sum, { cancelled }) => sum + cancelled, 0) };
+}
+
+async function receipt(requestId: string | null): Promise<Record<string, unknown>> {
+  const response = await fetch(`${wrangler.url}/v1/strait/receipts/${requestId}`, { headers: { authorization: `Bearer ${key}` } });
+  return (await response.json()) as Record<string, unknown>;
+}
+
+describe("wrangler dev", () => {
+  it("gives the demonstration's tenants to whoever reads its output", () => {
+    expect(wrangler.output()).toMatch(/sk-strait-demo_cn-/);
+    expect(wrangler.output()).toMatch(/sk-strait-demo_sg-/);
+  });
+
+  it("streams over a real socket as the upstream sends", async () => {
+    for (const id of regionIds) simulator.simulator.setPace(id, { tokensPerSecond: 40 });
+    const response = await chat({ stream: true });
+    let pieces = 0;
+    let text = "";
+    for await (const piece of response.body ?? []) {
+      pieces++;
+      text += new TextDecoder().decode(piece);
+    }
+    expect(pieces).toBeGreaterThan(5);
+    expect(text.endsWith("data: [DONE]\n\n")).toBe(true);
+    expect(await receipt(response.headers.get("x-request-id"))).toMatchObject({ end: "completed", stream: true });
+  });
+
+  it("stops the upstream and settles when a client hangs up in the middle of a stream", async () => {
+    for (const id of regionIds) simulator.simulator.setPace(id, { tokensPerSecond: 10 });
+    const before = upstream().cancelled;
+    const leaving = new AbortController();
+    const response = await chat({ stream: true }, leaving.signal);
+    await response.body?.getReader().read();
+    leaving.abort();
+    await vi.waitUntil(() => upstream().cancelled === before + 1, { timeout: 5_000 });
+    await vi.waitUntil(async () => (await receipt(response.headers.get("x-request-id")))["end"] === "client_cancelled", { timeout: 5_000 });
+  });
+
+  it("stops the upstream when a client hangs up before the answer has begun", async () => {
+    for (const id of regionIds) simulator.simulator.setFault(id, { kind: "stall" });
+    const leaving = new AbortController();
+    const asked = chat({}, leaving.signal).catch(() => undefined);
+    await vi.waitUntil(() => upstream().open === 1, { timeout: 4_000 });
+    leaving.abort();
+    await asked;
+    await vi.waitUntil(() => upstream().open === 0, { timeout: 4_000 });
+  });
+
+  it("refuses a body past the limit without taking all of it", async () => {
+    const piece = new Uint8Array(1024 * 1024).fill(32);
+    let sent = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        if (++sent > 64) controller.close();
+        else controller.enqueue(piece);
+      },
+    });
+    const response = await fetch(`${wrangler.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      body,
+      duplex: "half",
+    } as RequestInit);
+    expect(response.status).toBe(413);
+    expect(await response.json()).toMatchObject({ error: { code: "request_too_large" } });
+  }, 20_000);
+});
