@@ -70,7 +70,8 @@ export interface QuotaStore {
   renew(tenantId: string, ids: readonly string[], leaseMs: number): Promise<void>;
   /**
    * Takes back reservations whose lease ran out, at most `count`: concurrency returns, the windows keep what was held,
-   * and a late `settle` still replaces it. Each is returned until `recorded` acknowledges it.
+   * and a late `settle` still replaces it (in a bucket, which has leaked since, only by more). Each is returned until
+   * `recorded` acknowledges it.
    */
   expire(count: number): Promise<readonly ExpiredReservation[]>;
   /** Acknowledges expired reservations whose unsettled receipt is in the journal. */

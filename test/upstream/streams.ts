@@ -64,7 +64,8 @@ export const completions: readonly unknown[] = [
   "[DONE]",
 ];
 
-interface Typed {
+export interface Typed {
+  readonly [member: string]: unknown;
   readonly type: string;
 }
 

@@ -32,10 +32,7 @@ afterAll(async () => {
 }, 30_000);
 
 afterEach(() => {
-  for (const id of regionIds) {
-    simulator.simulator.setFault(id, undefined);
-    simulator.simulator.setPace(id, { tokensPerSecond: 0 });
-  }
+  for (const id of regionIds) simulator.simulator.setPace(id, { tokensPerSecond: 0 });
 });
 
 function chat(body: Record<string, unknown>, signal?: AbortSignal): Promise<Response> {
@@ -47,9 +44,8 @@ function chat(body: Record<string, unknown>, signal?: AbortSignal): Promise<Resp
   });
 }
 
-function upstream(): { readonly open: number; readonly cancelled: number } {
-  const all = regionIds.map((id) => simulator.simulator.stats(id));
-  return { open: all.reduce((sum, { open }) => sum + open, 0), cancelled: all.reduce((sum, { cancelled }) => sum + cancelled, 0) };
+function cancelledUpstream(): number {
+  return regionIds.reduce((sum, id) => sum + simulator.simulator.stats(id).cancelled, 0);
 }
 
 async function receipt(requestId: string | null): Promise<Record<string, unknown>> {
@@ -79,41 +75,12 @@ describe("wrangler dev", () => {
 
   it("stops the upstream and settles when a client hangs up in the middle of a stream", async () => {
     for (const id of regionIds) simulator.simulator.setPace(id, { tokensPerSecond: 10 });
-    const before = upstream().cancelled;
+    const before = cancelledUpstream();
     const leaving = new AbortController();
     const response = await chat({ stream: true }, leaving.signal);
     await response.body?.getReader().read();
     leaving.abort();
-    await vi.waitUntil(() => upstream().cancelled === before + 1, { timeout: 5_000 });
+    await vi.waitUntil(() => cancelledUpstream() === before + 1, { timeout: 5_000 });
     await vi.waitUntil(async () => (await receipt(response.headers.get("x-request-id")))["end"] === "client_cancelled", { timeout: 5_000 });
   });
-
-  it("stops the upstream when a client hangs up before the answer has begun", async () => {
-    for (const id of regionIds) simulator.simulator.setFault(id, { kind: "stall" });
-    const leaving = new AbortController();
-    const asked = chat({}, leaving.signal).catch(() => undefined);
-    await vi.waitUntil(() => upstream().open === 1, { timeout: 4_000 });
-    leaving.abort();
-    await asked;
-    await vi.waitUntil(() => upstream().open === 0, { timeout: 4_000 });
-  });
-
-  it("refuses a body past the limit without taking all of it", async () => {
-    const piece = new Uint8Array(1024 * 1024).fill(32);
-    let sent = 0;
-    const body = new ReadableStream<Uint8Array>({
-      pull: (controller) => {
-        if (++sent > 64) controller.close();
-        else controller.enqueue(piece);
-      },
-    });
-    const response = await fetch(`${wrangler.url}/v1/chat/completions`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-      body,
-      duplex: "half",
-    } as RequestInit);
-    expect(response.status).toBe(413);
-    expect(await response.json()).toMatchObject({ error: { code: "request_too_large" } });
-  }, 20_000);
 });

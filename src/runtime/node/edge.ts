@@ -51,6 +51,8 @@ export class NodeInbound implements Inbound {
       this.#part();
       return Promise.resolve({ ok: false, reason: "too_large" });
     }
+    // A client that left while it was authenticated: no event will ever come of it.
+    if (request.destroyed) return Promise.resolve({ ok: false, reason: "cut_off" });
     if (this.#waitsForContinue) this.response.writeContinue();
     return new Promise((resolve) => {
       const pieces: Buffer[] = [];

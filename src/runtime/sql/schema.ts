@@ -10,11 +10,10 @@ import type { Migration } from "./database.ts";
  *   a late settlement. `holds` is JSON `[[scope, key, unit, window, amount, mark], …]`.
  * - `receipt`: one exchange each; `document` is the receipt as JSON. Appending by row id keeps large documents out of the
  *   indexes.
- *
- *   The ids stand first in their indexes, before the tenant: where ids grow with time, every tenant's rows go to the same
- *   end of the index, and a batch changes few pages.
- *
  * - `key_use`: when a key was last used.
+ *
+ * Ids stand first in their indexes, before the tenant: where ids grow with time, every tenant's rows go to the same end of
+ * the index, and a batch changes few pages.
  */
 export const ledgerMigrations: readonly Migration[] = [
   [

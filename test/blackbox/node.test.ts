@@ -1,0 +1,4 @@
+import { startNode } from "./harness/start-node.ts";
+import { blackBoxSuite } from "./suite.ts";
+
+blackBoxSuite("Node", startNode);

@@ -1,0 +1,44 @@
+import { afterAll, afterEach, beforeAll, describe } from "vitest";
+import { anthropicCalls } from "./calls/anthropic.ts";
+import { azureCalls } from "./calls/azure.ts";
+import type { Context } from "./calls/context.ts";
+import { keyHeaders } from "./calls/keys.ts";
+import { openaiCalls } from "./calls/openai.ts";
+import { responsesCalls } from "./calls/responses.ts";
+import { catalogue } from "./harness/catalogue.ts";
+import type { GatewaySettings, StartGateway } from "./harness/gateway-under-test.ts";
+import { Operator } from "./harness/operator.ts";
+
+const startMs = 90_000;
+
+/** What every gateway does for its clients, whatever it runs on: the official SDKs over sockets against a process. */
+export function blackBoxSuite(runtime: string, start: StartGateway): void {
+  describe(`Strait on ${runtime}`, () => {
+    describe("with its ordinary settings", () => {
+      const context = running(start);
+      openaiCalls(context);
+      azureCalls(context);
+      anthropicCalls(context);
+      responsesCalls(context);
+      keyHeaders(context);
+    });
+  });
+}
+
+/** One gateway for the tests of a `describe`, stopped whatever happens. */
+function running(start: StartGateway, settings?: GatewaySettings): () => Context {
+  let context: Context | undefined;
+  beforeAll(async () => {
+    const gateway = await start(settings);
+    const operator = new Operator(gateway);
+    context = { gateway, operator, tenant: await operator.addTenant() };
+  }, startMs);
+  afterEach(() => {
+    for (const id of catalogue.regions.keys()) context?.gateway.faults(id, []);
+  });
+  afterAll(() => context?.gateway.stop(), startMs);
+  return () => {
+    if (context === undefined) throw new Error("the gateway was not started");
+    return context;
+  };
+}

@@ -1,0 +1,4 @@
+import { startWorkerd } from "./harness/start-workerd.ts";
+import { blackBoxSuite } from "./suite.ts";
+
+blackBoxSuite("workerd", startWorkerd);
