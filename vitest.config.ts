@@ -8,7 +8,7 @@ process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
 
 const worker = cloudflareTest(() => {
   // Called before workerd starts and only where its tests run: what wrangler's `[build]` would have done.
-  const bundled = bundleRegions("regions", defaultModulePath);
+  const bundled = bundleRegions("regions", defaultModulePath, "vitest");
   if (!bundled.ok) throw new Error(bundled.report);
   return {
     main: "./test/worker/worker-under-test.ts",

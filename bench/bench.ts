@@ -44,10 +44,16 @@ export function inTurn<Item>(items: readonly Item[], round: number): readonly It
 }
 
 /** True where enough requests succeeded to count; otherwise says why not. */
-export function sound(bench: Bench, what: string, outcome: { readonly completed: number; readonly failed: number; readonly firstFailure: string | undefined }): boolean {
+export function sound(
+  bench: Bench,
+  what: string,
+  outcome: { readonly completed: number; readonly failed: number; readonly firstFailure: string | undefined },
+): boolean {
   if (outcome.failed === 0 && outcome.completed > 0) return true;
   const rare = outcome.failed * 100 <= outcome.completed;
-  bench.results.note(`${what}: ${rare ? "a few requests" : "requests"} failed${rare ? "" : ", so it has no figure"}: ${oneLine(outcome.firstFailure)}`);
+  bench.results.note(
+    `${what}: ${rare ? "a few requests" : "requests"} failed${rare ? "" : ", so it has no figure"}: ${oneLine(outcome.firstFailure)}`,
+  );
   return rare;
 }
 

@@ -21,12 +21,18 @@ export class Children {
   #directories = 0;
 
   constructor() {
-    this.#watchdog = fork(fileURLToPath(new URL("watchdog.ts", import.meta.url)), [this.#directory], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    this.#watchdog = fork(fileURLToPath(new URL("watchdog.ts", import.meta.url)), [this.#directory], {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
     // A channel counts as work to do; without this the run would never end by itself.
     this.#watchdog.unref();
     this.#watchdog.channel?.unref();
     process.once("exit", () => this.#killAll());
-    for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+    for (const [signal, code] of [
+      ["SIGINT", 130],
+      ["SIGTERM", 143],
+      ["SIGHUP", 129],
+    ] as const) {
       process.once(signal, () => process.exit(code));
     }
   }
@@ -52,7 +58,10 @@ export class Children {
     const gone = once(child, "exit");
     child.kill("SIGTERM");
     const patience = new AbortController();
-    const impatient = delay(patienceMs, undefined, { signal: patience.signal }).then(() => child.kill("SIGKILL"), () => undefined);
+    const impatient = delay(patienceMs, undefined, { signal: patience.signal }).then(
+      () => child.kill("SIGKILL"),
+      () => undefined,
+    );
     await gone;
     patience.abort();
     await impatient;

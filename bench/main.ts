@@ -26,7 +26,7 @@ const proxies: readonly Proxy[] = [bare, strait, portkey, haproxy, nginx];
 const graceMs = 120_000;
 
 function say(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${(performance.now() / 1000).toFixed(1).padStart(6)} s  ${text}\n`);
 }
 
 /** Starts and warms what can be had here; says so of what cannot. */
@@ -46,7 +46,12 @@ async function startAll(bench: Bench, wanted: readonly Proxy[]): Promise<readonl
 
 async function startOne(bench: Bench, proxy: Proxy): Promise<Subject> {
   const { children, generator, settings, upstreamOrigin } = bench;
-  const running = await proxy.start({ children, upstreamOrigin, scratch: children.scratch(), nodeArguments: bench.nodeArguments });
+  const running = await proxy.start({
+    children,
+    upstreamOrigin,
+    scratch: children.scratch(),
+    nodeArguments: bench.nodeArguments,
+  });
   const target = proxy.name;
   await generator.run({ kind: "target", name: target, target: running.target });
   const load = { kind: "closed", target, connections: settings.connections, forMs: settings.warmUpMs } as const;
@@ -90,13 +95,21 @@ async function run(options: Options): Promise<void> {
   const base = { nodeArguments, settings, children, generator, results, upstreamOrigin, subjects: [], sizes: [] };
   const chosen = measures.filter((measure) => options.measures.has(measure.name));
   const compares = chosen.some((measure) => measure !== flatness);
-  const subjects = compares ? await startAll(base, proxies.filter((proxy) => options.proxies.has(proxy.name))) : [];
+  const subjects = compares
+    ? await startAll(
+        base,
+        proxies.filter((proxy) => options.proxies.has(proxy.name)),
+      )
+    : [];
   const sizes = chosen.includes(flatness) && options.proxies.has("strait") ? await startAll(base, straitSizes(settings)) : [];
 
-  const hanging = setTimeout(() => {
-    say("the run hangs; giving up");
-    process.exit(1);
-  }, Math.max(0, settings.deadlineMs - performance.now()) + graceMs);
+  const hanging = setTimeout(
+    () => {
+      say("the run hangs; giving up");
+      process.exit(1);
+    },
+    Math.max(0, settings.deadlineMs - performance.now()) + graceMs,
+  );
   const save = (): void => {
     if (options.jsonFile !== undefined) writeFileSync(options.jsonFile, jsonReport(results, options, startedAt));
   };

@@ -4,6 +4,8 @@ export interface Metric {
   readonly unit: string;
   /** Digits after the point. */
   readonly digits: number;
+  /** Whether one proxy's figure divided by another's means anything; a difference near zero divided by another one does not. */
+  readonly comparable: boolean;
 }
 
 export type MetricName =
@@ -17,12 +19,12 @@ export type MetricName =
   | "flatness";
 
 export const metrics: Readonly<Record<MetricName, Metric>> = {
-  cpuPerRequest: { title: "CPU a request", unit: "µs", digits: 0 },
-  throughput: { title: "requests a second, closed loop", unit: "1/s", digits: 0 },
-  addedP50: { title: "latency added at half load, p50", unit: "ms", digits: 2 },
-  addedP99: { title: "latency added at half load, p99", unit: "ms", digits: 2 },
-  firstByte: { title: "first byte of a stream later by, p50", unit: "ms", digits: 2 },
-  cpuPerEvent: { title: "CPU a streamed event", unit: "µs", digits: 1 },
-  memoryPerStream: { title: "memory an open idle stream", unit: "KB", digits: 1 },
-  flatness: { title: "CPU a request, by size", unit: "µs", digits: 0 },
+  cpuPerRequest: { title: "CPU a request", unit: "µs", digits: 0, comparable: true },
+  throughput: { title: "requests a second, closed loop", unit: "1/s", digits: 0, comparable: true },
+  addedP50: { title: "latency added at half load, p50", unit: "ms", digits: 2, comparable: false },
+  addedP99: { title: "latency added at half load, p99", unit: "ms", digits: 2, comparable: false },
+  firstByte: { title: "first byte of a stream later by, p50", unit: "ms", digits: 2, comparable: false },
+  cpuPerEvent: { title: "CPU a streamed event", unit: "µs", digits: 1, comparable: true },
+  memoryPerStream: { title: "memory an open idle stream", unit: "KB", digits: 1, comparable: true },
+  flatness: { title: "CPU a request, by size", unit: "µs", digits: 0, comparable: true },
 };

@@ -13,28 +13,43 @@ const subjectColumn = 40;
 const column = 15;
 
 export function showReport(results: Results, options: Options): string {
-  const seen = metricNames.filter((name) => name !== "flatness").flatMap((name) => results.subjects(name));
-  const subjects = proxyNames.filter((name) => seen.includes(name));
+  const seen = new Set(metricNames.filter((name) => name !== "flatness").flatMap((name) => results.subjects(name)));
+  const subjects = proxyNames.filter((name) => seen.has(name));
   const ratios = ["bare", "portkey"].filter((name) => subjects.includes("strait") && subjects.includes(name));
   const lines = [row("", [...subjects, ...ratios.map((name) => `x ${name}`)])];
   for (const name of metricNames) {
     if (name === "flatness" || results.subjects(name).length === 0) continue;
-    const { title, unit, digits } = metrics[name];
+    const { title, unit, digits, comparable } = metrics[name];
     const cells = subjects.map((subject) => number(results.median(name, subject), digits));
-    lines.push(row(`${title}, ${unit}`, [...cells, ...ratios.map((base) => number(results.ratio(name, "strait", base), 2))]));
+    const compared = ratios.map((base) => (comparable ? number(results.ratio(name, "strait", base), 2) : ""));
+    lines.push(row(`${title}, ${unit}`, [...cells, ...compared]));
   }
   lines.push(...sizes(results), "", ...verdicts(results).flatMap(showVerdict));
-  const { rounds } = options.settings;
-  lines.push("", `Medians of ${rounds} rounds${options.quick ? ", quick: rough figures" : ""}; ${steadiness(results)}`);
+  lines.push(
+    "",
+    `Medians of ${roundsTaken(results)} rounds${options.quick ? ", quick: rough figures" : ""}; ${steadiness(results)}`,
+  );
   lines.push(...results.notes.map((note) => `- ${note}`));
   return `${lines.join("\n")}\n`;
+}
+
+/** Not what was asked for but what was had: the time may have run out. */
+function roundsTaken(results: Results): string {
+  const counts = metricNames.flatMap((name) =>
+    results.subjects(name).map((subject) => results.rounds(name, subject).filter((value) => value !== undefined).length),
+  );
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  return least === most ? String(most) : `${least} to ${most}`;
 }
 
 function sizes(results: Results): readonly string[] {
   const seen = Object.values(sizeNames).filter((size) => results.subjects("flatness").includes(size));
   if (seen.length === 0) return [];
   const line = (size: string): string =>
-    row(`  ${size}`, [number(results.median("flatness", size), 0), number(results.ratio("flatness", size, sizeNames.smallest), 2)]);
+    row(`  ${size}`, [
+      number(results.median("flatness", size), 0),
+      number(results.ratio("flatness", size, sizeNames.smallest), 2),
+    ]);
   return ["", row("strait's CPU a request, by size", ["µs", "x smallest"]), ...seen.map(line)];
 }
 
@@ -46,7 +61,9 @@ function showVerdict({ title, atMost, is, met }: Verdict): string {
 
 /** How far the rounds of the first metric lay apart: a reader's warning of a busy machine. */
 function steadiness(results: Results): string {
-  const apart = results.subjects("cpuPerRequest").map((subject) => spread(results.rounds("cpuPerRequest", subject).filter((value) => value !== undefined)));
+  const apart = results
+    .subjects("cpuPerRequest")
+    .map((subject) => spread(results.rounds("cpuPerRequest", subject).filter((value) => value !== undefined)));
   if (apart.length === 0) return "";
   return `CPU a request varied by up to ±${Math.round(Math.max(...apart) * 100)} % between rounds.`;
 }
@@ -68,8 +85,24 @@ export function jsonReport(results: Results, options: Options, startedAt: Date):
     });
     return [name, { ...metrics[name], subjects: Object.fromEntries(bySubject) }];
   });
-  const machine = { cpus: cpus().length, model: cpus()[0]?.model, platform: platform(), release: release(), arch: arch(), node: process.version };
+  const machine = {
+    cpus: cpus().length,
+    model: cpus()[0]?.model,
+    platform: platform(),
+    release: release(),
+    arch: arch(),
+    node: process.version,
+  };
   const { settings, quick } = options;
-  const report = { startedAt, endedAt: new Date(), machine, quick, settings, metrics: Object.fromEntries(measured), targets: verdicts(results), notes: results.notes };
+  const report = {
+    startedAt,
+    endedAt: new Date(),
+    machine,
+    quick,
+    settings,
+    metrics: Object.fromEntries(measured),
+    targets: verdicts(results),
+    notes: results.notes,
+  };
   return `${JSON.stringify(report, undefined, 2)}\n`;
 }

@@ -33,13 +33,18 @@ export async function untilAnswering(name: string, child: ChildProcess, target: 
   const tail = outputTail(child);
   const deadline = performance.now() + startMs;
   let last = "no answer";
-  let ended: string | undefined;
-  child.once("error", (error) => (ended = error.message));
-  child.once("exit", (code, signal) => (ended = `it ended with ${code ?? signal}`));
-  while (performance.now() < deadline && ended === undefined) {
+  const gone: { why?: string } = {};
+  child.once("error", (error) => (gone.why = error.message));
+  child.once("exit", (code, signal) => (gone.why = `it ended with ${code ?? signal}`));
+  while (performance.now() < deadline && gone.why === undefined) {
     try {
       const headers = [...target.headers, "content-type", "application/json", "authorization", `Bearer ${target.keys[0]}`];
-      const answer = await request(target.origin + target.path, { method: "POST", headers, body: requestBody(target.model, undefined), headersTimeout: 2000 });
+      const answer = await request(target.origin + target.path, {
+        method: "POST",
+        headers,
+        body: requestBody(target.model, undefined),
+        headersTimeout: 2000,
+      });
       const text = await answer.body.text();
       if (answer.statusCode === 200) return;
       last = `${answer.statusCode} ${text.slice(0, 300)}`;
@@ -48,7 +53,7 @@ export async function untilAnswering(name: string, child: ChildProcess, target: 
     }
     await delay(50);
   }
-  throw new Unavailable(`${name} did not come up: ${ended ?? last} ${tail().slice(-600)}`.trim());
+  throw new Unavailable(`${name} did not come up: ${gone.why ?? last} ${tail().slice(-600)}`.trim());
 }
 
 /** The last that a process said, for the message when it fails. Reading it also keeps a full pipe from stopping the process. */

@@ -16,7 +16,16 @@ const answer = Buffer.from(
   `{"id":"chatcmpl-bench0000000000000001","object":"chat.completion",${stamp},"service_tier":"default","choices":[{"index":0,"message":` +
     `{"role":"assistant","content":"${content}","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":${usage}}`,
 );
-const answerHeaders = ["content-type", "application/json", "content-length", String(answer.length), "x-request-id", "bench-1", "x-ms-region", "Bench"];
+const answerHeaders = [
+  "content-type",
+  "application/json",
+  "content-length",
+  String(answer.length),
+  "x-request-id",
+  "bench-1",
+  "x-ms-region",
+  "Bench",
+];
 const streamHeaders = ["content-type", "text/event-stream", "x-request-id", "bench-1", "x-ms-region", "Bench"];
 
 function event(choices: string, usageText: string): string {

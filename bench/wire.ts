@@ -22,5 +22,9 @@ export function requestBody(model: string, order: StreamOrder | undefined): stri
   const content = "The strait is narrow and the current runs fast. ".repeat(22).slice(0, 1024);
   const request = { model, messages: [{ role: "user", content }], max_completion_tokens: 256, temperature: 0.2 };
   if (order === undefined) return JSON.stringify(request);
-  return JSON.stringify({ ...request, stream: true, user: `${marker}-${order.events}-${order.intervalMs}-${order.idle ? 1 : 0}` });
+  return JSON.stringify({
+    ...request,
+    stream: true,
+    user: `${marker}-${order.events}-${order.intervalMs}-${order.idle ? 1 : 0}`,
+  });
 }

@@ -154,6 +154,10 @@ async function run(
     // No attempt comes after this: a long stream must not hold on to a long prompt.
     request.release();
     outcome = await relay(forwarded, call, reply, outbound, life, ports);
+  } catch (error) {
+    // Nobody reads the answer any more: left alone, it would gather in memory for as long as the upstream sends.
+    if (forwarded?.kind === "answering") forwarded.answer.abandon();
+    throw error;
   } finally {
     stopRenewing();
     await closeBooks(basis, forwarded, outcome, reply, trace, ports);
@@ -260,6 +264,7 @@ async function relay(
   if (forwarded.kind === "cut") {
     const shuttingDown: Refusal = { kind: "shutting_down" };
     const timeout: Refusal = { kind: "upstream_timeout", deadline: "total" };
+    if (forwarded.reason === "client_cancelled") return { end: "client_cancelled", refusal: undefined, firstByteAtMs: undefined };
     const refusal = forwarded.reason === "shutting_down" ? shuttingDown : forwarded.reason === "revoked" ? ({ kind: "revoked" } as const) : timeout;
     const end = forwarded.reason === "shutting_down" ? "deadline_passed" : forwarded.reason;
     return { end, refusal, firstByteAtMs: undefined };
@@ -273,6 +278,9 @@ async function relay(
   if (!answer.whole) reply.head(answer.status, answerHeaders(answer.headers, answer.stream));
   const { keepAliveMs, lingerMs, deadlines } = ports.settings;
   const ended = await answer.relay(outbound, life, { clock: ports.clock, idleMs: deadlines.idleMs, keepAliveMs, lingerMs, keepAlive: call.dialect.keepAlive });
+  const health = ports.health.of(deployment.id);
+  if (ended.end === "completed") health.completed();
+  else if (ended.end === "upstream_failed" || (ended.refusal?.kind === "upstream_timeout" && ended.refusal.deadline === "idle")) health.brokeOff(ports.clock.nowMs());
   return { end: ended.end, refusal: ended.refusal, firstByteAtMs };
 }
 
@@ -286,8 +294,10 @@ async function closeBooks(
   ports: ExchangePorts,
 ): Promise<void> {
   const settling = trace.step(spanName.settle);
-  const settled = settle(settlementFacts(basis.hold, forwarded));
-  const receipt = outcomeReceipt(basis, forwarded, outcome, settled, reply.status, ports.clock.nowMs());
+  // What broke before its head was sent is told as a plain error, so nothing of it was given to the client.
+  const brokeUnsent = outcome.end === "upstream_failed" && reply.status === undefined;
+  const settled = settle(settlementFacts(basis.hold, forwarded, brokeUnsent));
+  const receipt = outcomeReceipt(basis, forwarded, outcome, settled, statusFor(forwarded, outcome, reply), ports.clock.nowMs());
   trace.set(() => receiptAttributes(receipt));
   try {
     await ports.books.close(receipt, { id: basis.requestId, tenantId: basis.caller.tenant.id, charge: settled.charge });
@@ -298,8 +308,22 @@ async function closeBooks(
   }
 }
 
+/** The status that the client has seen or will see: where nothing was sent yet, `finish` sends it once the books are closed. */
+function statusFor(forwarded: Forwarded | undefined, outcome: Outcome, reply: Reply): number | undefined {
+  if (reply.status !== undefined) return reply.status;
+  if (outcome.end === "client_cancelled") return undefined;
+  if (outcome.refusal !== undefined) return reply.statusOf(outcome.refusal);
+  if (forwarded?.kind === "answering") return forwarded.answer.status;
+  return forwarded?.kind === "faulted" ? forwarded.status : undefined;
+}
+
 /** The last piece, once the books are closed. */
 function finish(forwarded: Forwarded, outcome: Outcome, call: ModelCall, reply: Reply): Refusal | undefined {
+  // Whoever left gets no end in good order: a proxy in between could take what it has for the whole answer.
+  if (outcome.end === "client_cancelled") {
+    reply.abandon();
+    return undefined;
+  }
   if (forwarded.kind === "faulted") {
     if (forwarded.status === 404 && call.stored !== undefined) return { kind: "response_not_found", id: call.stored.id };
     reply.whole(forwarded.status, ["content-type", "application/json", "x-should-retry", "false"], forwarded.body);

@@ -49,6 +49,16 @@ export class Reply {
     this.whole(answer.status, answer.headers, answer.body);
   }
 
+  /** The status with which a refusal would be sent. */
+  statusOf(refusal: Refusal): number {
+    return this.#dialect.error(refusal, this.requestId).status;
+  }
+
+  /** Nothing more goes to a client that has left. */
+  abandon(): void {
+    this.#outbound.cut();
+  }
+
   /** A whole answer in one piece. */
   whole(status: number, headers: HeaderList, body: Uint8Array): void {
     this.head(status, [...headers, "content-length", String(body.length)]);

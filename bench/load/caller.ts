@@ -23,14 +23,34 @@ export class Caller {
     const patienceMs = order?.idle === true ? 0 : 15_000;
     this.#target = target;
     this.#body = requestBody(target.model, order);
-    this.#headers = [...target.headers, "content-type", "application/json", "accept", order === undefined ? "application/json" : "text/event-stream"];
-    this.#pool = new Pool(target.origin, { connections, pipelining: 1, headersTimeout: 15_000, bodyTimeout: patienceMs, keepAliveTimeout: 600_000 });
+    this.#headers = [
+      ...target.headers,
+      "content-type",
+      "application/json",
+      "accept",
+      order === undefined ? "application/json" : "text/event-stream",
+    ];
+    this.#pool = new Pool(target.origin, {
+      connections,
+      pipelining: 1,
+      headersTimeout: 15_000,
+      bodyTimeout: patienceMs,
+      keepAliveTimeout: 600_000,
+    });
   }
 
   call(watcher: CallWatcher): void {
     const key = this.#target.keys[this.#turn++ % this.#target.keys.length] ?? "";
     const handler = new Answer(watcher);
-    this.#pool.dispatch({ path: this.#target.path, method: "POST", headers: [...this.#headers, "authorization", `Bearer ${key}`], body: this.#body }, handler);
+    this.#pool.dispatch(
+      {
+        path: this.#target.path,
+        method: "POST",
+        headers: [...this.#headers, "authorization", `Bearer ${key}`],
+        body: this.#body,
+      },
+      handler,
+    );
   }
 
   /** Cuts whatever is still open. */

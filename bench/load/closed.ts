@@ -15,7 +15,12 @@ export function closedLoop(caller: Caller, load: ClosedLoad): Promise<LoopResult
         open += 1;
         caller.call({ done });
       } else if (open === 0) {
-        resolve({ completed: tally.completed, failed: tally.failed, firstFailure: tally.firstFailure, elapsedMs: performance.now() - startedAt });
+        resolve({
+          completed: tally.completed,
+          failed: tally.failed,
+          firstFailure: tally.firstFailure,
+          elapsedMs: performance.now() - startedAt,
+        });
       }
     };
     const done = (failure: string | undefined): void => {

@@ -32,7 +32,10 @@ export class Generator {
   async run<Given extends Command>(command: Given): Promise<ResultOf<Given["kind"]>> {
     const id = ++this.#lastId;
     const answered = new Promise<unknown>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
-    const late = setTimeout(() => this.#waiting.get(id)?.reject(new Error(`the load generator did not finish "${command.kind}"`)), patienceMs);
+    const late = setTimeout(
+      () => this.#waiting.get(id)?.reject(new Error(`the load generator did not finish "${command.kind}"`)),
+      patienceMs,
+    );
     this.#child.send({ id, command });
     try {
       return (await answered) as ResultOf<Given["kind"]>;

@@ -11,7 +11,8 @@ export function holdStreams(caller: Caller, load: HoldLoad): Promise<HoldResult>
   let asked = 0;
   return new Promise((resolve) => {
     const settled = (): void => {
-      if (begun + lost.failed >= load.streams) resolve({ completed: begun, failed: lost.failed, firstFailure: lost.firstFailure });
+      if (begun + lost.failed >= load.streams)
+        resolve({ completed: begun, failed: lost.failed, firstFailure: lost.firstFailure });
       else if (asked < load.streams) open();
     };
     const open = (): void => {

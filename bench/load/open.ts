@@ -33,7 +33,8 @@ export function openLoop(caller: Caller, load: OpenLoad): Promise<LatencyResult>
         done: (failure) => {
           open -= 1;
           tally.add(failure);
-          if (failure === undefined && sentAt - startedAt > load.forMs * settlingShare) latenciesMs.push(performance.now() - sentAt);
+          if (failure === undefined && sentAt - startedAt > load.forMs * settlingShare)
+            latenciesMs.push(performance.now() - sentAt);
           finish();
         },
       });

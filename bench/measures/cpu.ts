@@ -35,7 +35,13 @@ export const flatness: Measure = {
 async function cpuOfLoop(bench: Bench, subject: Subject): Promise<{ microseconds: number; perSecond: number } | undefined> {
   const { connections, closedMs } = bench.settings;
   const before = cpuMs(subject.running.pid);
-  const loop = await bench.generator.run({ kind: "closed", target: subject.name, connections, forMs: closedMs, atMost: Number.MAX_SAFE_INTEGER });
+  const loop = await bench.generator.run({
+    kind: "closed",
+    target: subject.name,
+    connections,
+    forMs: closedMs,
+    atMost: Number.MAX_SAFE_INTEGER,
+  });
   await delay(afterworkMs);
   const usedMs = cpuMs(subject.running.pid) - before;
   if (!sound(bench, `${subject.name}, CPU a request`, loop)) return undefined;

@@ -17,7 +17,9 @@ export const memory: Measure = {
   name: "memory",
   rounds: (settings) => settings.memoryRounds,
   async run(bench, round) {
-    const started = await Promise.all(inTurn(bench.subjects, round).map(async (subject) => ({ subject, running: await startFresh(bench, subject) })));
+    const started = await Promise.all(
+      inTurn(bench.subjects, round).map(async (subject) => ({ subject, running: await startFresh(bench, subject) })),
+    );
     for (const { subject, running } of started) {
       if (running === undefined) continue;
       const perStream = await bytesPerStream(bench, subject, running);
@@ -42,13 +44,20 @@ async function bytesPerStream(bench: Bench, { name, proxy }: Subject, running: R
   const { generator, settings } = bench;
   const [ballast, counted] = [`${name}, ballast`, `${name}, counted`];
   for (const target of [ballast, counted]) await generator.run({ kind: "target", name: target, target: running.target });
-  await generator.run({ kind: "closed", target: ballast, connections: settings.connections, forMs: 5000, atMost: warmUpRequests });
+  await generator.run({
+    kind: "closed",
+    target: ballast,
+    connections: settings.connections,
+    forMs: 5000,
+    atMost: warmUpRequests,
+  });
   const first = await generator.run({ kind: "hold", target: ballast, streams: settings.ballastStreams });
   const before = await settledBytes(running, proxy.runsOnNode);
   const held = await generator.run({ kind: "hold", target: counted, streams: settings.idleStreams });
   const after = await settledBytes(running, proxy.runsOnNode);
   for (const target of [ballast, counted]) await generator.run({ kind: "release", target });
-  if (!sound(bench, `${name}, memory an open stream`, first) || !sound(bench, `${name}, memory an open stream`, held)) return undefined;
+  if (!sound(bench, `${name}, memory an open stream`, first) || !sound(bench, `${name}, memory an open stream`, held))
+    return undefined;
   return (after - before) / held.completed;
 }
 

@@ -8,7 +8,11 @@ export const firstByte: Measure = {
   name: "first-byte",
   rounds: (settings) => settings.rounds,
   async run(bench, round) {
-    const load = { kind: "firstBytes", streams: bench.settings.firstByteStreams, order: { events: 2, intervalMs: 1, idle: false } } as const;
+    const load = {
+      kind: "firstBytes",
+      streams: bench.settings.firstByteStreams,
+      order: { events: 2, intervalMs: 1, idle: false },
+    } as const;
     for (const subject of inTurn(bench.subjects, round)) {
       const without = await bench.generator.run({ ...load, target: direct });
       const through = await bench.generator.run({ ...load, target: subject.name });
@@ -35,7 +39,8 @@ export const streamCpu: Measure = {
       await delay(250);
       const usedMs = cpuMs(subject.running.pid) - before;
       if (!sound(bench, `${subject.name}, CPU a streamed event`, read)) continue;
-      if (read.pieces < read.events * leastPieces) bench.results.note(`${subject.name}: streamed events arrived joined, so their cost looks lower than it is`);
+      if (read.pieces < read.events * leastPieces)
+        bench.results.note(`${subject.name}: streamed events arrived joined, so their cost looks lower than it is`);
       bench.results.add("cpuPerEvent", subject.name, round, (usedMs * 1000) / read.events);
     }
   },

@@ -6,7 +6,12 @@ import { Pool } from "undici";
  * counted, so whatever a gateway costs beyond this is what it does. Reports its port to its parent and ends with it.
  */
 const hopByHop = new Set(["connection", "keep-alive", "transfer-encoding", "host", "expect", "upgrade", "te", "trailer"]);
-const upstream = new Pool(process.argv[2] ?? "", { connections: null, bodyTimeout: 0, headersTimeout: 0, keepAliveTimeout: 600_000 });
+const upstream = new Pool(process.argv[2] ?? "", {
+  connections: null,
+  bodyTimeout: 0,
+  headersTimeout: 0,
+  keepAliveTimeout: 600_000,
+});
 
 const server = createServer({ keepAliveTimeout: 600_000, requestTimeout: 0 }, (request, response) => {
   const headers: string[] = [];

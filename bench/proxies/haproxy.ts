@@ -33,7 +33,13 @@ export const haproxy: Proxy = {
     writeFileSync(file, configuration(port, new URL(upstreamOrigin).host));
     // -db: one process in the foreground, the one whose CPU time is read.
     const child = children.spawn(command, ["-db", "-f", file], { stdio: ["ignore", "pipe", "pipe"] });
-    const target = { origin: `http://127.0.0.1:${port}`, path: "/v1/chat/completions", headers: [], keys: ["bench"], model: "bench-model" };
+    const target = {
+      origin: `http://127.0.0.1:${port}`,
+      path: "/v1/chat/completions",
+      headers: [],
+      keys: ["bench"],
+      model: "bench-model",
+    };
     await untilAnswering("haproxy", child, target);
     return { pid: child.pid ?? 0, target, stop: () => children.stop(child) };
   },

@@ -43,7 +43,13 @@ export const nginx: Proxy = {
     const file = join(scratch, "nginx.conf");
     writeFileSync(file, configuration(port, new URL(upstreamOrigin).host, scratch));
     const child = children.spawn(command, ["-e", "stderr", "-p", scratch, "-c", file], { stdio: ["ignore", "pipe", "pipe"] });
-    const target = { origin: `http://127.0.0.1:${port}`, path: "/v1/chat/completions", headers: [], keys: ["bench"], model: "bench-model" };
+    const target = {
+      origin: `http://127.0.0.1:${port}`,
+      path: "/v1/chat/completions",
+      headers: [],
+      keys: ["bench"],
+      model: "bench-model",
+    };
     await untilAnswering("nginx", child, target);
     return { pid: child.pid ?? 0, target, stop: () => children.stop(child) };
   },

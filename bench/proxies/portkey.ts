@@ -21,7 +21,13 @@ export const portkey: Proxy = {
       env: { ...process.env, NODE_ENV: "production" },
     });
     const headers = ["x-portkey-provider", "openai", "x-portkey-custom-host", `${upstreamOrigin}/v1`];
-    const target = { origin: `http://127.0.0.1:${port}`, path: "/v1/chat/completions", headers, keys: ["bench"], model: "bench-model" };
+    const target = {
+      origin: `http://127.0.0.1:${port}`,
+      path: "/v1/chat/completions",
+      headers,
+      keys: ["bench"],
+      model: "bench-model",
+    };
     await untilAnswering("portkey", child, target);
     return { pid: child.pid ?? 0, target, stop: () => children.stop(child) };
   },
@@ -46,10 +52,21 @@ async function fetched(children: Children): Promise<string> {
 }
 
 function install(children: Children, directory: string): Promise<void> {
-  const npmArguments = ["install", "--prefix", directory, "--ignore-scripts", "--no-audit", "--no-fund", `@portkey-ai/gateway@${version}`];
+  const npmArguments = [
+    "install",
+    "--prefix",
+    directory,
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    `@portkey-ai/gateway@${version}`,
+  ];
   const npm = process.env["npm_execpath"];
   const options = { cwd: directory, stdio: ["ignore", "pipe", "pipe"] as ["ignore", "pipe", "pipe"] };
-  const child = npm === undefined ? children.spawn("npm", npmArguments, options) : children.spawn(process.execPath, [npm, ...npmArguments], options);
+  const child =
+    npm === undefined
+      ? children.spawn("npm", npmArguments, options)
+      : children.spawn(process.execPath, [npm, ...npmArguments], options);
   const tail = outputTail(child);
   return new Promise((resolve, reject) => {
     const late = setTimeout(() => child.kill("SIGKILL"), installMs);

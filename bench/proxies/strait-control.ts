@@ -30,7 +30,8 @@ export async function tenantKey(origin: string, operatorKey: string, model: Benc
     const headers = { authorization: `Bearer ${operatorKey}`, "content-type": "application/json" };
     const answer = await request(`${origin}/control/v1${path}`, { method: "POST", headers, body: JSON.stringify(body) });
     const text = await answer.body.text();
-    if (answer.statusCode >= 300) throw new Error(`the operators' API answered ${answer.statusCode} to POST ${path}: ${text.slice(0, 300)}`);
+    if (answer.statusCode >= 300)
+      throw new Error(`the operators' API answered ${answer.statusCode} to POST ${path}: ${text.slice(0, 300)}`);
     return JSON.parse(text) as Record<string, unknown>;
   };
   await call("/tenants", { id: "bench", name: "Bench", facts, tiers: [model.tier], limits });

@@ -38,7 +38,9 @@ export function writeRegions(directory: string, upstreamOrigin: string, deployme
 
 /** The first model of OpenAI's that chats: its wire is what the upstream speaks. */
 function chatModel(text: string): BenchModel {
-  const { models } = parse(text) as { models?: readonly { id: string; tier: string; maker: string; surfaces: readonly string[] }[] };
+  const { models } = parse(text) as {
+    models?: readonly { id: string; tier: string; maker: string; surfaces: readonly string[] }[];
+  };
   const found = models?.find(({ maker, surfaces }) => maker === "openai" && surfaces.includes("chat.completions"));
   if (found === undefined) throw new Unavailable("regions/models.toml has no chat model of the maker openai");
   return found;
@@ -57,7 +59,15 @@ function regionFile(region: number, deployments: number, upstreamOrigin: string,
     `coordinates = { latitude = ${(region % 60) + 0.5}, longitude = ${(region % 170) + 0.5} }`,
   ];
   const entries = Array.from({ length: deployments }, (_, index) =>
-    ["", "[[deployments]]", `model = "${model.id}"`, `name = "bench-${index}"`, `upstream_name = "bench-${index}"`, `sku = "Dedicated"`, `countries = ["${country}"]`].join("\n"),
+    [
+      "",
+      "[[deployments]]",
+      `model = "${model.id}"`,
+      `name = "bench-${index}"`,
+      `upstream_name = "bench-${index}"`,
+      `sku = "Dedicated"`,
+      `countries = ["${country}"]`,
+    ].join("\n"),
   );
   return `${[...head, ...entries].join("\n")}\n`;
 }

@@ -10,12 +10,14 @@ import type { DirectoryEntry } from "../../src/tenant/tenant.ts";
 import { facts, limits } from "./strait-control.ts";
 import type { BenchModel } from "./strait-regions.ts";
 
+/** So many in one transaction: one for each would take three times as long. */
 const batch = 1000;
 
 /** Writes verified tenants with a key each straight into a directory: by the operators' API, 100,000 would take minutes. Returns the keys. */
 export function fillDirectory(dataDirectory: string, tenants: number, model: BenchModel): readonly string[] {
   mkdirSync(dataDirectory, { recursive: true });
-  const database = new SqliteDatabase(join(dataDirectory, "directory.sqlite"), { synchronous: "normal", busyTimeoutMs: 5000 });
+  const options = { synchronous: "normal", busyTimeoutMs: 5000, exclusive: true } as const;
+  const database = new SqliteDatabase(join(dataDirectory, "directory.sqlite"), options);
   const directory = new SqlDirectory(database);
   database.transact(() => migrate(database, "directory", directoryMigrations));
   const keys: string[] = [];
@@ -25,7 +27,14 @@ export function fillDirectory(dataDirectory: string, tenants: number, model: Ben
         const { key, entry } = newTenant(`bench_${keys.length}`, model);
         keys.push(key);
         const { id, createdAt } = entry.tenant;
-        const saved = directory.save(entry, { id, at: createdAt, actor: "bench", action: "tenant.add", tenantId: id, detail: {} });
+        const saved = directory.save(entry, {
+          id,
+          at: createdAt,
+          actor: "bench",
+          action: "tenant.add",
+          tenantId: id,
+          detail: {},
+        });
         if (!saved) throw new Error("the directory did not take a tenant of the bench");
       }
     });
@@ -51,7 +60,18 @@ function newTenant(id: string, model: BenchModel): { readonly key: string; reado
       oidc: undefined,
       createdAt: now,
     },
-    keys: [{ id: keyId, name: "bench", digest, createdAt: now, expiresAt: undefined, revokedAt: undefined, models: undefined, surfaces: undefined }],
+    keys: [
+      {
+        id: keyId,
+        name: "bench",
+        digest,
+        createdAt: now,
+        expiresAt: undefined,
+        revokedAt: undefined,
+        models: undefined,
+        surfaces: undefined,
+      },
+    ],
     limits,
   };
   return { key, entry };

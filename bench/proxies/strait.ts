@@ -28,8 +28,12 @@ export const strait: Proxy = gateway("strait", { deployments: 5 });
 export function straitSizes({ manyTenants, manyDeployments }: Settings): readonly Proxy[] {
   // One process for both: the same directory, called by few and by all.
   let many: Promise<Running> | undefined;
-  const startMany = (context: StartContext): Promise<Running> => (many ??= start("100,000 tenants", { tenants: manyTenants, deployments: 5 }, context));
-  const few = ({ target, ...running }: Running): Running => ({ ...running, target: { ...target, keys: target.keys.slice(0, 10) } });
+  const startMany = (context: StartContext): Promise<Running> =>
+    (many ??= start("100,000 tenants", { tenants: manyTenants, deployments: 5 }, context));
+  const few = ({ target, ...running }: Running): Running => ({
+    ...running,
+    target: { ...target, keys: target.keys.slice(0, 10) },
+  });
   return [
     gateway(sizeNames.smallest, { tenants: 10, deployments: 5 }),
     { name: sizeNames.manyTenants, runsOnNode: true, start: async (context) => few(await startMany(context)) },
@@ -68,7 +72,12 @@ async function start(name: string, size: Size, context: StartContext): Promise<R
 }
 
 /** Nothing of the caller's own settings for the gateway or for OpenTelemetry may reach what is measured. */
-function environment(places: { readonly port: number; readonly data: string; readonly regions: string; readonly sink: string }): NodeJS.ProcessEnv {
+function environment(places: {
+  readonly port: number;
+  readonly data: string;
+  readonly regions: string;
+  readonly sink: string;
+}): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(STRAIT_|OTEL_|HOST$|PORT$)/.test(name));
   return {
     ...Object.fromEntries(inherited),
@@ -106,4 +115,3 @@ function listening(name: string, child: ChildProcess): Promise<void> {
     });
   });
 }
-

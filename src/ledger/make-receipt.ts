@@ -112,12 +112,12 @@ export function outcomeReceipt(
 }
 
 /** What settling needs to know of how it went. */
-export function settlementFacts(hold: Hold, forwarded: Forwarded | undefined): SettlementFacts {
+export function settlementFacts(hold: Hold, forwarded: Forwarded | undefined, brokeUnsent: boolean): SettlementFacts {
   const reading = forwarded?.kind === "answering" ? forwarded.answer.reading : undefined;
   return {
     hold,
     reached: forwarded?.reached ?? false,
-    failedUpstream: forwarded?.kind === "refused",
+    failedUpstream: brokeUnsent || forwarded?.kind === "refused",
     status: statusOf(forwarded),
     usage: reading?.usage ?? unknownUsage,
     usageComplete: reading?.usageComplete ?? false,

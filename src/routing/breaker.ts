@@ -69,6 +69,13 @@ export class Breaker {
     }
     // A late failure of a request that began before it opened tells nothing new, and must not put the probe off.
     if (state.name === "open" || (state.name === "half-open" && state.probeSinceMs === undefined)) return;
+    this.trip(nowMs);
+  }
+
+  /** Opens it at once, whatever was counted. */
+  trip(nowMs: number): void {
+    const state = this.#state;
+    if (state.name === "open") return;
     const openings = state.name === "closed" ? 1 : state.openings + 1;
     const openMs = Math.min(this.#settings.longestOpenMs, this.#settings.openMs * 2 ** (openings - 1));
     this.#state = { name: "open", untilMs: nowMs + openMs, openings };

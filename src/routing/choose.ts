@@ -112,10 +112,16 @@ function indexAt(ends: Float64Array, point: number): number {
   return low;
 }
 
-/** Milliseconds until one of the permit's deployments is available; 0 where one is now. */
-export function waitMs(permit: Permit, health: Health, nowMs: number): number {
+/**
+ * Milliseconds until one of the permit's deployments is available; 0 where one is now, infinite where there is none to
+ * wait for. One that was tried and failed, and yet is available, is not worth waiting for.
+ */
+export function waitMs(permit: Permit, health: Health, nowMs: number, tried?: ReadonlySet<string>): number {
   let least = Number.POSITIVE_INFINITY;
-  for (const deployment of permit.deployments) least = Math.min(least, health.of(deployment.id).waitMs(nowMs));
+  for (const { id } of permit.deployments) {
+    const wait = health.of(id).waitMs(nowMs);
+    if (wait > 0 || tried?.has(id) !== true) least = Math.min(least, wait);
+  }
   return least;
 }
 

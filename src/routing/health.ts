@@ -6,6 +6,9 @@ const newWeight = 0.2;
 /** What this process has seen of one deployment. */
 export class DeploymentHealth {
   readonly breaker: Breaker;
+  readonly #failures: number;
+  /** Answers in a row that broke after they had begun. */
+  #broken = 0;
   /** Moving average of the time to the first byte; `undefined` before the first answer. */
   latencyMs: number | undefined;
   /** The upstream asked to be left alone until then (`retry-after`). */
@@ -13,6 +16,7 @@ export class DeploymentHealth {
 
   constructor(settings: BreakerSettings) {
     this.breaker = new Breaker(settings);
+    this.#failures = settings.failures;
   }
 
   /** Available = healthy and not asked to be left alone. */
@@ -32,6 +36,21 @@ export class DeploymentHealth {
   /** An answer that was a proper one, though an error: the deployment lives. */
   refusedRequest(): void {
     this.breaker.succeeded();
+  }
+
+  /** An answer ended as it should. */
+  completed(): void {
+    this.#broken = 0;
+  }
+
+  /**
+   * An answer broke after it had begun. The breaker took its beginning for a success, so these are counted by themselves:
+   * a deployment that cuts every answer off would otherwise never be left alone.
+   */
+  brokeOff(nowMs: number): void {
+    if (++this.#broken < this.#failures) return;
+    this.#broken = 0;
+    this.breaker.trip(nowMs);
   }
 
   failed(nowMs: number): void {

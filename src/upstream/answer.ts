@@ -113,6 +113,13 @@ export class Answer {
     });
   }
 
+  /** Ends the call of an answer that nobody will relay. */
+  abandon(): void {
+    this.#call.abort();
+    this.#conclude({ end: "upstream_failed", refusal: { kind: "internal" } });
+    this.#queue = [];
+  }
+
   /** What is left to write once all is settled. */
   remainder(): readonly Uint8Array[] {
     const rest = this.#queue;

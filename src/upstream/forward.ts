@@ -129,7 +129,7 @@ export async function forward(
  * cheaper than the client's own retry. Tried ones may then be tried again.
  */
 async function waitForOne(permit: Permit, tried: Set<string>, life: Lifetime, settings: ForwardSettings): Promise<boolean> {
-  const delayMs = waitMs(permit, settings.health, settings.clock.nowMs());
+  const delayMs = waitMs(permit, settings.health, settings.clock.nowMs(), tried);
   if (delayMs <= 0 || delayMs > settings.longestWaitMs) return false;
   const aborter = new AbortController();
   life.onCut(() => aborter.abort());

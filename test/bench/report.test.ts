@@ -27,7 +27,9 @@ describe("the report", () => {
     const results = new Results();
     results.add("cpuPerEvent", "bare", 0, 10);
     results.add("cpuPerEvent", "bare", 2, 30);
-    const report = JSON.parse(jsonReport(results, options(), new Date(0))) as { metrics: Record<string, { subjects: Record<string, unknown> }> };
+    const report = JSON.parse(jsonReport(results, options(), new Date(0))) as {
+      metrics: Record<string, { subjects: Record<string, unknown> }>;
+    };
     expect(report.metrics["cpuPerEvent"]?.subjects).toEqual({ bare: { median: 20, rounds: [10, null, 30] } });
   });
 });

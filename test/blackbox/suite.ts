@@ -1,9 +1,17 @@
 import { afterAll, afterEach, beforeAll, describe } from "vitest";
 import { anthropicCalls } from "./calls/anthropic.ts";
 import { azureCalls } from "./calls/azure.ts";
+import { bodies, bodyLimitBytes } from "./calls/bodies.ts";
 import type { Context } from "./calls/context.ts";
+import { control } from "./calls/control.ts";
 import { keyHeaders } from "./calls/keys.ts";
+import { faults, shortDeadlines } from "./calls/faults.ts";
+import { hangUps } from "./calls/hang-up.ts";
+import { limits } from "./calls/limits.ts";
 import { openaiCalls } from "./calls/openai.ts";
+import { paths } from "./calls/paths.ts";
+import { receipts } from "./calls/receipts.ts";
+import { refusals } from "./calls/refusals.ts";
 import { responsesCalls } from "./calls/responses.ts";
 import { catalogue } from "./harness/catalogue.ts";
 import type { GatewaySettings, StartGateway } from "./harness/gateway-under-test.ts";
@@ -21,6 +29,20 @@ export function blackBoxSuite(runtime: string, start: StartGateway): void {
       anthropicCalls(context);
       responsesCalls(context);
       keyHeaders(context);
+      paths(context);
+      receipts(context);
+      control(context);
+      limits(context);
+      refusals(context);
+      hangUps(context);
+    });
+
+    describe("with short deadlines", () => {
+      faults(running(start, { environment: shortDeadlines }));
+    });
+
+    describe("with a small limit on bodies", () => {
+      bodies(running(start, { environment: { STRAIT_BODY_LIMIT_BYTES: String(bodyLimitBytes) } }));
     });
   });
 }

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { request as httpRequest, type Server } from "node:http";
+import { request as httpRequest, type IncomingMessage, type Server } from "node:http";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { BodyRead } from "../../src/edge.ts";
@@ -8,7 +8,7 @@ import { createEdge, type Handler, type NodeInbound, type NodeOutbound } from ".
 const closing: (() => void)[] = [];
 
 afterEach(() => {
-  for (const close of closing.splice(0).reverse()) close();
+  for (const close of closing.splice(0).toReversed()) close();
 });
 
 interface Edge {
@@ -50,6 +50,11 @@ function until(condition: () => boolean): Promise<void> {
 
 const post = (headers: string): string => `POST /v1/x?a=1&b HTTP/1.1\r\nHost: h\r\n${headers}\r\n`;
 const quiet = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function within(tries: number, condition: () => boolean): Promise<boolean> {
+  for (let wait = 0; wait < tries && !condition(); wait++) await quiet(1);
+  return condition();
+}
 
 /** Reads the body with a limit and says what it read. */
 function reading(limitBytes: number, reads: BodyRead[]): Handler {
@@ -119,7 +124,7 @@ describe("what the Node edge hands to the core", () => {
     for (const headers of [{ "content-length": 20_000_000 }, { "transfer-encoding": "chunked" }] as Record<string, string | number>[]) {
       const sending = httpRequest({ port, host: "127.0.0.1", method: "POST", path: "/v1/x", headers });
       sending.on("error", () => {});
-      const answered = once(sending, "response") as Promise<[import("node:http").IncomingMessage]>;
+      const answered = once(sending, "response") as Promise<[IncomingMessage]>;
       const piece = Buffer.alloc(100_000, "x");
       let sent = 0;
       const send = (): void => {
@@ -230,10 +235,7 @@ describe("what the core writes through the Node edge", () => {
     let blocked = false;
     while (!blocked && written < 1_000 * piece.length) {
       const before = drained;
-      if (!outbound.write(piece)) {
-        for (let wait = 0; drained === before && wait < 100; wait++) await quiet(1);
-        blocked = drained === before;
-      }
+      if (!outbound.write(piece)) blocked = !(await within(100, () => drained > before));
       written += piece.length;
     }
     // The kernel's buffers took some; then it is the client's turn.

@@ -160,6 +160,20 @@ describe("DeploymentHealth", () => {
     expect(health.breaker.stateAt(0)).toBe("closed");
   });
 
+  it("opens after answers in a row that broke once they had begun, and a completed one begins the count anew", () => {
+    const health = new DeploymentHealth(settings);
+    for (const broken of [true, true, false, true, true]) {
+      health.answered(10);
+      if (broken) health.brokeOff(0);
+      else health.completed();
+    }
+    expect(health.available(0)).toBe(true);
+    health.answered(10);
+    health.brokeOff(0);
+    expect(health.available(0)).toBe(false);
+    expect(health.waitMs(0)).toBe(settings.openMs);
+  });
+
   it("follows the latency with a moving average", () => {
     const health = new DeploymentHealth(settings);
     expect(health.latencyMs).toBeUndefined();

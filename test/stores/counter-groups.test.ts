@@ -6,7 +6,7 @@ import { SqliteDatabase } from "../../src/runtime/node/sqlite-database.ts";
 
 describe("CounterGroups", () => {
   it("keeps a bounded number in memory, lets the oldest go, and reads them again as they were written", () => {
-    const database = new SqliteDatabase(":memory:", { synchronous: "normal", busyTimeoutMs: 0 });
+    const database = new SqliteDatabase(":memory:", { synchronous: "normal", busyTimeoutMs: 0, exclusive: false });
     migrate(database, "ledger", ledgerMigrations);
     const groups = new CounterGroups(database);
     for (let index = 0; index <= 20_000; index++) {

@@ -19,8 +19,8 @@ describe("SqliteBatcher", () => {
 
   beforeEach(() => {
     directory = temporaryDirectory();
-    database = new SqliteDatabase(join(directory, "batch.sqlite"), { synchronous: "normal", busyTimeoutMs: busyLimitMs });
-    other = new SqliteDatabase(join(directory, "batch.sqlite"), { synchronous: "normal", busyTimeoutMs: 0 });
+    database = new SqliteDatabase(join(directory, "batch.sqlite"), { synchronous: "normal", busyTimeoutMs: busyLimitMs, exclusive: false });
+    other = new SqliteDatabase(join(directory, "batch.sqlite"), { synchronous: "normal", busyTimeoutMs: 0, exclusive: false });
     database.run("CREATE TABLE item (name TEXT PRIMARY KEY, bulk TEXT)");
     flushes = 0;
     forgets = 0;
@@ -122,7 +122,7 @@ describe("migrate", () => {
   const second = ["CREATE TABLE two (b TEXT)", "INSERT INTO one VALUES ('from two')"];
 
   it("applies each version once, and areas apart", () => {
-    const database = new SqliteDatabase(":memory:", { synchronous: "normal", busyTimeoutMs: 0 });
+    const database = new SqliteDatabase(":memory:", { synchronous: "normal", busyTimeoutMs: 0, exclusive: false });
     migrate(database, "ledger", [first]);
     migrate(database, "ledger", [first, second]);
     migrate(database, "ledger", [first, second]);
@@ -133,7 +133,7 @@ describe("migrate", () => {
   });
 
   it("leaves a database alone that a newer version wrote", () => {
-    const database = new SqliteDatabase(":memory:", { synchronous: "normal", busyTimeoutMs: 0 });
+    const database = new SqliteDatabase(":memory:", { synchronous: "normal", busyTimeoutMs: 0, exclusive: false });
     migrate(database, "ledger", [first, second]);
     expect(() => migrate(database, "ledger", [first])).toThrow(/newer/);
     database.close();

@@ -323,7 +323,8 @@ describe("any interleaving of what upstream, client and clock do", () => {
         // What the client got is the upstream's own bytes, in order, with nothing but keep-alives between whole events.
         const got = run.outbound.text.replaceAll(alive, "");
         expect(text.startsWith(got)).toBe(true);
-        if (run.end?.end === "completed") expect(got).toBe(text);
+        // A last CR ends the last event, whether its LF came in time or not.
+        if (run.end?.end === "completed") expect(got).toBe(got.endsWith("\r") ? text.slice(0, -1) : text);
         else if (headers === eventStream) expect(got === "" || /(\n\n|\r\n\r\n|\r\n\r)$/.test(got)).toBe(true);
       }),
       { numRuns: 250 },

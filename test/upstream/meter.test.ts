@@ -226,6 +226,10 @@ describe("what is read from a stream", () => {
       const before = read(surface, [bytesOf(text)], true, 2_000);
       expect(shown).toBe(text);
       expect(body.reading.usage).toEqual(before.body.reading.usage);
+      // Nor in the very chunk that brought the end.
+      const together = read(surface, [bytesOf(`${text}data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}\n\n`)]);
+      expect(together.shown).toBe(text);
+      expect(together.body.reading.usage).toEqual(before.body.reading.usage);
     }
   });
 });
@@ -292,7 +296,7 @@ describe("what is read from a document", () => {
   const documents: readonly (readonly [string, unknown, Usage, string | undefined])[] = [
     ["chat", { id: "chatcmpl-1", model: "gpt-served", choices: [{ message: { content: '"usage":{"prompt_tokens":9}' } }], usage: chatUsage }, chatRead, undefined],
     ["embeddings", { object: "list", data: [{ embedding: [0.1, -2e-3] }], model: "e", usage: { prompt_tokens: 8, total_tokens: 8 } }, usageOf({ inputTokens: 8 }), undefined],
-    ["Responses", { id: "resp_1", model: "m", output: [{ id: "x", usage: { input_tokens: 1 } }], usage: { ...{ input_tokens: 50, output_tokens: 20, total_tokens: 70 } } }, usageOf({ inputTokens: 50, outputTokens: 20 }), undefined],
+    ["Responses", { id: "resp_1", model: "m", output: [{ id: "x", usage: { input_tokens: 1 } }], usage: { input_tokens: 50, output_tokens: 20, total_tokens: 70 } }, usageOf({ inputTokens: 50, outputTokens: 20 }), undefined],
     ["Anthropic", { id: "msg_1", type: "message", model: "c", content: [], usage: { input_tokens: 4, cache_read_input_tokens: 6, output_tokens: 3, inference_geo: "us" } }, usageOf({ inputTokens: 10, cachedInputTokens: 6, outputTokens: 3 }), "us"],
     ["one without usage", { input_tokens: 12 }, usageOf({}), undefined],
   ];

@@ -10,7 +10,7 @@ const closing: (() => Promise<unknown> | void)[] = [];
 
 afterEach(async () => {
   vi.unstubAllEnvs();
-  for (const close of closing.splice(0).reverse()) await close();
+  for (const close of closing.splice(0).toReversed()) await close();
 });
 
 async function listen(server: Server): Promise<string> {

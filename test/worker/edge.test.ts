@@ -11,7 +11,7 @@ interface Client extends Edge {
 
 function client(init: RequestInit = {}): Client {
   const leaving = new AbortController();
-  const edge = createEdge(new Request(address, { method: "POST", ...init, signal: leaving.signal }), () => undefined);
+  const edge = createEdge(new Request(address, { method: "POST", ...init, signal: leaving.signal }));
   const made: Client = { ...edge, hangUps: 0, leave: () => leaving.abort() };
   edge.inbound.onHangUp(() => made.hangUps++);
   return made;
@@ -35,7 +35,7 @@ describe("a request", () => {
     expect(await client().inbound.body(10)).toEqual({ ok: true, bytes: new Uint8Array(0) });
   });
 
-  it("past the limit is refused there, and what still comes is thrown away, for a while", async () => {
+  it("past the limit is refused once what still comes is read away, for workerd would break an unread one off, answer and all", async () => {
     let pulled = 0;
     const long = new ReadableStream<Uint8Array>({
       pull: (controller) => {
@@ -43,11 +43,8 @@ describe("a request", () => {
         else controller.enqueue(kilobyte);
       },
     });
-    const later: Promise<unknown>[] = [];
-    const { inbound } = createEdge(new Request(address, { method: "POST", body: long }), (work) => later.push(work));
+    const { inbound } = createEdge(new Request(address, { method: "POST", body: long }));
     expect(await inbound.body(3_000)).toEqual({ ok: false, reason: "too_large" });
-    expect(pulled).toBeLessThan(10);
-    await Promise.all(later);
     expect(pulled).toBe(1_001);
   });
 
@@ -128,7 +125,7 @@ describe("a hang-up", () => {
     const leaving = new AbortController();
     leaving.abort();
     let hangUps = 0;
-    createEdge(new Request(address, { signal: leaving.signal }), () => undefined).inbound.onHangUp(() => hangUps++);
+    createEdge(new Request(address, { signal: leaving.signal })).inbound.onHangUp(() => hangUps++);
     expect(hangUps).toBe(1);
   });
 

@@ -52,9 +52,7 @@ beforeAll(async () => {
     headers: { authorization: `Bearer ${demoOperatorKey}`, "content-type": "application/json" },
     body: JSON.stringify({ name: "test" }),
   });
-  expect(response.status).toBe(201);
-  const issued = (await response.json()) as Record<string, unknown>;
-  key = Object.values(issued).find((value): value is string => typeof value === "string" && value.startsWith("sk-strait-")) ?? "";
+  key = /sk-strait-[\w-]+/.exec(await response.text())?.[0] ?? "";
 });
 
 afterEach(() => {

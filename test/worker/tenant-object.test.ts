@@ -157,5 +157,6 @@ function brokenNamespace(fail: () => void = () => { throw new Error("gone"); }):
         return Reflect.apply(Reflect.get(stub, name), stub, parameters);
       },
     });
-  return { idFromName: (name: string) => env.TENANTS.idFromName(name), get } as unknown as typeof env.TENANTS;
+  const namespace: unknown = { idFromName: (name: string) => env.TENANTS.idFromName(name), get };
+  return namespace as typeof env.TENANTS;
 }

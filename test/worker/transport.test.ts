@@ -63,6 +63,28 @@ function send(request: UpstreamRequest, fetch: Fetch = simulator): { readonly ca
   return { call: new WorkerTransport(fetch).send(request, seen), seen };
 }
 
+/** A body that never ends and makes nothing before it is asked for. */
+class Endless {
+  pulled = 0;
+  cancelled = false;
+  readonly stream: ReadableStream<Uint8Array>;
+
+  constructor(pieceBytes: number) {
+    this.stream = new ReadableStream<Uint8Array>(
+      {
+        pull: (controller) => {
+          this.pulled++;
+          controller.enqueue(new Uint8Array(pieceBytes));
+        },
+        cancel: () => {
+          this.cancelled = true;
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  }
+}
+
 function pause(delayMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, delayMs));
 }
@@ -131,16 +153,15 @@ describe("a call", () => {
 
 describe("the caller", () => {
   it("that pauses stops the upstream, and resumes it", async () => {
-    let pulled = 0;
-    const endless = new ReadableStream<Uint8Array>({ pull: (controller) => void (pulled++, controller.enqueue(new Uint8Array(1_024))) }, { highWaterMark: 0 });
-    const { call, seen } = send(chat(true), () => Promise.resolve(new Response(endless)));
+    const endless = new Endless(1_024);
+    const { call, seen } = send(chat(true), () => Promise.resolve(new Response(endless.stream)));
     seen.onData = () => call.pause();
     await vi.waitUntil(() => seen.told.includes("data"));
     await pause(30);
-    const whilePaused = pulled;
+    const whilePaused = endless.pulled;
     expect(whilePaused).toBeLessThan(5);
     call.resume();
-    await vi.waitUntil(() => pulled > whilePaused);
+    await vi.waitUntil(() => endless.pulled > whilePaused);
     call.abort();
   });
 
@@ -175,16 +196,11 @@ describe("the caller", () => {
   });
 
   it("that discards hears nothing more, and a large rest is not read to its end", async () => {
-    let pulled = 0;
-    let cancelled = false;
-    const endless = new ReadableStream<Uint8Array>(
-      { pull: (controller) => void (pulled++, controller.enqueue(new Uint8Array(8_192))), cancel: () => void (cancelled = true) },
-      { highWaterMark: 0 },
-    );
-    const { call, seen } = send(chat(true), () => Promise.resolve(new Response(endless)));
+    const endless = new Endless(8_192);
+    const { call, seen } = send(chat(true), () => Promise.resolve(new Response(endless.stream)));
     seen.onData = () => call.discard();
-    await vi.waitUntil(() => cancelled, { timeout: 2_000 });
-    expect(pulled).toBeLessThan(20);
+    await vi.waitUntil(() => endless.cancelled, { timeout: 2_000 });
+    expect(endless.pulled).toBeLessThan(20);
     expect(seen.told).toEqual(["connected", "head 200", "data"]);
   });
 });

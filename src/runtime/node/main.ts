@@ -117,5 +117,6 @@ try {
   if (code !== undefined) process.exitCode = code;
 } catch (error) {
   process.stderr.write(`Strait could not start: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  // Whatever was opened before the failure would keep the process alive.
+  process.exit(1);
 }

@@ -37,7 +37,7 @@ const settleMs = 3_000;
 
 /** One process of the gateway. */
 export async function serve(config: Config, options: ServeOptions): Promise<Serving> {
-  const stores = openSqliteStores(config.dataDir, systemClock, { synchronous: config.synchronous });
+  const stores = openSqliteStores(config.dataDir, systemClock, { synchronous: config.synchronous, exclusive: config.processes === 1 });
   const telemetry = await startTelemetry(process.env);
   const regions = new WatchedRegions(config.regionsDir, options.world, sha256, log, options.adapt);
   const transport = new NodeTransport({ connections: config.upstreamConnections, connectMs: config.settings.deadlines.connectMs });

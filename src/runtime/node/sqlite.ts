@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../clock.ts";
 import type { Books, Journal } from "../../ledger/journal.ts";
-import type { QuotaStore } from "../../quota/store.ts";
+import { StoreUnavailable, type QuotaStore } from "../../quota/store.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
 import { closeBooks } from "../sql/books.ts";
 import { migrate } from "../sql/database.ts";
@@ -11,7 +11,7 @@ import { SqlKeyUse } from "../sql/key-use.ts";
 import { SqlQuota } from "../sql/quota.ts";
 import { directoryMigrations, ledgerMigrations } from "../sql/schema.ts";
 import { SqliteBatcher } from "./sqlite-batcher.ts";
-import { asStoreError, SqliteDatabase, type SqliteOptions } from "./sqlite-database.ts";
+import { asStoreError, isBusy, SqliteDatabase, type SqliteOptions } from "./sqlite-database.ts";
 import { SqliteDirectory } from "./sqlite-directory.ts";
 
 /** The embedded stores: two SQLite files that several processes of one machine may share. */
@@ -25,7 +25,7 @@ export interface SqliteStores {
   close(): void;
 }
 
-const defaults: SqliteOptions = { synchronous: "normal", busyTimeoutMs: 5_000 };
+const defaults: SqliteOptions = { synchronous: "normal", busyTimeoutMs: 5_000, exclusive: false };
 
 /**
  * Opens `ledger.sqlite` (limits, reservations, receipts) and `directory.sqlite` (tenants, audit) in `dataDir`, which is
@@ -34,8 +34,8 @@ const defaults: SqliteOptions = { synchronous: "normal", busyTimeoutMs: 5_000 };
 export function openSqliteStores(dataDir: string, clock: Clock, options: Partial<SqliteOptions> = {}): SqliteStores {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const settings = { ...defaults, ...options };
-  const ledger = new SqliteDatabase(join(dataDir, "ledger.sqlite"), settings);
-  const tenants = new SqliteDatabase(join(dataDir, "directory.sqlite"), settings);
+  const ledger = openDatabase(join(dataDir, "ledger.sqlite"), settings);
+  const tenants = openDatabase(join(dataDir, "directory.sqlite"), settings);
   ledger.transact(() => migrate(ledger, "ledger", ledgerMigrations));
   tenants.transact(() => migrate(tenants, "directory", directoryMigrations));
 
@@ -86,4 +86,13 @@ function journalOn(journal: SqlJournal, batcher: SqliteBatcher): Journal {
     list: (tenantId, beforeMs, count) => read(() => journal.list(tenantId, beforeMs, count)),
     findResponse: (tenantId, responseId) => read(() => journal.findResponse(tenantId, responseId)),
   };
+}
+
+function openDatabase(path: string, options: SqliteOptions): SqliteDatabase {
+  try {
+    return new SqliteDatabase(path, options);
+  } catch (error) {
+    if (!isBusy(error)) throw error;
+    throw new StoreUnavailable(`${path} is in use by another gateway. Stop it, or give this one a STRAIT_DATA_DIR of its own.`, { cause: error });
+  }
 }

@@ -7,7 +7,9 @@ import type { Migration } from "./database.ts";
  *   in one row, as JSON `[[key, used, held, mark, rate], …]` of `quota/counter.ts`: a request falls under several limits
  *   and mostly one or two scopes, and a row costs the same to write however many counters it carries.
  * - `reservation`: what is held. `state` 0 open, 1 expired and not yet in the journal, 2 expired and recorded, kept for
- *   a late settlement. `holds` is JSON `[[scope, key, unit, window, amount, mark], …]`.
+ *   a late settlement. `holds` is JSON `[[scope, key, unit, window, amount, mark], …]`. Open ones are in no index beside
+ *   their key: they come and go with every request, and every page that a commit changes is written whole. There are never
+ *   more of them than requests in flight, so that looking for overdue ones may read them all.
  * - `receipt`: one exchange each; `document` is the receipt as JSON. Appending by row id keeps large documents out of the
  *   indexes.
  * - `key_use`: when a key was last used.
@@ -22,13 +24,12 @@ export const ledgerMigrations: readonly Migration[] = [
       PRIMARY KEY (tenant_id, scope)
     ) WITHOUT ROWID`,
     `CREATE TABLE reservation (
-      sequence INTEGER PRIMARY KEY,
       tenant_id TEXT NOT NULL, id TEXT NOT NULL, state INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL,
       requests INTEGER NOT NULL, tokens INTEGER NOT NULL, micro_usd INTEGER NOT NULL,
-      holds TEXT NOT NULL, intent TEXT NOT NULL
-    )`,
-    "CREATE UNIQUE INDEX reservation_by_id ON reservation (id, tenant_id)",
-    "CREATE INDEX reservation_by_expiry ON reservation (state, expires_at_ms)",
+      holds TEXT NOT NULL, intent TEXT NOT NULL,
+      PRIMARY KEY (tenant_id, id)
+    ) WITHOUT ROWID`,
+    "CREATE INDEX reservation_expired ON reservation (state, expires_at_ms) WHERE state <> 0",
     `CREATE TABLE receipt (
       sequence INTEGER PRIMARY KEY,
       tenant_id TEXT NOT NULL, request_id TEXT NOT NULL, started_at_ms INTEGER NOT NULL, response_id TEXT,

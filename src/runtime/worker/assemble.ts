@@ -7,12 +7,13 @@ import { sha256, systemClock, systemEntropy } from "./clock.ts";
 import { demoOperatorKey, isLoopback, readConfig, type Config } from "./config.ts";
 import { secretCredentials } from "./credentials.ts";
 import { prepareDemo, simulatorUrl } from "./demo.ts";
-import { variablesOf, type Bindings } from "./environment.ts";
+import type { Bindings } from "./environment.ts";
 import { log } from "./log.ts";
 import { bundledWorld } from "./regions.ts";
 import { openObjectStores } from "./stores.ts";
 import { startTelemetry, type Telemetry } from "./telemetry.ts";
 import { WorkerTransport, type Fetch } from "./transport.ts";
+import { variablesOf } from "./variables.ts";
 
 /** The gateway of one isolate. Holds data only: a promise or a stream of one request must not be used by another. */
 export interface Assembly {

@@ -1,6 +1,6 @@
 import type { Settings } from "../../settings.ts";
 import { readSettings } from "../read-settings.ts";
-import type { Variables } from "./environment.ts";
+import type { Variables } from "./variables.ts";
 
 export interface Config {
   /** Every region is answered by the simulator. */

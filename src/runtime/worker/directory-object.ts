@@ -12,7 +12,7 @@ export const directoryObjectName = "directory";
  * What operators list across tenants: a copy of every entry, and the whole audit. No request of a tenant asks it, so it
  * carries no load; the truth about a tenant is in the tenant's own object, which tells this one of each change.
  */
-export class DirectoryObject extends DurableObject<Cloudflare.Env> {
+export class DirectoryObject extends DurableObject {
   readonly #database: ObjectDatabase;
   readonly #directory: SqlDirectory;
 

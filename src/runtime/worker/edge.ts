@@ -2,7 +2,7 @@
 import type { BodyRead, HeaderList, Inbound, Outbound } from "../../edge.ts";
 import { concat } from "../../bytes.ts";
 
-/** Once a body was found too large, what the client still sends is thrown away for so long, so that it gets to read why. */
+/** Once a body was found too large, what the client still sends is thrown away for so long before it is told why. */
 const partingMs = 2_000;
 
 /** What may wait for a slow client before the upstream is slowed down. */
@@ -15,14 +15,13 @@ export interface Edge {
   readonly response: Promise<Response>;
 }
 
-/** `later` lets work go on after the answer. */
-export function createEdge(request: Request, later: Later): Edge {
+export function createEdge(request: Request): Edge {
   const hangUp = new HangUp();
   // With `enable_request_signal`: fires while the client still waits for a head, when no stream could be cancelled yet.
   request.signal.addEventListener("abort", () => hangUp.fire(), { once: true });
   if (request.signal.aborted) hangUp.fire();
   const outbound = new WorkerOutbound(hangUp);
-  return { inbound: new WorkerInbound(request, hangUp, later), outbound, response: outbound.response };
+  return { inbound: new WorkerInbound(request, hangUp), outbound, response: outbound.response };
 }
 
 /** Two places tell of one hang-up, and one of them also fires after an answer that went well: whoever is first counts, once. */
@@ -54,16 +53,13 @@ class WorkerInbound implements Inbound {
   readonly #request: Request;
   readonly #hangUp: HangUp;
 
-  readonly #later: Later;
-
-  constructor(request: Request, hangUp: HangUp, later: Later) {
+  constructor(request: Request, hangUp: HangUp) {
     const { pathname, search } = new URL(request.url);
     this.method = request.method;
     this.path = pathname;
     this.query = search.slice(1);
     this.#request = request;
     this.#hangUp = hangUp;
-    this.#later = later;
   }
 
   header(name: string): string | undefined {
@@ -73,11 +69,9 @@ class WorkerInbound implements Inbound {
   async body(limitBytes: number): Promise<BodyRead> {
     const { body } = this.#request;
     if (body === null) return { ok: true, bytes: new Uint8Array(0) };
+    // Left alone: workerd itself reads an untouched body away, and the client gets its answer.
+    if (Number(this.header("content-length") ?? 0) > limitBytes) return { ok: false, reason: "too_large" };
     const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader();
-    if (Number(this.header("content-length") ?? 0) > limitBytes) {
-      this.#later(part(reader));
-      return { ok: false, reason: "too_large" };
-    }
     const pieces: Uint8Array[] = [];
     let length = 0;
     try {
@@ -86,7 +80,8 @@ class WorkerInbound implements Inbound {
         if (done) return { ok: true, bytes: concat(pieces) };
         length += value.length;
         if (length > limitBytes) {
-          this.#later(part(reader));
+          pieces.length = 0;
+          await part(reader);
           return { ok: false, reason: "too_large" };
         }
         pieces.push(value);
@@ -101,8 +96,11 @@ class WorkerInbound implements Inbound {
   }
 }
 
+/**
+ * Reads away what a client still sends. Before the answer and not after it: workerd reads no body once its answer is
+ * out, and breaks the connection off instead, which took the answer with it for most clients that had more to send.
+ */
 async function part(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-  // A reset at once would take the answer with it.
   const timer = setTimeout(() => void reader.cancel().catch(() => undefined), partingMs);
   try {
     while (!(await reader.read()).done);

@@ -1,7 +1,7 @@
 import type { DirectoryObject } from "./directory-object.ts";
 import type { TenantObject } from "./tenant-object.ts";
 
-/** What `wrangler.toml` binds. Settings and secrets are strings beside these; `config.ts` reads them. */
+/** What `wrangler.toml` binds. Settings and secrets are text beside these (`variables.ts`). */
 export interface Bindings {
   /** One object per tenant, by the tenant's id. */
   readonly TENANTS: DurableObjectNamespace<TenantObject>;
@@ -9,13 +9,6 @@ export interface Bindings {
   readonly DIRECTORY: DurableObjectNamespace<DirectoryObject>;
   /** Bound in demonstration mode alone: answers in place of every region. */
   readonly SIMULATOR?: Fetcher;
-}
-
-/** Variables and secrets, as text; whatever else is bound is left out. */
-export type Variables = Readonly<Record<string, string | undefined>>;
-
-export function variablesOf(bindings: object): Variables {
-  return Object.fromEntries(Object.entries(bindings).filter((entry): entry is [string, string] => typeof entry[1] === "string"));
 }
 
 declare global {

@@ -25,7 +25,7 @@ const handler: ExportedHandler<Cloudflare.Env> = {
 export default handler;
 
 async function answer(request: Request, { application, telemetry, config }: Assembly, context: ExecutionContext): Promise<Response> {
-  const { inbound, outbound, response } = createEdge(request, (work) => context.waitUntil(work));
+  const { inbound, outbound, response } = createEdge(request);
   const handled = application.gateway.handle(inbound, outbound);
   if (handled !== undefined) {
     // Settling outlives the client, and the spans end after it.

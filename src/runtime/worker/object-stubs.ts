@@ -1,6 +1,5 @@
 import type { Bindings } from "./environment.ts";
-import type { DirectoryObject } from "./directory-object.ts";
-import { directoryObjectName } from "./directory-object.ts";
+import { directoryObjectName, type DirectoryObject } from "./directory-object.ts";
 import type { TenantObject } from "./tenant-object.ts";
 
 /** An object's methods as they are called from outside. */
@@ -14,9 +13,11 @@ export type RemoteDirectory = Remote<DirectoryObject>;
  * requests fails. The types of RPC turn every `unknown` inside a document into `never`; documents pass as they are.
  */
 export function tenantOf(bindings: Pick<Bindings, "TENANTS">, tenantId: string): RemoteTenant {
-  return bindings.TENANTS.get(bindings.TENANTS.idFromName(tenantId)) as unknown as RemoteTenant;
+  const stub: unknown = bindings.TENANTS.get(bindings.TENANTS.idFromName(tenantId));
+  return stub as RemoteTenant;
 }
 
 export function directoryOf(bindings: Pick<Bindings, "DIRECTORY">): RemoteDirectory {
-  return bindings.DIRECTORY.get(bindings.DIRECTORY.idFromName(directoryObjectName)) as unknown as RemoteDirectory;
+  const stub: unknown = bindings.DIRECTORY.get(bindings.DIRECTORY.idFromName(directoryObjectName));
+  return stub as RemoteDirectory;
 }

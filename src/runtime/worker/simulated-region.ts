@@ -7,7 +7,7 @@ import { bundledWorld } from "./regions.ts";
 let simulator: Simulator | undefined;
 
 /** The region simulator, bound as a service of its own so that the gateway reaches it as it would reach an upstream. */
-export class SimulatedRegion extends WorkerEntrypoint<Cloudflare.Env> {
+export class SimulatedRegion extends WorkerEntrypoint {
   override fetch(request: Request): Promise<Response> {
     return simulated().fetch(request);
   }

@@ -1,12 +1,12 @@
 import { trace, type Tracer } from "@opentelemetry/api";
 import type { Log } from "../../log.ts";
-import type { Variables } from "./environment.ts";
+import type { Variables } from "./variables.ts";
 import { otlpSettings } from "./otlp-settings.ts";
 
 export interface Telemetry {
   readonly tracer: Tracer;
   /** Sends the spans that have ended. Never rejects. */
-  flush(): Promise<void>;
+  readonly flush: () => Promise<void>;
 }
 
 /** OpenTelemetry by its standard `OTEL_*` variables. Where none asks for traces the SDK is not even loaded, and nothing is sent. */

@@ -25,7 +25,7 @@ const retryMs = 5_000;
  *
  * Its alarm takes back reservations whose gateway died, and tells the directory object what it could not be told before.
  */
-export class TenantObject extends DurableObject<Cloudflare.Env> {
+export class TenantObject extends DurableObject {
   readonly #database: ObjectDatabase;
   readonly #directory: SqlDirectory;
   readonly #keyUse: SqlKeyUse;

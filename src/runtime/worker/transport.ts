@@ -86,7 +86,7 @@ class Call implements UpstreamCall {
     let discarded = 0;
     for (;;) {
       if (this.#resumed !== undefined) await this.#resumed.promise;
-      if (this.#state === "over" || discarded > discardBytes) return void (await reader.cancel());
+      if (this.#state === "over" || discarded > discardBytes) return reader.cancel();
       const { done, value } = await reader.read();
       if (done) return;
       if (this.#isOpen()) this.#listener.data(value);

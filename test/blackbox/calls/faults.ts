@@ -1,0 +1,314 @@
+import Anthropic from "@anthropic-ai/sdk";
+import OpenAI from "openai";
+import { describe, expect, test } from "vitest";
+import type { Fault } from "../../../src/simulator/faults.ts";
+import { anthropicClient, azureClient, drain, errorOf, openaiClient } from "../harness/clients.ts";
+import { regionsWithin } from "../harness/catalogue.ts";
+import { reached } from "../harness/gateway-under-test.ts";
+import type { TestTenant } from "../harness/operator.ts";
+import { receiptOf } from "../harness/receipts.ts";
+import type { Context } from "./context.ts";
+
+/** Deadlines that a test can wait for. */
+export const shortDeadlines: Readonly<Record<string, string>> = {
+  STRAIT_CONNECT_MS: "2000",
+  STRAIT_FIRST_BYTE_MS: "500",
+  STRAIT_IDLE_MS: "700",
+  STRAIT_HOLD_MS: "300",
+  STRAIT_KEEP_ALIVE_MS: "100",
+};
+
+const messages = [{ role: "user" as const, content: "Where do you run?" }];
+const message = { model: "claude-haiku-4-5", max_tokens: 50, messages };
+
+/** Where a test works: two regions of its own, for what a gateway learns of a deployment's health outlives the test. */
+interface Place {
+  readonly model: string;
+  readonly countries: readonly [string, string];
+}
+
+interface Broken extends Place {
+  readonly fault: Fault;
+  /** What the receipt says of the attempt that failed. */
+  readonly outcome: string;
+}
+
+/** What an upstream may do before anything of its answer was sent on: each is got over at another deployment. */
+const before: Readonly<Record<string, Broken>> = {
+  "answers 500": { model: "gpt-4o", countries: ["KR", "NO"], fault: { kind: "status", status: 500 }, outcome: "status_500" },
+  "answers 503": { model: "gpt-4o", countries: ["BR", "CA"], fault: { kind: "status", status: 503 }, outcome: "status_503" },
+  "answers 429": { model: "gpt-4o", countries: ["FR", "DE"], fault: { kind: "status", status: 429, retryAfterSeconds: 1 }, outcome: "status_429" },
+  "does not take our credential": { model: "gpt-4o", countries: ["PL", "ZA"], fault: { kind: "status", status: 401 }, outcome: "status_401" },
+  "does not know its deployment": { model: "gpt-4o", countries: ["IN", "ES"], fault: { kind: "status", status: 404 }, outcome: "status_404" },
+  "redirects": { model: "gpt-4o", countries: ["CH", "AE"], fault: { kind: "redirect", location: "http://127.0.0.1:1/" }, outcome: "status_307" },
+  "resets the connection": { model: "gpt-4o-mini", countries: ["KR", "IN"], fault: { kind: "reset" }, outcome: "reset" },
+  "says nothing": { model: "gpt-4o-mini", countries: ["BR", "CA"], fault: { kind: "stall" }, outcome: "first_byte_deadline" },
+};
+
+export function faults(context: () => Context): void {
+  const tenantOf = ({ countries }: Pick<Place, "countries">): Promise<TestTenant> => context().operator.addTenant({ allowCountries: countries });
+
+  /** Calls until the broken region was tried; every call must be answered, and only from within the permit. */
+  async function untilTried({ model, countries }: Place, fault: Fault, stream: boolean): Promise<{ requestId: string; tenant: TestTenant; healthy: string }> {
+    const { gateway } = context();
+    const tenant = await tenantOf({ countries });
+    const permitted = regionsWithin(model, countries);
+    const [broken = "", healthy = ""] = permitted;
+    gateway.faults(broken, [fault]);
+    const client = openaiClient(gateway.url, tenant.key);
+    for (let round = 0; round < 20; round++) {
+      const start = gateway.stats();
+      const call = await client.chat.completions.create({ model, messages, stream: stream as true }).withResponse();
+      if (stream) expect((await drain(call.data)).error).toBeUndefined();
+      expect(call.response.headers.get("x-strait-region")).toBe(healthy);
+      const tried = reached(start, gateway.stats());
+      expect(permitted).toEqual(expect.arrayContaining(Object.keys(tried)));
+      if (tried[broken] !== undefined) return { requestId: call.response.headers.get("x-request-id") ?? "", tenant, healthy };
+    }
+    throw new Error(`${broken} was never tried`);
+  }
+
+  describe("before anything was sent on, a deployment that", () => {
+    test.each(Object.entries(before))("%s is passed over for another that is permitted", async (_what, { fault, outcome, ...place }) => {
+      const { requestId, tenant, healthy } = await untilTried(place, fault, false);
+      const receipt = await receiptOf(context().gateway.url, tenant.key, requestId);
+      expect(receipt.attempts.map((attempt) => attempt.outcome)).toEqual([outcome, "answered"]);
+      expect(receipt).toMatchObject({ end: "completed", region: healthy, status: 200 });
+    });
+
+    test("refuses with status 200 in its stream is passed over for another that is permitted", async () => {
+      const place: Place = { model: "gpt-4.1-mini", countries: ["KR", "GB"] };
+      const { requestId, tenant } = await untilTried(place, { kind: "refusal-200", code: "rate_limit_exceeded", retryAfterMs: 100 }, true);
+      const receipt = await receiptOf(context().gateway.url, tenant.key, requestId);
+      expect(receipt.attempts.map((attempt) => attempt.outcome)).toEqual(["refused_in_stream:rate_limit_exceeded", "answered"]);
+    });
+  });
+
+  describe("where no permitted deployment answers", () => {
+    test("because all fail, each dialect is told so, and that it may try again", async () => {
+      const { gateway } = context();
+      const place: Place = { model: "o4-mini", countries: ["JP", "SE"] };
+      const tenant = await tenantOf(place);
+      for (const region of regionsWithin(place.model, place.countries)) gateway.faults(region, [{ kind: "status", status: 500 }]);
+      gateway.faults("anthropic-us", [{ kind: "status", status: 500, times: 1 }]);
+      const request = { model: place.model, messages };
+      const start = gateway.stats();
+      const openai = await errorOf(openaiClient(gateway.url, tenant.key).chat.completions.create(request));
+      expect(openai).toBeInstanceOf(OpenAI.InternalServerError);
+      expect(openai).toMatchObject({ status: 502, code: "upstream_failed", type: "server_error" });
+      const azure = await errorOf(azureClient(gateway.url, tenant.key).chat.completions.create(request));
+      expect(azure).toMatchObject({ status: 502, code: "upstream_failed" });
+      const anthropic = await errorOf(anthropicClient(gateway.url, context().tenant.key).messages.create(message));
+      expect(anthropic).toMatchObject({ status: 502, type: "api_error" });
+      expect([...regionsWithin(place.model, place.countries), "anthropic-us"]).toEqual(expect.arrayContaining(Object.keys(reached(start, gateway.stats()))));
+      for (const error of [openai, azure, anthropic]) {
+        expect((error as { headers: Headers }).headers.get("x-should-retry")).toBeNull();
+        // The upstream's own words are not the client's to read.
+        expect(String(error)).not.toContain("Simulated fault");
+      }
+    });
+
+    test("because all are full, each dialect is told when to come back", async () => {
+      const { gateway } = context();
+      const place: Place = { model: "gpt-4o-mini", countries: ["FR", "DE"] };
+      const tenant = await tenantOf(place);
+      const full: Fault = { kind: "status", status: 429, retryAfterSeconds: 7 };
+      for (const region of [...regionsWithin(place.model, place.countries), "anthropic-us"]) gateway.faults(region, [full]);
+      const request = { model: place.model, messages };
+      const openai = await errorOf(openaiClient(gateway.url, tenant.key).chat.completions.create(request));
+      expect(openai).toMatchObject({ status: 503, code: "upstream_busy" });
+      const azure = await errorOf(azureClient(gateway.url, tenant.key).chat.completions.create(request));
+      expect(azure).toMatchObject({ status: 503, code: "ServiceUnavailable" });
+      // By a model of its own, because what the last one learnt of these deployments holds for seven seconds.
+      const anthropic = await errorOf(anthropicClient(gateway.url, context().tenant.key).messages.create({ ...message, model: "claude-sonnet-4-5" }));
+      expect(anthropic).toMatchObject({ status: 529, type: "overloaded_error" });
+      for (const error of [openai, azure, anthropic]) {
+        const { headers } = error as { headers: Headers };
+        expect(Number(headers.get("retry-after-ms"))).toBeGreaterThan(4_000);
+        expect(Number(headers.get("retry-after-ms"))).toBeLessThanOrEqual(7_000);
+        expect(headers.get("retry-after")).toMatch(/^[5-7]$/);
+      }
+      // Asked to be left alone, they are: nothing is sent to them now.
+      const start = gateway.stats();
+      expect(await errorOf(openaiClient(gateway.url, tenant.key).chat.completions.create(request))).toMatchObject({ status: 503 });
+      expect(reached(start, gateway.stats())).toEqual({});
+    });
+
+    test("in time, the client is told which deadline passed, and is charged nothing", async () => {
+      const { gateway } = context();
+      const place: Place = { model: "gpt-4.1", countries: ["JP", "AU"] };
+      const tenant = await tenantOf(place);
+      for (const region of regionsWithin(place.model, place.countries)) gateway.faults(region, [{ kind: "stall" }]);
+      const error = await errorOf(openaiClient(gateway.url, tenant.key).chat.completions.create({ model: place.model, messages }));
+      expect(error).toMatchObject({ status: 504, code: "upstream_timeout", message: expect.stringContaining("first-byte") });
+      const receipt = await receiptOf(gateway.url, tenant.key, (error as { requestID: string }).requestID);
+      expect(receipt).toMatchObject({ end: "upstream_failed", chargedTokens: 0, costMicroUsd: 0, usageSource: "none" });
+    });
+  });
+
+  describe("a fault of the request's own", () => {
+    test("that the upstream found is told as the upstream told it, and no other deployment is asked", async () => {
+      const { gateway } = context();
+      const place: Place = { model: "gpt-4o-mini", countries: ["PL", "ZA"] };
+      const tenant = await tenantOf(place);
+      for (const region of regionsWithin(place.model, place.countries)) {
+        gateway.faults(region, [{ kind: "status", status: 400, code: "context_length_exceeded", message: "Too long." }]);
+      }
+      const start = gateway.stats();
+      const error = await errorOf(openaiClient(gateway.url, tenant.key).chat.completions.create({ model: place.model, messages }));
+      expect(error).toBeInstanceOf(OpenAI.BadRequestError);
+      expect(error).toMatchObject({ code: "context_length_exceeded", message: expect.stringContaining("Too long.") });
+      expect(Object.values(reached(start, gateway.stats()))).toEqual([1]);
+    });
+  });
+
+  describe("a stream that was begun and then", () => {
+    // After a moment: what broke off at once never began for the client, and is a plain error.
+    const breaks: Readonly<Record<string, Fault>> = {
+      "ends without its end": { kind: "truncation", afterEvents: 6, afterMs: 150 },
+      "is reset": { kind: "reset", afterEvents: 6, afterMs: 150 },
+      "reports an error": { kind: "error-mid-stream", afterEvents: 6, afterMs: 150, message: "words of the upstream's own" },
+      "falls silent": { kind: "stall", afterEvents: 6 },
+    };
+
+    /** Reads a stream of each surface to its end, and gives what the SDK raised. */
+    const surfaces: Readonly<Record<string, { readonly model: string; readonly countries: readonly string[]; readonly run: (url: string, key: string, model: string) => Promise<{ events: readonly unknown[]; error: unknown; requestId: string }> }>> = {
+      "chat completions (OpenAI)": {
+        model: "gpt-4o-mini",
+        countries: ["JP"],
+        run: async (url, key, model) => {
+          const { data, request_id } = await openaiClient(url, key).chat.completions.create({ model, messages, stream: true }).withResponse();
+          return { ...(await drain(data)), requestId: request_id ?? "" };
+        },
+      },
+      "chat completions (Azure)": {
+        model: "gpt-4o",
+        countries: ["SE"],
+        run: async (url, key, model) => {
+          const { data, request_id } = await azureClient(url, key).chat.completions.create({ model, messages, stream: true }).withResponse();
+          return { ...(await drain(data)), requestId: request_id ?? "" };
+        },
+      },
+      completions: {
+        model: "gpt-3.5-turbo-instruct",
+        countries: ["SE"],
+        run: async (url, key, model) => {
+          const { data, request_id } = await openaiClient(url, key).completions.create({ model, prompt: "Hello", stream: true }).withResponse();
+          return { ...(await drain(data)), requestId: request_id ?? "" };
+        },
+      },
+      responses: {
+        model: "gpt-4.1-mini",
+        countries: ["SE"],
+        run: async (url, key, model) => {
+          const { data, request_id } = await openaiClient(url, key).responses.create({ model, input: "Hello", stream: true }).withResponse();
+          return { ...(await drain(data)), requestId: request_id ?? "" };
+        },
+      },
+      messages: {
+        model: "claude-opus-4-5",
+        countries: ["US"],
+        run: async (url, key, model) => {
+          const { data, request_id } = await anthropicClient(url, key).messages.create({ ...message, model, stream: true }).withResponse();
+          return { ...(await drain(data)), requestId: request_id ?? "" };
+        },
+      },
+    };
+
+    describe.each(Object.entries(breaks))("%s", (_how, fault) => {
+      test.each(Object.entries(surfaces))("makes the SDK raise, on %s", async (surface, { model, countries, run }) => {
+        const { gateway, operator } = context();
+        const tenant = await operator.addTenant({ allowCountries: countries });
+        for (const region of regionsWithin(model, countries)) gateway.faults(region, [fault]);
+        const { events, error, requestId } = await run(gateway.url, tenant.key, model);
+        expect(events.length).toBeGreaterThan(2);
+        // The SDK hands an error event of the Responses API on as an event, as it came.
+        const raised = error ?? (surface === "responses" ? events.find((event) => (event as { type: string }).type === "error") : undefined);
+        expect(raised).toBeDefined();
+        if (error !== undefined) expect(error).toBeInstanceOf(surface === "messages" ? Anthropic.APIError : OpenAI.APIError);
+        expect(JSON.stringify(raised) + String(error)).not.toContain("words of the upstream's own");
+        const receipt = await receiptOf(gateway.url, tenant.key, requestId);
+        expect(receipt.end).toBe(fault.kind === "stall" ? "deadline_passed" : "upstream_failed");
+        expect(receipt.chargedTokens).toBeGreaterThan(0);
+        expect(receipt.chargedTokens).toBeLessThanOrEqual(receipt.heldTokens);
+        expect(receipt.attempts.length).toBe(1);
+      });
+    });
+  });
+
+  describe("a stream that breaks off at once", () => {
+    test("costs something only if something of it was given", async () => {
+      const { gateway, operator } = context();
+      const tenant = await operator.addTenant({ allowCountries: ["IN"] });
+      for (const region of regionsWithin("gpt-4o", ["IN"])) gateway.faults(region, [{ kind: "truncation", afterEvents: 6 }]);
+      const client = openaiClient(gateway.url, tenant.key);
+      const exchanged = await client.chat.completions
+        .create({ model: "gpt-4o", messages, stream: true })
+        .withResponse()
+        .then(async ({ data, request_id }) => ({ ...(await drain(data)), requestId: request_id }))
+        // Where the end came before the head was sent on, it is a plain error, which the SDK may retry.
+        .catch((error: unknown) => ({ events: [], error, requestId: (error as { requestID: string }).requestID }));
+      expect(exchanged.error).toMatchObject({ code: "upstream_cut_off" });
+      const receipt = await receiptOf(gateway.url, tenant.key, exchanged.requestId ?? "");
+      expect(receipt.end).toBe("upstream_failed");
+      expect(receipt.chargedTokens > 0).toBe(exchanged.events.length > 0);
+    });
+  });
+
+  describe("a whole answer that breaks off in its middle", () => {
+    test("is no answer: the client is told that the upstream stopped", async () => {
+      const { gateway, operator } = context();
+      const tenant = await operator.addTenant({ allowCountries: ["KR"] });
+      for (const region of regionsWithin("gpt-4o", ["KR"])) gateway.faults(region, [{ kind: "truncation", afterEvents: 1 }]);
+      const error = await errorOf(openaiClient(gateway.url, tenant.key).chat.completions.create({ model: "gpt-4o", messages }));
+      expect(error).toMatchObject({ status: 502, code: "upstream_cut_off" });
+    });
+
+    test("after so much of it was sent on that it cannot be taken back, breaks the client's connection off", async () => {
+      const { gateway, operator } = context();
+      const tenant = await operator.addTenant({ allowCountries: ["GB"] });
+      for (const region of regionsWithin("gpt-4.1-mini", ["GB"])) {
+        gateway.faults(region, [
+          { kind: "huge-event", afterEvents: 0, bytes: 600_000 },
+          { kind: "reset", afterEvents: 1 },
+        ]);
+      }
+      const call = openaiClient(gateway.url, tenant.key).chat.completions.create({ model: "gpt-4.1-mini", messages });
+      expect(await errorOf(call)).not.toBeInstanceOf(SyntaxError);
+    });
+  });
+
+  describe("a stream that is silent for long", () => {
+    test("is kept alive by what the client's SDK passes over", async () => {
+      const { gateway, operator } = context();
+      const tenant = await operator.addTenant({ allowCountries: ["JP", "US"] });
+      const slow: Fault = { kind: "slow", delayMs: 320 };
+      for (const region of [...regionsWithin("o4-mini", ["US"]), "anthropic-us"]) gateway.faults(region, [slow]);
+      const post = async (path: string, body: unknown): Promise<string> => {
+        const response = await fetch(`${gateway.url}${path}`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${tenant.key}`, "content-type": "application/json" },
+          body: JSON.stringify(body),
+        });
+        return response.text();
+      };
+      const chat = { model: "o4-mini", messages, max_completion_tokens: 4, stream: true as const };
+      const northAmerican = await operator.addTenant({ allowCountries: ["US"] });
+      const [openai, anthropic, viaOpenai, viaAnthropic] = await Promise.all([
+        fetch(`${gateway.url}/v1/chat/completions`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${northAmerican.key}`, "content-type": "application/json" },
+          body: JSON.stringify(chat),
+        }).then((response) => response.text()),
+        post("/v1/messages", { ...message, max_tokens: 4, stream: true }),
+        openaiClient(gateway.url, northAmerican.key).chat.completions.create(chat).then(drain),
+        anthropicClient(gateway.url, tenant.key).messages.create({ ...message, max_tokens: 4, stream: true }).then(drain),
+      ]);
+      expect(openai).toMatch(/^: ?.*\n\n/m);
+      expect(anthropic.split("event: ping").length).toBeGreaterThan(3);
+      expect([viaOpenai.error, viaAnthropic.error]).toEqual([undefined, undefined]);
+      expect(viaOpenai.events.length).toBeGreaterThan(2);
+      expect(viaAnthropic.events.map((event) => event.type).at(-1)).toBe("message_stop");
+    }, 30_000);
+  });
+}

@@ -1,0 +1,94 @@
+import { describe, expect, test } from "vitest";
+import { anthropicClient, azureClient, drain, errorOf, openaiClient } from "../harness/clients.ts";
+import { receiptOf, receiptResponse } from "../harness/receipts.ts";
+import type { Context } from "./context.ts";
+
+const messages = [{ role: "user" as const, content: "Where do you run?" }];
+
+export function receipts(context: () => Context): void {
+  describe("a receipt", () => {
+    test("says who asked, by which policy, where it ran and what it cost, and is there when the answer is", async () => {
+      const { gateway, tenant } = context();
+      const { data, response } = await openaiClient(gateway.url, tenant.key).chat.completions.create({ model: "gpt-4.1-2025-04-14", messages }).withResponse();
+      const requestId = response.headers.get("x-request-id") ?? "";
+      const receipt = await receiptOf(gateway.url, tenant.key, requestId);
+      expect(receipt).toMatchObject({
+        requestId,
+        tenantId: tenant.id,
+        keyId: tenant.keyId,
+        dialect: "openai",
+        surface: "chat.completions",
+        modelAsked: "gpt-4.1-2025-04-14",
+        model: "gpt-4.1",
+        region: response.headers.get("x-strait-region"),
+        countries: response.headers.get("x-strait-countries"),
+        status: 200,
+        end: "completed",
+        usageSource: "reported",
+        usage: { inputTokens: data.usage?.prompt_tokens, outputTokens: data.usage?.completion_tokens },
+        chargedTokens: data.usage?.total_tokens,
+        attempts: [{ status: 200, outcome: "answered" }],
+      });
+      expect(receipt.policyVersion).toMatch(/\S/);
+      expect(receipt.rules.length).toBeGreaterThan(0);
+      expect(receipt.costMicroUsd).toBeGreaterThan(0);
+      expect(receipt.heldTokens).toBeGreaterThanOrEqual(receipt.chargedTokens);
+      expect(receipt.evidence.upstreamRequestId).toMatch(/\S/);
+      expect(receipt.endedAtMs).toBeGreaterThanOrEqual(receipt.startedAtMs);
+    });
+
+    test("of a stream is there once its last event was read", async () => {
+      const { gateway, tenant } = context();
+      for (let round = 0; round < 10; round++) {
+        const { data, response } = await openaiClient(gateway.url, tenant.key)
+          .chat.completions.create({ model: "gpt-4.1", messages, stream: true })
+          .withResponse();
+        expect((await drain(data)).error).toBeUndefined();
+        expect(await receiptOf(gateway.url, tenant.key, response.headers.get("x-request-id") ?? "")).toMatchObject({ end: "completed" });
+      }
+    });
+
+    test("is the tenant's alone", async () => {
+      const { gateway, operator, tenant } = context();
+      const { response } = await openaiClient(gateway.url, tenant.key).chat.completions.create({ model: "gpt-4.1", messages }).withResponse();
+      const requestId = response.headers.get("x-request-id") ?? "";
+      const stranger = await receiptResponse(gateway.url, (await operator.addTenant()).key, requestId);
+      expect([stranger.status, await stranger.text()]).toEqual([404, expect.not.stringContaining(tenant.id)]);
+      const unknown = await receiptResponse(gateway.url, tenant.key, "req_never");
+      expect(unknown.status).toBe(404);
+      await unknown.body?.cancel();
+    });
+
+    test("is not made for a request that was refused before it was held against a limit", async () => {
+      const { gateway, tenant } = context();
+      const error = await errorOf(openaiClient(gateway.url, tenant.key).chat.completions.create({ model: "gpt-17", messages }));
+      const requestId = (error as { readonly requestID?: string }).requestID ?? "";
+      expect(requestId).toMatch(/\S/);
+      const response = await receiptResponse(gateway.url, tenant.key, requestId);
+      expect(response.status).toBe(404);
+      await response.body?.cancel();
+    });
+  });
+
+  describe("every answer", () => {
+    test("carries the request's id where its dialect looks for it, and none of the upstream's own headers", async () => {
+      const { gateway, tenant } = context();
+      const openai = await openaiClient(gateway.url, tenant.key).chat.completions.create({ model: "gpt-4.1", messages }).withResponse();
+      expect(openai.request_id).toBe(openai.response.headers.get("x-request-id"));
+      expect(openai.data._request_id).toBe(openai.request_id);
+      const azure = await azureClient(gateway.url, tenant.key).chat.completions.create({ model: "gpt-4.1", messages }).withResponse();
+      expect(azure.request_id).toMatch(/\S/);
+      const anthropic = await anthropicClient(gateway.url, tenant.key)
+        .messages.create({ model: "claude-haiku-4-5", max_tokens: 20, messages })
+        .withResponse();
+      expect(anthropic.request_id).toMatch(/\S/);
+      expect(anthropic.response.headers.get("x-request-id")).toBe(anthropic.request_id);
+      for (const { response } of [openai, azure, anthropic]) {
+        const foreign = [...response.headers.keys()].filter((name) => /^(x-ms-|apim-|azureml-|x-strait-simulated|openai-version|x-ratelimit-|anthropic-ratelimit-)/.test(name));
+        // This tenant has no limit a minute, so even the rate headers could only be the upstream's.
+        expect(foreign).toEqual([]);
+      }
+      expect(openai.response.headers.get("openai-processing-ms")).toMatch(/^\d+$/);
+    });
+  });
+}

@@ -1,0 +1,150 @@
+import { afterEach, describe, expect, it } from "vitest";
+import type { Receipt } from "../../src/ledger/receipt.ts";
+import { StoreUnavailable, type QuotaStore } from "../../src/quota/store.ts";
+import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
+import { eventStream, json } from "../support/scripted-transport.ts";
+import { openaiChat, sse } from "../upstream/streams.ts";
+import { Gate, settings, type Asked, type GateOptions } from "./gate.ts";
+
+let gates: Gate[] = [];
+
+afterEach(() => {
+  for (const gate of gates) gate.close();
+  gates = [];
+});
+
+async function open(options: GateOptions = {}): Promise<Gate> {
+  const gate = await Gate.open(options);
+  gates.push(gate);
+  return gate;
+}
+
+const limit = (parts: Partial<LimitSetting> & Pick<LimitSetting, "name" | "unit" | "window" | "ceiling">): LimitSetting => ({ burst: undefined, key: undefined, model: undefined, ...parts });
+const concurrent = limit({ name: "at-once", unit: "concurrent", window: "open", ceiling: 5 });
+const daily = limit({ name: "tokens-a-day", unit: "tokens", window: "day", ceiling: 100_000 });
+
+const document = JSON.stringify({ id: "chatcmpl-1", object: "chat.completion", model: "gpt-served", choices: [], usage: { prompt_tokens: 12, completion_tokens: 5, total_tokens: 17 } });
+const plain = { model: "gpt-test", messages: [{ role: "user", content: "hello" }], max_tokens: 50 };
+const [role, first, second] = openaiChat.map((event) => sse([event])) as [string, string, string];
+
+/** Every path ends with one receipt, one settlement and nothing left open, and the store says what the receipt says. */
+async function onlyReceipt(gate: Gate, asked: Asked): Promise<Receipt> {
+  expect(gate.closed).toHaveLength(1);
+  const { receipt, settlement } = gate.closed[0] as { receipt: Receipt; settlement: { charge: { tokens: number; microUsd: number } } };
+  const kept = await gate.stores.journal.find(receipt.tenantId, receipt.requestId);
+  expect(kept).toEqual(JSON.parse(JSON.stringify(receipt)));
+  expect(await gate.stores.journal.list(receipt.tenantId, undefined, 10)).toHaveLength(1);
+  expect(settlement.charge).toMatchObject({ tokens: receipt.chargedTokens, microUsd: receipt.costMicroUsd });
+  expect(gate.open.count).toBe(0);
+  expect(gate.clock.pending).toBe(0);
+  expect(asked.outbound.violations).toEqual([]);
+  expect(await gate.held(concurrent)).toBe(0);
+  expect(await gate.held(daily)).toBe(receipt.chargedTokens);
+  return receipt;
+}
+
+const limits = [concurrent, daily];
+
+describe("an exchange that is refused on its way", () => {
+  it.each([
+    ["without a key", { key: "" }, 401, "invalid_request_error"],
+    ["with a key that is none", { key: "sk-strait-acme-aaaaaaaa-nonsense" }, 401, "invalid_request_error"],
+    ["for a model that is not there", { body: { ...plain, model: "gpt-nowhere" } }, 404, "invalid_request_error"],
+    ["for a model that is not served on that surface", { body: { ...plain, model: "claude-test" } }, 404, "invalid_request_error"],
+    ["with a body that is no JSON", { body: "{nope" }, 400, "invalid_request_error"],
+    ["with a body too large", { body: { ...plain, filler: "x".repeat(70_000) } }, 413, "invalid_request_error"],
+    ["with another content type", { headers: { "content-type": "text/plain" } }, 415, "invalid_request_error"],
+  ] as const)("%s reserves nothing, reaches nobody and leaves no receipt", async (_name, ask, status, type) => {
+    const gate = await open({ limits });
+    const asked = await gate.finished(gate.ask(ask));
+    expect(asked.outbound.status).toBe(status);
+    expect(asked.json.error).toMatchObject({ type });
+    expect(asked.requestId).toMatch(/^req_/);
+    expect(gate.transport.calls).toEqual([]);
+    expect(gate.closed).toEqual([]);
+    expect(await gate.held(daily)).toBe(0);
+    expect(gate.clock.pending).toBe(0);
+  });
+
+  it("by a limit reaches nobody, says which, and when to come back", async () => {
+    const gate = await open({ limits: [limit({ name: "one-at-once", unit: "concurrent", window: "open", ceiling: 1 })] });
+    const first = await gate.reached();
+    const second = await gate.finished(gate.ask());
+    expect(second.outbound.status).toBe(429);
+    expect(second.json.error?.message).toContain("one-at-once");
+    expect(gate.transport.calls).toHaveLength(1);
+    gate.transport.last.answer(200, eventStream, sse(openaiChat));
+    await gate.finished(first);
+    const third = await gate.reached();
+    expect(gate.transport.calls).toHaveLength(2);
+    gate.transport.last.answer(200, eventStream, sse(openaiChat));
+    await gate.finished(third);
+    expect(gate.closed).toHaveLength(2);
+  });
+
+  it("by a store that cannot be reached admits nothing", async () => {
+    const burning = (): Promise<never> => Promise.reject(new StoreUnavailable("disk on fire"));
+    const quota: QuotaStore = { reserve: burning, settle: burning, renew: burning, expire: burning, recorded: burning, inspect: burning };
+    const gate = await open({ ports: { quota } });
+    const asked = await gate.finished(gate.ask());
+    expect(asked.outbound.status).toBe(503);
+    expect(asked.json.error).toMatchObject({ code: "gateway_store_unavailable" });
+    expect(asked.outbound.text).not.toContain("disk");
+    expect(gate.transport.calls).toEqual([]);
+  });
+});
+
+describe("an exchange whose own machinery fails", () => {
+  it("whose books cannot be closed still answers, and its reservation expires into an unsettled receipt", async () => {
+    const gate = await open({ limits, ports: { books: { close: () => Promise.reject(new StoreUnavailable("full")) } } });
+    const asked = await gate.reached({ body: plain });
+    gate.transport.last.answer(200, json, document);
+    await gate.finished(asked);
+    expect(asked.outbound.status).toBe(200);
+    expect(gate.logged.some(({ level }) => level === "error")).toBe(true);
+    gate.clock.advance(settings.leaseMs + 1);
+    const { sweepExpired } = await import("../../src/ledger/sweep.ts");
+    const log = { info() {}, warn() {}, error() {} };
+    expect(await sweepExpired(gate.stores.quota, gate.stores.journal, log)).toBe(1);
+    expect(await sweepExpired(gate.stores.quota, gate.stores.journal, log)).toBe(0);
+    expect(await gate.receiptOf(asked)).toMatchObject({ end: "unsettled", usageSource: "held" });
+  });
+
+  it("whose head cannot be written ends the upstream's call, settles once, and says 500", async () => {
+    const gate = await open({ limits });
+    const asked = await gate.reached();
+    const { outbound } = asked;
+    const write = outbound.head.bind(outbound);
+    let broken = true;
+    outbound.head = (status, headers) => {
+      if (broken) {
+        broken = false;
+        throw new TypeError("Invalid character in header content");
+      }
+      write(status, headers);
+    };
+    gate.transport.last.connected().head(200, eventStream).data(role + first);
+    await gate.finished(asked);
+    expect(gate.transport.last.aborts).toBe(1);
+    expect(outbound.ended + outbound.cuts).toBe(1);
+    expect(gate.closed).toHaveLength(1);
+    expect(gate.closed[0]?.receipt.end).toBe("upstream_failed");
+    expect(gate.open.count).toBe(0);
+    expect(gate.clock.pending).toBe(0);
+  });
+
+  it("renews its lease for as long as the answer lasts, so that the store does not take it back", async () => {
+    const gate = await open({ limits });
+    const asked = await gate.reached();
+    gate.transport.last.connected().head(200, eventStream).data(role + first);
+    for (let waited = 0; waited < 29_000; waited += 1_000) {
+      gate.transport.last.data(second);
+      await gate.clock.pass(1_000);
+    }
+    expect(await gate.stores.quota.expire(10)).toEqual([]);
+    gate.clock.advance(0);
+    gate.transport.last.data(sse(openaiChat.slice(3))).end();
+    await gate.finished(asked);
+    expect(await onlyReceipt(gate, asked)).toMatchObject({ end: "completed", chargedTokens: 30 });
+  });
+});
