@@ -20,7 +20,7 @@ import { jsonReport, showReport } from "./report.ts";
 import { Results } from "./results.ts";
 import { reportedOrigin } from "./start.ts";
 
-const measures: readonly Measure[] = [cpu, latency, firstByte, streamCpu, memory, flatness];
+const measures: readonly Measure[] = [cpu, flatness, latency, firstByte, streamCpu, memory];
 const proxies: readonly Proxy[] = [bare, strait, portkey, haproxy, nginx];
 /** Past the deadline by this much, something hangs. */
 const graceMs = 120_000;
@@ -126,6 +126,8 @@ try {
   else await run(options);
   process.exit(0);
 } catch (error) {
-  say(error instanceof TypeError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const text =
+    error instanceof TypeError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`${text}\n`);
   process.exit(1);
 }

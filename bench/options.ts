@@ -12,7 +12,7 @@ export interface Options {
 }
 
 export const proxyNames: readonly string[] = ["bare", "strait", "portkey", "haproxy", "nginx"];
-export const measureNames: readonly string[] = ["cpu", "latency", "first-byte", "stream", "memory", "flatness"];
+export const measureNames: readonly string[] = ["cpu", "flatness", "latency", "first-byte", "stream", "memory"];
 
 export const help: string = `npm run bench -- [options]
 

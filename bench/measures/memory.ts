@@ -6,7 +6,7 @@ import type { Running } from "../proxy.ts";
 import { residentBytes } from "../process-cost.ts";
 
 const warmUpRequests = 500;
-const settleMs = 400;
+const settleMs = 250;
 
 /**
  * What one open, silent stream keeps in memory. Each sample is a new process: one that has worked before holds pages
@@ -52,13 +52,12 @@ async function bytesPerStream(bench: Bench, { name, proxy }: Subject, running: R
     atMost: warmUpRequests,
   });
   const first = await generator.run({ kind: "hold", target: ballast, streams: settings.ballastStreams });
+  if (!sound(bench, `${name}, memory an open stream`, first)) return undefined;
   const before = await settledBytes(running, proxy.runsOnNode);
   const held = await generator.run({ kind: "hold", target: counted, streams: settings.idleStreams });
   const after = await settledBytes(running, proxy.runsOnNode);
   for (const target of [ballast, counted]) await generator.run({ kind: "release", target });
-  if (!sound(bench, `${name}, memory an open stream`, first) || !sound(bench, `${name}, memory an open stream`, held))
-    return undefined;
-  return (after - before) / held.completed;
+  return sound(bench, `${name}, memory an open stream`, held) ? (after - before) / held.completed : undefined;
 }
 
 async function settledBytes(running: Running, collects: boolean): Promise<number> {

@@ -40,8 +40,20 @@ export function estimate(request: ModelRequest, permit: Permit): Hold {
   const promptTokens = promptBound(request, permit.model);
   const outputTokens = outputBound(request, permit.model);
   let microUsd = 0;
-  for (const deployment of permit.deployments) microUsd = Math.max(microUsd, dearest(promptTokens, outputTokens, deployment.price));
+  for (const price of pricesOf(permit)) microUsd = Math.max(microUsd, dearest(promptTokens, outputTokens, price));
   return { amounts: { requests: 1, tokens: promptTokens + outputTokens, microUsd }, promptTokens };
+}
+
+/** Permits are remembered from one request to the next, and many deployments have few prices: these are looked at alone. */
+const knownPrices = new WeakMap<Permit, readonly Price[]>();
+
+function pricesOf(permit: Permit): readonly Price[] {
+  let prices = knownPrices.get(permit);
+  if (prices === undefined) {
+    const distinct = new Map(permit.deployments.map(({ price }) => [JSON.stringify(price), price]));
+    knownPrices.set(permit, (prices = [...distinct.values()]));
+  }
+  return prices;
 }
 
 function promptBound(request: ModelRequest, model: Model): number {

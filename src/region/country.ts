@@ -39,9 +39,14 @@ export function within(set: CountrySet, allowed: ReadonlySet<Country>): boolean 
   return true;
 }
 
+/** Sets are made once, with the catalogue, and shown on every answer. */
+const shown = new WeakMap<CountrySet, string>();
+
 /** As answers and receipts show it: `SG,HK` in alphabetical order, `*` for anywhere, `?` for unknown. */
 export function showCountries(set: CountrySet): string {
   if (set.kind === "anywhere") return "*";
   if (set.kind === "unknown") return "?";
-  return [...set.countries].sort().join(",");
+  let text = shown.get(set);
+  if (text === undefined) shown.set(set, (text = [...set.countries].sort().join(",")));
+  return text;
 }

@@ -3,7 +3,8 @@ import { defaultSettings, type Settings } from "../settings.ts";
 
 const { deadlines, bodyLimitBytes, attempts, keepAliveMs, leaseMs } = defaultSettings;
 
-function whole(least: number, most: number, otherwise: number) {
+/** A whole number in a variable's text, within bounds. */
+export function wholeNumber(least: number, most: number, otherwise: number): z.ZodType<number, string | undefined> {
   return z
     .string()
     .regex(/^\d+$/, "must be a whole number")
@@ -15,15 +16,15 @@ function whole(least: number, most: number, otherwise: number) {
 
 const schema = z.object({
   STRAIT_GATEWAY_PLACE: z.string().min(1).default(defaultSettings.gatewayPlace),
-  STRAIT_BODY_LIMIT_BYTES: whole(1_024, 1_073_741_824, bodyLimitBytes),
-  STRAIT_ATTEMPTS: whole(1, 10, attempts),
-  STRAIT_CONNECT_MS: whole(1, 600_000, deadlines.connectMs),
-  STRAIT_FIRST_BYTE_MS: whole(1, 3_600_000, deadlines.firstByteMs),
-  STRAIT_IDLE_MS: whole(1, 3_600_000, deadlines.idleMs),
-  STRAIT_TOTAL_MS: whole(1, 86_400_000, deadlines.totalMs),
-  STRAIT_HOLD_MS: whole(0, 60_000, deadlines.holdMs),
-  STRAIT_KEEP_ALIVE_MS: whole(10, 3_600_000, keepAliveMs),
-  STRAIT_LEASE_MS: whole(1_000, 86_400_000, leaseMs),
+  STRAIT_BODY_LIMIT_BYTES: wholeNumber(1_024, 1_073_741_824, bodyLimitBytes),
+  STRAIT_ATTEMPTS: wholeNumber(1, 10, attempts),
+  STRAIT_CONNECT_MS: wholeNumber(1, 600_000, deadlines.connectMs),
+  STRAIT_FIRST_BYTE_MS: wholeNumber(1, 3_600_000, deadlines.firstByteMs),
+  STRAIT_IDLE_MS: wholeNumber(1, 3_600_000, deadlines.idleMs),
+  STRAIT_TOTAL_MS: wholeNumber(1, 86_400_000, deadlines.totalMs),
+  STRAIT_HOLD_MS: wholeNumber(0, 60_000, deadlines.holdMs),
+  STRAIT_KEEP_ALIVE_MS: wholeNumber(10, 3_600_000, keepAliveMs),
+  STRAIT_LEASE_MS: wholeNumber(1_000, 86_400_000, leaseMs),
 });
 
 export type SettingsRead =
@@ -31,9 +32,8 @@ export type SettingsRead =
 
 /** What variables say of the data path, the same in every runtime; all that is wrong with them at once. An empty one counts as unset. */
 export function readSettings(variables: Readonly<Record<string, string | undefined>>): SettingsRead {
-  const set = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ""));
-  const parsed = schema.safeParse(set);
-  if (!parsed.success) return { ok: false, problems: parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`) };
+  const parsed = schema.safeParse(setVariables(variables));
+  if (!parsed.success) return { ok: false, problems: variableProblems(parsed.error) };
   const values = parsed.data;
   const settings: Settings = {
     ...defaultSettings,
@@ -51,4 +51,12 @@ export function readSettings(variables: Readonly<Record<string, string | undefin
     },
   };
   return { ok: true, settings: Object.freeze(settings) };
+}
+
+export function setVariables(variables: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ""));
+}
+
+export function variableProblems(error: z.ZodError): readonly string[] {
+  return error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`);
 }

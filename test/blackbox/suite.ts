@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe } from "vitest";
 import { anthropicCalls } from "./calls/anthropic.ts";
 import { azureCalls } from "./calls/azure.ts";
 import { bodies, bodyLimitBytes } from "./calls/bodies.ts";
-import type { Context } from "./calls/context.ts";
+import type { Context, Guarantees } from "./calls/context.ts";
 import { control } from "./calls/control.ts";
 import { keyHeaders } from "./calls/keys.ts";
 import { faults, shortDeadlines } from "./calls/faults.ts";
@@ -20,7 +20,7 @@ import { Operator } from "./harness/operator.ts";
 const startMs = 90_000;
 
 /** What every gateway does for its clients, whatever it runs on: the official SDKs over sockets against a process. */
-export function blackBoxSuite(runtime: string, start: StartGateway): void {
+export function blackBoxSuite(runtime: string, start: StartGateway, guarantees: Guarantees): void {
   describe(`Strait on ${runtime}`, () => {
     describe("with its ordinary settings", () => {
       const context = running(start);
@@ -34,7 +34,7 @@ export function blackBoxSuite(runtime: string, start: StartGateway): void {
       control(context);
       limits(context);
       refusals(context);
-      hangUps(context);
+      hangUps(context, guarantees.noticesEarlyHangUp);
     });
 
     describe("with short deadlines", () => {

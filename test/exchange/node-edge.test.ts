@@ -58,14 +58,14 @@ async function within(tries: number, condition: () => boolean): Promise<boolean>
 
 /** Reads the body with a limit and says what it read. */
 function reading(limitBytes: number, reads: BodyRead[]): Handler {
-  return (inbound, outbound) => {
-    void inbound.body(limitBytes).then((read) => {
-      reads.push(read);
-      const text = read.ok ? new TextDecoder().decode(read.bytes) : read.reason;
-      outbound.head(read.ok ? 200 : read.reason === "too_large" ? 413 : 400, ["content-type", "text/plain", "content-length", String(text.length)]);
-      outbound.end(new TextEncoder().encode(text));
-    });
+  const read = async (inbound: NodeInbound, outbound: NodeOutbound): Promise<void> => {
+    const body = await inbound.body(limitBytes);
+    reads.push(body);
+    const text = body.ok ? new TextDecoder().decode(body.bytes) : body.reason;
+    outbound.head(body.ok ? 200 : body.reason === "too_large" ? 413 : 400, ["content-type", "text/plain", "content-length", String(text.length)]);
+    outbound.end(new TextEncoder().encode(text));
   };
+  return (inbound, outbound) => void read(inbound, outbound);
 }
 
 describe("what the Node edge hands to the core", () => {

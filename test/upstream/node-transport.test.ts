@@ -207,13 +207,17 @@ describe("NodeTransport", () => {
     const heard = send(origin);
     await heard.until(() => heard.bytes > 0);
     heard.call.pause();
-    await quiet(300);
-    const whilePaused = accepted;
     const heldBefore = heard.bytes;
-    await quiet(300);
-    // The kernel's buffers fill up, and then the upstream waits.
-    expect(accepted).toBe(whilePaused);
-    expect(heard.bytes).toBe(heldBefore);
+    // The kernel's buffers fill up, and then the upstream waits, for half a second on end.
+    let still = 0;
+    for (let wait = 0; wait < 60 && still < 10; wait++) {
+      const before = accepted;
+      await quiet(50);
+      still = accepted === before ? still + 1 : 0;
+    }
+    expect(still).toBe(10);
+    // A piece that had been read before may still come.
+    expect(heard.bytes - heldBefore).toBeLessThanOrEqual(128 * 1024);
     expect(stalled).toBe(true);
     expect(accepted).toBeLessThan(total / 2);
     heard.call.resume();

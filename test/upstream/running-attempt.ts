@@ -35,11 +35,7 @@ export class RunningAttempt {
   answer: Answer | undefined;
 
   constructor({ surface = "chat.completions", showUsage = true, method = "POST" }: RunOptions = {}) {
-    const settings = { clock: this.clock, transport: this.transport, deadlines, bounds };
-    void attempt({ ...request, method }, surface, showUsage, this.life, settings).then((result) => {
-      this.results.push(result);
-      if (result.kind === "answering") this.#relay(result.answer);
-    });
+    void this.#run(surface, showUsage, method);
   }
 
   get call(): ScriptedCall {
@@ -62,16 +58,22 @@ export class RunningAttempt {
     return this;
   }
 
-  #relay(answer: Answer): void {
+  async #run(surface: Surface, showUsage: boolean, method: UpstreamRequest["method"]): Promise<void> {
+    const settings = { clock: this.clock, transport: this.transport, deadlines, bounds };
+    const result = await attempt({ ...request, method }, surface, showUsage, this.life, settings);
+    this.results.push(result);
+    if (result.kind === "answering") await this.#relay(result.answer);
+  }
+
+  async #relay(answer: Answer): Promise<void> {
     this.answer = answer;
     if (!answer.whole) this.outbound.head(answer.status, []);
-    void answer.relay(this.outbound, this.life, { clock: this.clock, idleMs: deadlines.idleMs, keepAliveMs, lingerMs, keepAlive }).then((end) => {
-      this.ends.push(end);
-      this.outbound.finishing = true;
-      if (this.outbound.status === undefined) this.outbound.head(answer.status, []);
-      for (const piece of answer.remainder()) this.outbound.write(piece);
-      if (end.end === "completed") this.outbound.end();
-      else this.outbound.cut();
-    });
+    const end = await answer.relay(this.outbound, this.life, { clock: this.clock, idleMs: deadlines.idleMs, keepAliveMs, lingerMs, keepAlive });
+    this.ends.push(end);
+    this.outbound.finishing = true;
+    if (this.outbound.status === undefined) this.outbound.head(answer.status, []);
+    for (const piece of answer.remainder()) this.outbound.write(piece);
+    if (end.end === "completed") this.outbound.end();
+    else this.outbound.cut();
   }
 }

@@ -18,6 +18,7 @@ export interface Edge {
 export function createEdge(request: Request): Edge {
   const hangUp = new HangUp();
   // With `enable_request_signal`: fires while the client still waits for a head, when no stream could be cancelled yet.
+  // On Cloudflare's network; a workerd on one's own machine notices only once the answer is being sent.
   request.signal.addEventListener("abort", () => hangUp.fire(), { once: true });
   if (request.signal.aborted) hangUp.fire();
   const outbound = new WorkerOutbound(hangUp);

@@ -8,3 +8,12 @@ export interface Context {
   /** A tenant of Singapore that may use every model. Nothing about it may be changed. */
   readonly tenant: TestTenant;
 }
+
+/** Where the runtimes differ in what they can promise. */
+export interface Guarantees {
+  /**
+   * When a client that leaves before the head of its answer is noticed. Workerd looks at a connection again only when it
+   * writes to it: a client's orderly goodbye before that goes unseen, and `wrangler dev` hands on no sign of it at all.
+   */
+  readonly noticesEarlyHangUp: "at once" | "once the head is written";
+}

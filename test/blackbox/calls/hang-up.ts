@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import { anthropicClient, openaiClient } from "../harness/clients.ts";
 import { regionsWithin } from "../harness/catalogue.ts";
 import { eventually, receiptLater } from "../harness/receipts.ts";
-import type { Context } from "./context.ts";
+import type { Context, Guarantees } from "./context.ts";
 
 const messages = [{ role: "user" as const, content: "Where do you run?" }];
 
-export function hangUps(context: () => Context): void {
+export function hangUps(context: () => Context, noticesEarly: Guarantees["noticesEarlyHangUp"]): void {
   describe("a client that aborts", () => {
     /** Begins a slow stream, aborts it after three events, and gives the request's id. */
     const streams = {
@@ -54,21 +54,21 @@ export function hangUps(context: () => Context): void {
       expect(await operator.use(tenant.id)).toMatchObject([{ remaining: 1 }]);
     });
 
-    test("before the head of its answer stops the upstream as well", async () => {
+    test(`before the head of its answer stops the upstream as well, ${noticesEarly}`, async () => {
       const { gateway, operator } = context();
       const tenant = await operator.addTenant({ allowCountries: ["GB"], limits: [{ name: "concurrent", unit: "concurrent", window: "open", ceiling: 1 }] });
       const model = "gpt-4o-mini";
       const [region = ""] = regionsWithin(model, ["GB"]);
-      gateway.faults(region, [{ kind: "slow", afterMs: 30_000 }]);
+      gateway.faults(region, [{ kind: "slow", afterMs: noticesEarly === "at once" ? 30_000 : 1_000, delayMs: 100 }]);
       const aborter = new AbortController();
-      const call = openaiClient(gateway.url, tenant.key).chat.completions.create({ model, messages }, { signal: aborter.signal });
+      const call = openaiClient(gateway.url, tenant.key).chat.completions.create({ model, messages, stream: true }, { signal: aborter.signal });
       const ended = expect(call).rejects.toThrow(/abort/i);
       await eventually(() => expect(gateway.stats()[region]?.open).toBe(1));
       expect(await operator.use(tenant.id)).toMatchObject([{ remaining: 0 }]);
       aborter.abort();
       await ended;
-      await eventually(() => expect(gateway.stats()[region]).toMatchObject({ open: 0, cancelled: 1 }), 20_000);
+      await eventually(() => expect(gateway.stats()[region]).toMatchObject({ open: 0, cancelled: 1 }));
       await eventually(async () => expect(await operator.use(tenant.id)).toMatchObject([{ remaining: 1 }]));
-    }, 30_000);
+    }, 15_000);
   });
 }
