@@ -3,7 +3,7 @@
  * refusal. What the runtimes share beyond the data path is put together here, so that they cannot differ.
  */
 import { createControl } from "./control/create-control.ts";
-import type { ExchangePorts } from "./exchange.ts";
+import type { ExchangePorts } from "./exchange-ports.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import { hex } from "./tenant/key.ts";
 import type { DirectoryAdmin } from "./tenant/directory.ts";

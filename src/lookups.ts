@@ -2,7 +2,7 @@
 import type { Dialect } from "./dialect/dialect.ts";
 import type { Inbound, Outbound } from "./edge.ts";
 import { allow, refuse, type Decision } from "./decision.ts";
-import type { ExchangePorts } from "./exchange.ts";
+import type { ExchangePorts } from "./exchange-ports.ts";
 import { permittedModels } from "./policy/permitted-models.ts";
 import type { Model } from "./region/catalogue.ts";
 import { Reply } from "./reply.ts";

@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from "../clock.ts";
 import type { HeaderList, Outbound } from "../edge.ts";
 import type { CutReason, Lifetime } from "../lifetime.ts";
-import { isEventStream, StreamBody, type AnswerBody, type BodyEnd, type BodyReading } from "./body.ts";
+import { endOfCut, isEventStream, StreamBody, type AnswerBody, type BodyEnd, type BodyReading } from "./body.ts";
 import type { UpstreamCall } from "./transport.ts";
 
 export interface RelaySettings {
@@ -128,17 +128,9 @@ export class Answer {
   }
 
   #endOfCut(reason: CutReason): BodyEnd {
-    switch (reason) {
-      case "client_cancelled":
-        return { end: "client_cancelled", refusal: undefined };
-      case "revoked":
-        return { end: "revoked", refusal: { kind: "revoked" } };
-      case "shutting_down":
-      case "deadline_passed":
-        // What lingers behind a complete answer is nothing that the client must be told of.
-        if (this.#body.finished) return { end: "completed", refusal: undefined };
-        return { end: "deadline_passed", refusal: reason === "shutting_down" ? { kind: reason } : { kind: "upstream_timeout", deadline: "total" } };
-    }
+    // What lingers behind a complete answer is nothing that the client must be told of.
+    const late = reason === "shutting_down" || reason === "deadline_passed";
+    return late && this.#body.finished ? { end: "completed", refusal: undefined } : endOfCut(reason);
   }
 
   readonly #enqueue = (bytes: Uint8Array): void => {

@@ -1,6 +1,7 @@
 import { headerValue, type HeaderList } from "../edge.ts";
 import type { End } from "./record.ts";
 import { unknownUsage, type Usage } from "./usage.ts";
+import type { CutReason } from "../lifetime.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Surface } from "../region/catalogue.ts";
 import { EventFramer } from "./event-framer.ts";
@@ -25,6 +26,20 @@ export interface BodyEnd {
   readonly end: End;
   /** Set where the client must get an error event instead of a proper end. */
   readonly refusal: Refusal | undefined;
+}
+
+/** How an answer ends that was stopped from outside, and what its client is told. */
+export function endOfCut(reason: CutReason): BodyEnd {
+  switch (reason) {
+    case "client_cancelled":
+      return { end: "client_cancelled", refusal: undefined };
+    case "revoked":
+      return { end: "revoked", refusal: { kind: "revoked" } };
+    case "shutting_down":
+      return { end: "deadline_passed", refusal: { kind: "shutting_down" } };
+    case "deadline_passed":
+      return { end: "deadline_passed", refusal: { kind: "upstream_timeout", deadline: "total" } };
+  }
 }
 
 /**

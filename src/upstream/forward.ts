@@ -76,8 +76,9 @@ export async function forward(
     const nowMs = settings.clock.nowMs();
     const deployment = choose(permit, settings.health, tried, settings.entropy, nowMs);
     if (deployment === undefined) {
-      if (!(await waitForOne(permit, tried, life, settings))) break;
-      continue;
+      if (await waitForOne(permit, tried, life, settings)) continue;
+      if (life.reason === undefined && last !== undefined && staleConnection(failure, records) && tried.delete(last.id)) continue;
+      break;
     }
     tried.add(deployment.id);
     const credential = settings.credentials(deployment.region);
@@ -122,6 +123,14 @@ export async function forward(
   const refusal = refusalOf(failure, waitMs(permit, settings.health, settings.clock.nowMs()));
   const status = failure?.status;
   return { kind: "refused", refusal, status, attempts: records, deployment: last, reached, upstreamRequestId: failure?.upstreamRequestId };
+}
+
+/**
+ * An idle connection that the upstream was just closing breaks without a word. Where nothing else is left, the same
+ * deployment is worth a second try on a fresh connection, once.
+ */
+function staleConnection(failure: AttemptFailure | undefined, records: readonly AttemptRecord[]): boolean {
+  return failure?.outcome === "reset" && failure.status === undefined && records.filter((record) => record.outcome === "reset").length === 1;
 }
 
 /**

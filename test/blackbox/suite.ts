@@ -13,6 +13,7 @@ import { paths } from "./calls/paths.ts";
 import { receipts } from "./calls/receipts.ts";
 import { refusals } from "./calls/refusals.ts";
 import { responsesCalls } from "./calls/responses.ts";
+import { secrets } from "./calls/secrets.ts";
 import { catalogue } from "./harness/catalogue.ts";
 import type { GatewaySettings, StartGateway } from "./harness/gateway-under-test.ts";
 import { Operator } from "./harness/operator.ts";
@@ -39,6 +40,10 @@ export function blackBoxSuite(runtime: string, start: StartGateway, guarantees: 
 
     describe("with short deadlines", () => {
       faults(running(start, { environment: shortDeadlines }));
+    });
+
+    describe("with real credentials", () => {
+      secrets(start, startMs);
     });
 
     describe("with a small limit on bodies", () => {

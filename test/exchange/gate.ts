@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider, type ReadableSpan, type Sampler } from "@opentelemetry/sdk-trace";
-import type { ExchangePorts } from "../../src/exchange.ts";
+import type { ExchangePorts } from "../../src/exchange-ports.ts";
 import { createGateway, type Gateway } from "../../src/gateway.ts";
 import type { Receipt } from "../../src/ledger/receipt.ts";
 import type { LogFields } from "../../src/log.ts";

@@ -202,6 +202,27 @@ describe("forward", () => {
     expect(run.clock.pending).toBe(0);
   });
 
+  it("tries the only deployment once more where its connection broke without a word", async () => {
+    const run = new Run([deployment("one")], (call, number) => {
+      call.connected();
+      if (number > 0) return call.answer(200, json, document);
+      call.fail("response");
+    });
+    await settled();
+    expect(run.result?.kind).toBe("answering");
+    expect(run.result?.attempts.map(({ outcome }) => outcome)).toEqual(["reset", "answered"]);
+  });
+
+  it("gives up where it broke twice", async () => {
+    const run = new Run([deployment("one")], (call) => {
+      call.connected();
+      call.fail("response");
+    });
+    await settled();
+    expect(run.result?.kind).toBe("refused");
+    expect(run.result?.attempts.map(({ outcome }) => outcome)).toEqual(["reset", "reset"]);
+  });
+
   it("opens a deployment's breaker after failures in a row, and refuses with the time until it is tried again", async () => {
     const failing = new Run([deployment("aaa")], (call) => call.fail("connect"));
     await settled();

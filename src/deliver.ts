@@ -1,0 +1,77 @@
+/** The way of an answer to the client: all but its last piece while it comes, and the last once the books are closed. */
+import { concat } from "./bytes.ts";
+import type { Outbound } from "./edge.ts";
+import type { ExchangePorts, ModelCall } from "./exchange-ports.ts";
+import type { Outcome } from "./ledger/make-receipt.ts";
+import type { Lifetime } from "./lifetime.ts";
+import type { Refusal } from "./refusal.ts";
+import { showCountries } from "./region/country.ts";
+import { answerHeaders, type Reply } from "./reply.ts";
+import type { DeploymentHealth } from "./routing/health.ts";
+import { endOfCut, type BodyEnd } from "./upstream/body.ts";
+import type { Forwarded } from "./upstream/forward.ts";
+
+/** Sends an answer on as it comes, all but its last piece, and tells how it ended. */
+export async function relay(
+  forwarded: Forwarded,
+  call: ModelCall,
+  reply: Reply,
+  outbound: Outbound,
+  life: Lifetime,
+  ports: ExchangePorts,
+): Promise<Outcome> {
+  if (forwarded.kind === "cut") return { ...endOfCut(forwarded.reason), firstByteAtMs: undefined };
+  if (forwarded.kind === "refused") return { end: "upstream_failed", refusal: forwarded.refusal, firstByteAtMs: undefined };
+  const firstByteAtMs = ports.clock.nowMs();
+  if (forwarded.kind === "faulted") return { end: "completed", refusal: undefined, firstByteAtMs };
+
+  const { answer, deployment } = forwarded;
+  reply.add(["x-strait-region", deployment.region.id, "x-strait-countries", showCountries(deployment.countries)]);
+  if (!answer.whole) reply.head(answer.status, answerHeaders(answer.headers, answer.stream));
+  const { keepAliveMs, lingerMs, deadlines } = ports.settings;
+  const ended = await answer.relay(outbound, life, { clock: ports.clock, idleMs: deadlines.idleMs, keepAliveMs, lingerMs, keepAlive: call.dialect.keepAlive });
+  reportHealth(ended, ports.health.of(deployment.id), ports.clock.nowMs());
+  return { ...ended, firstByteAtMs };
+}
+
+/** A deployment that begins its answers and does not end them is as ill as one that begins none. */
+function reportHealth({ end, refusal }: BodyEnd, health: DeploymentHealth, nowMs: number): void {
+  if (end === "completed") return health.completed();
+  const idle = refusal?.kind === "upstream_timeout" && refusal.deadline === "idle";
+  if (end === "upstream_failed" || idle) health.brokeOff(nowMs);
+}
+
+/** The status that the client has seen or will see: where nothing was sent yet, `finish` sends it once the books are closed. */
+export function statusFor(forwarded: Forwarded | undefined, outcome: Outcome, reply: Reply): number | undefined {
+  if (reply.status !== undefined) return reply.status;
+  if (outcome.end === "client_cancelled") return undefined;
+  if (outcome.refusal !== undefined) return reply.statusOf(outcome.refusal);
+  if (forwarded?.kind === "answering") return forwarded.answer.status;
+  return forwarded?.kind === "faulted" ? forwarded.status : undefined;
+}
+
+/** The last piece, once the books are closed. */
+export function finish(forwarded: Forwarded, outcome: Outcome, call: ModelCall, reply: Reply): Refusal | undefined {
+  // Whoever left gets no end in good order: a proxy in between could take what it has for the whole answer.
+  if (outcome.end === "client_cancelled") {
+    reply.abandon();
+    return undefined;
+  }
+  if (forwarded.kind === "faulted") {
+    if (forwarded.status === 404 && call.stored !== undefined) return { kind: "response_not_found", id: call.stored.id };
+    reply.whole(forwarded.status, ["content-type", "application/json", "x-should-retry", "false"], forwarded.body);
+    return undefined;
+  }
+  if (forwarded.kind !== "answering") return outcome.refusal;
+  const { answer } = forwarded;
+  const rest = answer.remainder();
+  if (reply.status === undefined) {
+    // Nothing was sent yet: a whole answer goes out in one piece, and a broken one can still be a proper error.
+    if (outcome.refusal !== undefined) return outcome.refusal;
+    reply.whole(answer.status, answerHeaders(answer.headers, answer.stream), concat(rest));
+    return undefined;
+  }
+  if (outcome.refusal === undefined) reply.finish(rest);
+  else reply.finishBroken(rest, outcome.refusal, call.surface, answer.stream);
+  return undefined;
+}

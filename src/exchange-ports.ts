@@ -1,0 +1,46 @@
+import type { Tracer } from "@opentelemetry/api";
+import type { Clock, Entropy, Sha256 } from "./clock.ts";
+import type { Dialect } from "./dialect/dialect.ts";
+import type { Books, Journal } from "./ledger/journal.ts";
+import type { Log } from "./log.ts";
+import type { OpenExchanges } from "./open-exchanges.ts";
+import type { World } from "./policy/world.ts";
+import type { QuotaStore } from "./quota/store.ts";
+import type { Surface } from "./region/catalogue.ts";
+import type { Health } from "./routing/health.ts";
+import type { Settings } from "./settings.ts";
+import type { Directory } from "./tenant/directory.ts";
+import type { Credentials, StoredResponse } from "./upstream/address.ts";
+import type { Transport } from "./upstream/transport.ts";
+
+/** All that an exchange needs from outside. */
+export interface ExchangePorts {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly sha256: Sha256;
+  readonly log: Log;
+  readonly tracer: Tracer;
+  readonly directory: Directory;
+  /** The catalogue and the policy as they are now, always as a pair. */
+  readonly world: () => World;
+  readonly quota: QuotaStore;
+  readonly journal: Journal;
+  readonly books: Books;
+  readonly transport: Transport;
+  readonly credentials: Credentials;
+  readonly health: Health;
+  readonly open: OpenExchanges;
+  readonly settings: Settings;
+}
+
+/** What the path of a request already tells. */
+export interface ModelCall {
+  readonly dialect: Dialect;
+  readonly surface: Surface;
+  /** The route's pattern, for spans. */
+  readonly route: string;
+  /** Azure names the deployment, hence the model, in the path. */
+  readonly modelFromPath: string | undefined;
+  /** A call to one stored response, instead of one that makes an answer. */
+  readonly stored: StoredResponse | undefined;
+}
