@@ -204,9 +204,8 @@ describe("forward", () => {
 
   it("tries the only deployment once more where its connection broke without a word", async () => {
     const run = new Run([deployment("one")], (call, number) => {
-      call.connected();
-      if (number > 0) return call.answer(200, json, document);
-      call.fail("response");
+      if (number === 1) call.connected().fail("response");
+      else call.answer(200, json, document);
     });
     await settled();
     expect(run.result?.kind).toBe("answering");
