@@ -11,6 +11,7 @@ export interface ScanOptions {
  */
 export class MemberScanner {
   readonly #wanted: ReadonlySet<string>;
+  readonly #wantedLengths: ReadonlySet<number>;
   readonly #found = new Map<string, unknown>();
   readonly #maxMemberBytes: number;
   readonly #level: number;
@@ -28,6 +29,7 @@ export class MemberScanner {
 
   constructor(wanted: readonly string[], { maxMemberBytes = 16_384, depth = 1 }: ScanOptions = {}) {
     this.#wanted = new Set(wanted);
+    this.#wantedLengths = new Set(wanted.map((name) => name.length));
     this.#maxMemberBytes = maxMemberBytes;
     this.#level = depth;
   }
@@ -114,7 +116,9 @@ export class MemberScanner {
   #endString(): void {
     this.#inString = false;
     if (this.#depth !== this.#level || !this.#expectKey || !this.#capturing) return;
-    this.#key = this.#parse() as string | undefined;
+    // Most names are not wanted, and their length alone tells: reading them all cost more than the rest of the scan.
+    const mayBeWanted = this.#wantedLengths.has(this.#capture.length - 2) || this.#capture.includes(0x5c);
+    this.#key = mayBeWanted ? (this.#parse() as string | undefined) : undefined;
     this.#capturing = false;
   }
 

@@ -22,7 +22,8 @@ const startMs = 90_000;
 
 /** What every gateway does for its clients, whatever it runs on: the official SDKs over sockets against a process. */
 export function blackBoxSuite(runtime: string, start: StartGateway, guarantees: Guarantees): void {
-  describe(`Strait on ${runtime}`, () => {
+  // On a machine that does other things as well, a test is slow; what must be fast says so itself.
+  describe(`Strait on ${runtime}`, { timeout: 20_000 }, () => {
     describe("with its ordinary settings", () => {
       const context = running(start);
       openaiCalls(context);

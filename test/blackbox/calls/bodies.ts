@@ -52,7 +52,7 @@ const spoilt: Readonly<Record<string, Spoilt>> = {
 };
 
 export function bodies(context: () => Context): void {
-  const post = (path: string, body: BodyInit, headers: Readonly<Record<string, string>> = {}, more: Readonly<RequestInit> = {}) => {
+  const post = (path: string, body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>, headers: Readonly<Record<string, string>> = {}, more: Readonly<RequestInit> = {}) => {
     const { gateway, tenant } = context();
     return fetch(`${gateway.url}${path}`, {
       method: "POST",

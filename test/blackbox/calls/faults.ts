@@ -309,6 +309,6 @@ export function faults(context: () => Context): void {
       expect([viaOpenai.error, viaAnthropic.error]).toEqual([undefined, undefined]);
       expect(viaOpenai.events.length).toBeGreaterThan(2);
       expect(viaAnthropic.events.map((event) => event.type).at(-1)).toBe("message_stop");
-    }, 30_000);
+    });
   });
 }

@@ -69,6 +69,6 @@ export function hangUps(context: () => Context, noticesEarly: Guarantees["notice
       await ended;
       await eventually(() => expect(gateway.stats()[region]).toMatchObject({ open: 0, cancelled: 1 }));
       await eventually(async () => expect(await operator.use(tenant.id)).toMatchObject([{ remaining: 1 }]));
-    }, 15_000);
+    });
   });
 }

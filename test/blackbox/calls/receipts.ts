@@ -75,7 +75,6 @@ export function receipts(context: () => Context): void {
       const { gateway, tenant } = context();
       const openai = await openaiClient(gateway.url, tenant.key).chat.completions.create({ model: "gpt-4.1", messages }).withResponse();
       expect(openai.request_id).toBe(openai.response.headers.get("x-request-id"));
-      expect(openai.data._request_id).toBe(openai.request_id);
       const azure = await azureClient(gateway.url, tenant.key).chat.completions.create({ model: "gpt-4.1", messages }).withResponse();
       expect(azure.request_id).toMatch(/\S/);
       const anthropic = await anthropicClient(gateway.url, tenant.key)
