@@ -16,9 +16,11 @@ export class SqlJournal {
   append(receipt: Receipt): void {
     const document = JSON.stringify(receipt);
     // Only an unsettled receipt gives way, and only to one that knows more: a second report of an end changes nothing.
+    // What changes moves to the end, where those who read on from a row id find it.
     this.#database.run(
       `INSERT INTO receipt (tenant_id, request_id, started_at_ms, response_id, unsettled, document) VALUES (?, ?, ?, ?, ?, ?)
        ON CONFLICT (tenant_id, request_id) DO UPDATE SET
+         sequence = (SELECT max(sequence) + 1 FROM receipt),
          started_at_ms = excluded.started_at_ms, response_id = excluded.response_id, unsettled = 0, document = excluded.document
        WHERE unsettled = 1 AND excluded.unsettled = 0`,
       receipt.tenantId,

@@ -13,6 +13,9 @@ import type { Migration } from "./database.ts";
  * - `receipt`: one exchange each; `document` is the receipt as JSON. Appending by row id keeps large documents out of the
  *   indexes.
  * - `key_use`: when a key was last used.
+ * - `usage_slice`: sums over receipts of one quarter of an hour since the epoch, apart by what usage is asked by; `region`
+ *   is empty where none was reached. Receipts up to the row id in `usage_progress` are in it, save those that are
+ *   unsettled: they are still to change. Written behind, in large batches, so that no request pays for it.
  *
  * Ids stand first in their indexes, before the tenant: where ids grow with time, every tenant's rows go to the same end of
  * the index, and a batch changes few pages.
@@ -42,6 +45,22 @@ export const ledgerMigrations: readonly Migration[] = [
       tenant_id TEXT NOT NULL, key_id TEXT NOT NULL, last_used_at_ms INTEGER NOT NULL,
       PRIMARY KEY (tenant_id, key_id)
     ) WITHOUT ROWID`,
+  ],
+  [
+    "CREATE INDEX receipt_by_time ON receipt (started_at_ms, request_id, tenant_id)",
+    "CREATE INDEX receipt_unsettled ON receipt (started_at_ms) WHERE unsettled = 1",
+    `CREATE TABLE usage_slice (
+      tenant_id TEXT NOT NULL, quarter INTEGER NOT NULL, key_id TEXT NOT NULL, model TEXT NOT NULL, region TEXT NOT NULL, end TEXT NOT NULL,
+      requests INTEGER NOT NULL, refused INTEGER NOT NULL,
+      input INTEGER NOT NULL, cached_input INTEGER NOT NULL, cache_write INTEGER NOT NULL, output INTEGER NOT NULL, reasoning INTEGER NOT NULL,
+      input_unknown INTEGER NOT NULL, cached_input_unknown INTEGER NOT NULL, cache_write_unknown INTEGER NOT NULL,
+      output_unknown INTEGER NOT NULL, reasoning_unknown INTEGER NOT NULL,
+      charged_tokens INTEGER NOT NULL, cost_micro_usd INTEGER NOT NULL,
+      PRIMARY KEY (tenant_id, quarter, key_id, model, region, end)
+    ) WITHOUT ROWID`,
+    "CREATE INDEX usage_slice_by_time ON usage_slice (quarter)",
+    "CREATE TABLE usage_progress (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL)",
+    "INSERT INTO usage_progress (one, sequence) VALUES (1, 0)",
   ],
 ];
 

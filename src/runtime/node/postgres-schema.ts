@@ -1,0 +1,60 @@
+/** One version of the schema: what leads to it from the one before. */
+export interface PostgresMigration {
+  readonly name: string;
+  readonly statements: readonly string[];
+}
+
+/**
+ * The stored form, in a schema of its own, so that nothing depends on a `search_path` and the database may hold other
+ * things. A migration that was released is never edited; a change is one more at the end, and one that the replicas of
+ * the release before can live with, since they run on while it is applied.
+ *
+ * - `receipt`: one exchange each. `document` is the receipt; the columns beside it are what it is found by.
+ * - `tenant`: a directory entry as one document. `revision` is what writers compare. `version` is drawn anew by every
+ *   write and is what caches compare: a revision can come twice, where a failover lost the last one.
+ * - `audit`: who changed what, written in one statement with the change.
+ * - `key_use`: when a key was last used.
+ *
+ * Ids are compared byte by byte (`COLLATE "C"`): it is the order of the other stores, and it does not change with the
+ * system's locale library, which silently breaks indexes.
+ */
+export const postgresMigrations: readonly PostgresMigration[] = [
+  {
+    name: "receipts, tenants, audit, key use",
+    statements: [
+      `CREATE TABLE strait.receipt (
+        tenant_id text COLLATE "C" NOT NULL,
+        request_id text COLLATE "C" NOT NULL,
+        sequence bigint GENERATED ALWAYS AS IDENTITY,
+        started_at_ms bigint NOT NULL,
+        response_id text COLLATE "C",
+        unsettled boolean NOT NULL,
+        document jsonb NOT NULL,
+        PRIMARY KEY (tenant_id, request_id)
+      )`,
+      "CREATE INDEX receipt_by_start ON strait.receipt (tenant_id, started_at_ms, sequence)",
+      "CREATE INDEX receipt_by_response ON strait.receipt (tenant_id, response_id, started_at_ms, sequence) WHERE response_id IS NOT NULL",
+      `CREATE TABLE strait.tenant (
+        id text COLLATE "C" PRIMARY KEY,
+        revision bigint NOT NULL,
+        version uuid NOT NULL,
+        document jsonb NOT NULL
+      )`,
+      `CREATE TABLE strait.audit (
+        sequence bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        tenant_id text COLLATE "C" NOT NULL,
+        document jsonb NOT NULL
+      )`,
+      "CREATE INDEX audit_by_tenant ON strait.audit (tenant_id, sequence)",
+      `CREATE TABLE strait.key_use (
+        tenant_id text COLLATE "C" NOT NULL,
+        key_id text COLLATE "C" NOT NULL,
+        last_used_at_ms bigint NOT NULL,
+        PRIMARY KEY (tenant_id, key_id)
+      )`,
+    ],
+  },
+];
+
+/** Where changes of the directory are told. The payload is `<version> <tenant id>`. */
+export const directoryChannel = "strait_directory";

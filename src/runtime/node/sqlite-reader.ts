@@ -1,0 +1,96 @@
+import type { Clock } from "../../clock.ts";
+import type { JournalReader, ReservationReader, UsageQuery } from "../../ledger/journal-reader.ts";
+import type { UsageRow } from "../../ledger/usage-sums.ts";
+import { StoreUnavailable } from "../../quota/store.ts";
+import { SqlJournalReader } from "../sql/journal-reader.ts";
+import { SqlUsage, UsageGroups } from "../sql/usage-slices.ts";
+import type { SqliteBatcher } from "./sqlite-batcher.ts";
+import { asStoreError, type SqliteDatabase } from "./sqlite-database.ts";
+
+/** Some two milliseconds of work, for which every stream of this process waits. */
+const rollBatch = 250;
+/** So many receipts are read as they are, rather than taken into the slices first. */
+const readBehind = 1_000;
+/** Another process may take receipts into the slices while they are summed, and then it begins anew. */
+const patience = 3;
+
+/**
+ * Reads beside the gateway's own work, on its one connection: where a process has the file to itself, nobody else may read
+ * it. So what is long is done in steps, with other work between them.
+ */
+export class SqliteReader implements JournalReader, ReservationReader {
+  readonly #reader: SqlJournalReader;
+  readonly #usage: SqlUsage;
+  readonly #batcher: SqliteBatcher;
+  readonly #clock: Pick<Clock, "nowMs">;
+  #rolling: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(database: SqliteDatabase, batcher: SqliteBatcher, clock: Pick<Clock, "nowMs">) {
+    this.#reader = new SqlJournalReader(database);
+    this.#usage = new SqlUsage(database);
+    this.#batcher = batcher;
+    this.#clock = clock;
+  }
+
+  scan: JournalReader["scan"] = async (query) => this.#read(() => this.#reader.scan(query));
+
+  completeUntilMs: JournalReader["completeUntilMs"] = async () => this.#read(() => this.#reader.completeUntilMs(this.#clock.nowMs()));
+
+  open: ReservationReader["open"] = async (tenantId) => this.#read(() => this.#reader.open(tenantId));
+
+  async usage(query: UsageQuery): Promise<readonly UsageRow[]> {
+    if (this.#read(() => this.#usage.behind()) > readBehind) await this.keepUp();
+    for (let attempt = 1; attempt < patience; attempt += 1) {
+      const groups = new UsageGroups(query.most);
+      const progress = this.#read(() => this.#usage.progress());
+      const steps = this.#usage.sliced(query, groups);
+      while (this.#read(() => steps.next()).done !== true) await turn();
+      // The same slices from the first step to the last, and the receipts beside them as of one moment.
+      const whole = await this.#batcher.run(() => {
+        if (this.#usage.progress() !== progress) return false;
+        this.#usage.unsliced(query, groups);
+        return true;
+      });
+      if (whole) return groups.rows;
+    }
+    return this.#batcher.run(() => {
+      const groups = new UsageGroups(query.most);
+      for (const step of this.#usage.sliced(query, groups)) void step;
+      this.#usage.unsliced(query, groups);
+      return groups.rows;
+    });
+  }
+
+  /** Takes what the journal has into the slices; whoever asks while it is done waits for the same. */
+  keepUp(): Promise<void> {
+    this.#rolling ??= this.#roll().finally(() => (this.#rolling = undefined));
+    return this.#rolling;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  async #roll(): Promise<void> {
+    while (!this.#closed && this.#read(() => this.#usage.behind()) > 0) {
+      await this.#batcher.run(() => this.#usage.roll(rollBatch));
+      await turn();
+    }
+  }
+
+  #read<T>(work: () => T): T {
+    if (this.#closed) throw new StoreUnavailable("The database is closed.");
+    try {
+      return work();
+    } catch (error) {
+      throw asStoreError(error);
+    }
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

@@ -1,0 +1,195 @@
+import { quarterMs, TooManyGroups, type UsageDimension, type UsageQuery } from "../../ledger/journal-reader.ts";
+import type { Receipt } from "../../ledger/receipt.ts";
+import { daysBetween } from "../../ledger/usage-days.ts";
+import { addSums, noUsage, sumsOf, type UsageGroup, type UsageRow, type UsageSums } from "../../ledger/usage-sums.ts";
+import type { SqlDatabase, SqlValue } from "./database.ts";
+
+/** What a slice is apart by, with where each stands in the table. */
+const columns = { tenant: "tenant_id", key: "key_id", model: "model", region: "region", end: "end" } as const;
+
+/** The columns of sums, in the order in which `written` and `read` have them. */
+const sumColumns: readonly string[] = [
+  "requests",
+  "refused",
+  "input",
+  "cached_input",
+  "cache_write",
+  "output",
+  "reasoning",
+  "input_unknown",
+  "cached_input_unknown",
+  "cache_write_unknown",
+  "output_unknown",
+  "reasoning_unknown",
+  "charged_tokens",
+  "cost_micro_usd",
+];
+
+const upsert = `INSERT INTO usage_slice (tenant_id, quarter, key_id, model, region, end, ${sumColumns.join(", ")})
+  VALUES (?, ?, ?, ?, ?, ?, ${sumColumns.map(() => "?").join(", ")})
+  ON CONFLICT (tenant_id, quarter, key_id, model, region, end) DO UPDATE SET ${sumColumns.map((name) => `${name} = ${name} + excluded.${name}`).join(", ")}`;
+
+type SliceRow = Readonly<Record<string, string | number>>;
+
+/** Across tenants, at most so much of a period is summed in one go. */
+const stepMs = 3_600_000;
+
+/**
+ * Sums over receipts, kept a quarter of an hour: whoever asks for a month must not read a million documents. A question is
+ * answered from the slices, from the receipts that are not in them yet, and from the unsettled ones.
+ */
+export class SqlUsage {
+  readonly #database: SqlDatabase;
+
+  constructor(database: SqlDatabase) {
+    this.#database = database;
+  }
+
+  /** How many receipts are not in the slices; those that are unsettled and long passed over do not count. */
+  behind(): number {
+    const [row] = this.#database.all<{ last: number | null }>("SELECT max(sequence) AS last FROM receipt");
+    return (row?.last ?? 0) - this.progress();
+  }
+
+  /** Changes whenever slices do. */
+  progress(): number {
+    const [row] = this.#database.all<{ sequence: number }>("SELECT sequence FROM usage_progress");
+    return row?.sequence ?? 0;
+  }
+
+  /** Takes the next receipts into the slices, at most `count`; in a transaction of the owner's. */
+  roll(count: number): void {
+    const progress = this.progress();
+    const rows = this.#database.all<{ sequence: number; document: string }>(
+      "SELECT sequence, document FROM receipt WHERE sequence > ? ORDER BY sequence LIMIT ?",
+      progress,
+      count,
+    );
+    const slices = new Map<string, { readonly key: readonly SqlValue[]; sums: UsageSums }>();
+    for (const { document } of rows) {
+      const receipt = JSON.parse(document) as Receipt;
+      // It comes again, at the end, once more is known of it.
+      if (receipt.end === "unsettled") continue;
+      const quarter = Math.floor(receipt.startedAtMs / quarterMs);
+      const key = [receipt.tenantId, quarter, receipt.keyId, receipt.model, receipt.region ?? "", receipt.end];
+      const name = JSON.stringify(key);
+      const slice = slices.get(name);
+      if (slice === undefined) slices.set(name, { key, sums: sumsOf(receipt) });
+      else slice.sums = addSums(slice.sums, sumsOf(receipt));
+    }
+    for (const { key, sums } of slices.values()) this.#database.run(upsert, ...key, ...written(sums));
+    const last = rows.at(-1);
+    if (last !== undefined) this.#database.run("UPDATE usage_progress SET sequence = ?", last.sequence);
+  }
+
+  /** What the slices say, in steps: between two of them other work may be done. */
+  *sliced(query: UsageQuery, groups: UsageGroups): Generator<void, void> {
+    const by = query.by.filter((dimension) => dimension !== "day");
+    for (const { day, fromMs, toMs } of query.by.includes("day") ? daysBetween(query.fromMs, query.toMs, query.timeZone) : [{ day: "", ...query }]) {
+      const step = query.tenantId === undefined ? stepMs : Math.max(stepMs, toMs - fromMs);
+      for (let atMs = fromMs; atMs < toMs; atMs += step) {
+        for (const row of this.#slices(query.tenantId, atMs, Math.min(toMs, atMs + step), by)) groups.add(groupOf(row, by, query.by, day), read(row));
+        yield;
+      }
+    }
+  }
+
+  /** What is in no slice yet, or not for good: in one transaction with a look at `progress`. */
+  unsliced({ tenantId, fromMs, toMs, timeZone, by }: UsageQuery, groups: UsageGroups): void {
+    const progress = this.progress();
+    const ofTenant = tenantId === undefined ? "" : "AND tenant_id = ?";
+    const bounds: SqlValue[] = tenantId === undefined ? [progress, fromMs, toMs] : [progress, fromMs, toMs, tenantId];
+    const period = `started_at_ms >= ? AND started_at_ms < ? ${ofTenant}`;
+    const days = by.includes("day") ? [...daysBetween(fromMs, toMs, timeZone)] : [];
+    for (const sql of [
+      `SELECT document FROM receipt NOT INDEXED WHERE sequence > ? AND ${period}`,
+      `SELECT document FROM receipt INDEXED BY receipt_unsettled WHERE unsettled = 1 AND sequence <= ? AND ${period}`,
+    ]) {
+      for (const { document } of this.#database.all<{ document: string }>(sql, ...bounds)) {
+        const receipt = JSON.parse(document) as Receipt;
+        const day = days.find((candidate) => receipt.startedAtMs < candidate.toMs)?.day;
+        groups.add(groupOfReceipt(receipt, by, day), sumsOf(receipt));
+      }
+    }
+  }
+
+  #slices(tenantId: string | undefined, fromMs: number, toMs: number, by: readonly Exclude<UsageDimension, "day">[]): SliceRow[] {
+    const grouped = by.map((dimension) => columns[dimension]).join(", ");
+    const sums = sumColumns.map((name) => `sum(${name}) AS ${name}`).join(", ");
+    const [index, where] = tenantId === undefined ? ["INDEXED BY usage_slice_by_time", ""] : ["", "AND tenant_id = ?"];
+    const sql = `SELECT ${grouped === "" ? "" : `${grouped}, `}${sums} FROM usage_slice ${index} WHERE quarter >= ? AND quarter < ? ${where}
+      ${grouped === "" ? "HAVING count(*) > 0" : `GROUP BY ${grouped}`}`;
+    const bounds: SqlValue[] = [fromMs / quarterMs, toMs / quarterMs];
+    return this.#database.all<SliceRow>(sql, ...bounds, ...(tenantId === undefined ? [] : [tenantId]));
+  }
+}
+
+/** Sums by group; bounded, because who asks chooses how fine they are. */
+export class UsageGroups {
+  readonly #rows = new Map<string, { readonly group: UsageGroup; sums: UsageSums }>();
+  readonly #most: number;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get rows(): readonly UsageRow[] {
+    return [...this.#rows.values()];
+  }
+
+  /** Equal groups have their members in one order. */
+  add(group: UsageGroup, sums: UsageSums): void {
+    const name = JSON.stringify(Object.entries(group));
+    const row = this.#rows.get(name);
+    if (row !== undefined) row.sums = addSums(row.sums, sums);
+    else if (this.#rows.size >= this.#most) throw new TooManyGroups(this.#most);
+    else this.#rows.set(name, { group, sums });
+  }
+}
+
+function groupOf(row: SliceRow, by: readonly Exclude<UsageDimension, "day">[], asked: readonly UsageDimension[], day: string): UsageGroup {
+  const values = new Map<UsageDimension, string | undefined>(by.map((dimension) => [dimension, text(row[columns[dimension]])]));
+  values.set("day", day);
+  return Object.fromEntries(asked.map((dimension) => [dimension, values.get(dimension)]));
+}
+
+function groupOfReceipt(receipt: Receipt, asked: readonly UsageDimension[], day: string | undefined): UsageGroup {
+  const { tenantId: tenant, keyId: key, model, region, end } = receipt;
+  const values = { day, tenant, key, model, region, end };
+  return Object.fromEntries(asked.map((dimension) => [dimension, values[dimension]]));
+}
+
+function text(value: string | number | undefined): string | undefined {
+  return value === undefined || value === "" ? undefined : String(value);
+}
+
+function written({ requests, refused, tokens, unknown, chargedTokens, costMicroUsd }: UsageSums): number[] {
+  const five = (counts: UsageSums["tokens"]): number[] => [
+    counts.inputTokens,
+    counts.cachedInputTokens,
+    counts.cacheWriteTokens,
+    counts.outputTokens,
+    counts.reasoningTokens,
+  ];
+  return [requests, refused, ...five(tokens), ...five(unknown), chargedTokens, costMicroUsd];
+}
+
+function read(row: SliceRow): UsageSums {
+  const number = (name: string): number => Number(row[name] ?? 0);
+  const five = (suffix: string): UsageSums["tokens"] => ({
+    inputTokens: number(`input${suffix}`),
+    cachedInputTokens: number(`cached_input${suffix}`),
+    cacheWriteTokens: number(`cache_write${suffix}`),
+    outputTokens: number(`output${suffix}`),
+    reasoningTokens: number(`reasoning${suffix}`),
+  });
+  return {
+    ...noUsage,
+    requests: number("requests"),
+    refused: number("refused"),
+    tokens: five(""),
+    unknown: five("_unknown"),
+    chargedTokens: number("charged_tokens"),
+    costMicroUsd: number("cost_micro_usd"),
+  };
+}
