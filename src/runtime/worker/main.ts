@@ -30,7 +30,8 @@ async function answer(request: Request, { application, telemetry, config }: Asse
   if (handled !== undefined) {
     // Settling outlives the client, and the spans end after it.
     context.waitUntil(handled.then(() => telemetry.flush()));
-    return response;
+    // Cut before its head was sent: its client has left, and nobody reads what is said here.
+    return response.catch(() => problem(500, "The answer was cut off", "The connection ended before the answer began."));
   }
   if (inbound.path === controlPath || inbound.path.startsWith(`${controlPath}/`)) {
     const served = config.operatorKey !== undefined || (config.demo && isLoopback(new URL(request.url)));

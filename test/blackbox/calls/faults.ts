@@ -15,6 +15,7 @@ export const shortDeadlines: Readonly<Record<string, string>> = {
   STRAIT_FIRST_BYTE_MS: "500",
   STRAIT_IDLE_MS: "700",
   STRAIT_HOLD_MS: "300",
+  STRAIT_TOTAL_MS: "5000",
   STRAIT_KEEP_ALIVE_MS: "100",
 };
 
@@ -29,6 +30,8 @@ interface Place {
 
 interface Broken extends Place {
   readonly fault: Fault;
+  /** A whole answer may take its time: only a stream's first byte has a deadline of its own. */
+  readonly stream?: boolean;
   /** What the receipt says of the attempt that failed. */
   readonly outcome: string;
 }
@@ -42,7 +45,7 @@ const before: Readonly<Record<string, Broken>> = {
   "does not know its deployment": { model: "gpt-4o", countries: ["IN", "ES"], fault: { kind: "status", status: 404 }, outcome: "status_404" },
   "redirects": { model: "gpt-4o", countries: ["CH", "AE"], fault: { kind: "redirect", location: "http://127.0.0.1:1/" }, outcome: "status_307" },
   "resets the connection": { model: "gpt-4o-mini", countries: ["KR", "IN"], fault: { kind: "reset" }, outcome: "reset" },
-  "says nothing": { model: "gpt-4o-mini", countries: ["BR", "CA"], fault: { kind: "stall" }, outcome: "first_byte_deadline" },
+  "says nothing": { model: "gpt-4o-mini", countries: ["BR", "CA"], fault: { kind: "stall" }, stream: true, outcome: "first_byte_deadline" },
 };
 
 export function faults(context: () => Context): void {
@@ -69,8 +72,8 @@ export function faults(context: () => Context): void {
   }
 
   describe("before anything was sent on, a deployment that", () => {
-    test.each(Object.entries(before))("%s is passed over for another that is permitted", async (_what, { fault, outcome, ...place }) => {
-      const { requestId, tenant, healthy } = await untilTried(place, fault, false);
+    test.each(Object.entries(before))("%s is passed over for another that is permitted", async (_what, { fault, outcome, stream = false, ...place }) => {
+      const { requestId, tenant, healthy } = await untilTried(place, fault, stream);
       const receipt = await receiptOf(context().gateway.url, tenant.key, requestId);
       expect(receipt.attempts.map((attempt) => attempt.outcome)).toEqual([outcome, "answered"]);
       expect(receipt).toMatchObject({ end: "completed", region: healthy, status: 200 });
@@ -134,15 +137,24 @@ export function faults(context: () => Context): void {
       expect(reached(start, gateway.stats())).toEqual({});
     });
 
-    test("in time, the client is told which deadline passed, and is charged nothing", async () => {
+    test("in time, the client is told which deadline passed, and is charged nothing for a stream that never began", async () => {
       const { gateway } = context();
       const place: Place = { model: "gpt-4.1", countries: ["JP", "AU"] };
       const tenant = await tenantOf(place);
       for (const region of regionsWithin(place.model, place.countries)) gateway.faults(region, [{ kind: "stall" }]);
-      const error = await errorOf(openaiClient(gateway.url, tenant.key).chat.completions.create({ model: place.model, messages }));
-      expect(error).toMatchObject({ status: 504, code: "upstream_timeout", message: expect.stringContaining("first-byte") });
-      const receipt = await receiptOf(gateway.url, tenant.key, (error as { requestID: string }).requestID);
-      expect(receipt).toMatchObject({ end: "upstream_failed", chargedTokens: 0, costMicroUsd: 0, usageSource: "none" });
+      const client = openaiClient(gateway.url, tenant.key);
+      const request = { model: place.model, max_tokens: 50, messages };
+      const [stream, whole] = await Promise.all([
+        errorOf(client.chat.completions.create({ ...request, stream: true })),
+        errorOf(client.chat.completions.create(request)),
+      ]);
+      expect(stream).toMatchObject({ status: 504, code: "upstream_timeout", message: expect.stringContaining("first-byte") });
+      expect(whole).toMatchObject({ status: 504, code: "upstream_timeout", message: expect.stringContaining("total") });
+      const ofStream = await receiptOf(gateway.url, tenant.key, (stream as { requestID: string }).requestID);
+      expect(ofStream).toMatchObject({ end: "upstream_failed", chargedTokens: 0, costMicroUsd: 0, usageSource: "none" });
+      // What may have been worked on for so long may have to be paid for: nothing is known, so the hold stands.
+      const ofWhole = await receiptOf(gateway.url, tenant.key, (whole as { requestID: string }).requestID);
+      expect(ofWhole).toMatchObject({ end: "deadline_passed", usageSource: "held", chargedTokens: ofWhole.heldTokens });
     });
   });
 
@@ -282,7 +294,7 @@ export function faults(context: () => Context): void {
     test("is kept alive by what the client's SDK passes over", async () => {
       const { gateway, operator } = context();
       const tenant = await operator.addTenant({ allowCountries: ["JP", "US"] });
-      const slow: Fault = { kind: "slow", delayMs: 320 };
+      const slow: Fault = { kind: "slow", delayMs: 220 };
       for (const region of [...regionsWithin("o4-mini", ["US"]), "anthropic-us"]) gateway.faults(region, [slow]);
       const post = async (path: string, body: unknown): Promise<string> => {
         const response = await fetch(`${gateway.url}${path}`, {

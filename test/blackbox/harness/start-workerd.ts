@@ -27,7 +27,11 @@ export const startWorkerd: StartGateway = async ({ environment = {}, credential 
     process.execPath,
     [
       join(repository, "node_modules/wrangler/bin/wrangler.js"),
-      ...["dev", "--port", "0", "--inspector-port", "0", "--persist-to", dataDir, "--show-interactive-dev-session=false"],
+      "dev",
+      "--port=0",
+      "--inspector-port=0",
+      `--persist-to=${dataDir}`,
+      "--show-interactive-dev-session=false",
       ...Object.entries(variables).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
     ],
     {

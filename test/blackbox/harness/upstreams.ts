@@ -22,7 +22,7 @@ export async function startUpstreams(credential?: string): Promise<Upstreams> {
     seen,
     faults: (regionId, faults) => running.simulator.setFault(regionId, faults),
     stats: () => Object.fromEntries(ids.map((id) => [id, running.simulator.stats(id)])),
-    close: running.close,
+    close: () => running.close(),
   };
 }
 
