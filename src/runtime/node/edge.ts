@@ -13,7 +13,8 @@ export type Handler = (inbound: NodeInbound, outbound: NodeOutbound) => void;
 export function createEdge(handle: Handler): Server {
   const server = createServer({ keepAliveTimeout: 75_000, connectionsCheckingInterval: 5_000 });
   const accept = (request: IncomingMessage, response: ServerResponse, waits: boolean): void => {
-    handle(new NodeInbound(request, response, waits), new NodeOutbound(response));
+    const inbound = new NodeInbound(request, response, waits);
+    handle(inbound, new NodeOutbound(response, inbound));
   };
   server.on("request", (request, response) => accept(request, response, false));
   // Authenticated first: whoever may not send its body is told so instead of being asked for it.
@@ -28,6 +29,8 @@ export class NodeInbound implements Inbound {
   readonly path: string;
   readonly query: string;
   readonly #waitsForContinue: boolean;
+  /** Set once the rest of the body is not wanted; resolves when the client has sent it or had its time. */
+  parting: Promise<void> | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse, waitsForContinue: boolean) {
     this.request = request;
@@ -83,24 +86,34 @@ export class NodeInbound implements Inbound {
   }
 
   /**
-   * Answers and goes: what the client still sends is thrown away for a moment, because a connection reset at once would
-   * take the answer with it.
+   * What the client still sends is thrown away for a moment, and its connection is closed only then: one that is closed
+   * while its client writes is reset, and the answer is lost with it.
    */
   #part(): void {
     const { request, response } = this;
     response.shouldKeepAlive = false;
+    this.parting = new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        request.destroy();
+        resolve();
+      }, partingMs);
+      timer.unref();
+      request.once("close", () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
     request.resume();
-    const timer = setTimeout(() => request.destroy(), partingMs);
-    timer.unref();
-    request.on("close", () => clearTimeout(timer));
   }
 }
 
 export class NodeOutbound implements Outbound {
   readonly #response: ServerResponse;
+  readonly #inbound: NodeInbound;
 
-  constructor(response: ServerResponse) {
+  constructor(response: ServerResponse, inbound: NodeInbound) {
     this.#response = response;
+    this.#inbound = inbound;
   }
 
   head(status: number, headers: HeaderList): void {
@@ -116,7 +129,11 @@ export class NodeOutbound implements Outbound {
   }
 
   end(last?: Uint8Array): void {
-    if (last === undefined) this.#response.end();
+    const { parting } = this.#inbound;
+    if (parting !== undefined) {
+      if (last !== undefined) this.#response.write(last);
+      void parting.then(() => this.#response.end());
+    } else if (last === undefined) this.#response.end();
     // As a string, each character a byte, a small body leaves together with the head in one buffer instead of two.
     else if (last.length <= oneWriteBytes) this.#response.end(Buffer.from(last.buffer, last.byteOffset, last.length).toString("latin1"), "latin1");
     else this.#response.end(last);
