@@ -1,50 +1,16 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import OpenAI from "openai";
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { drain, openaiClient } from "./harness/clients.ts";
-import { catalogue, regionsDir, regionsWithin } from "./harness/catalogue.ts";
-import { Child } from "./harness/child.ts";
-import { Operator, type TestTenant } from "./harness/operator.ts";
+import { regionsWithin } from "./harness/catalogue.ts";
+import { demo, operatorOf, sharedUpstreams, temporaryFolder } from "./harness/one-test.ts";
+import type { TestTenant } from "./harness/operator.ts";
 import { eventually, receiptLater, receiptOf } from "./harness/receipts.ts";
-import { listening, nodeGateway, testOperatorKey } from "./harness/start-node.ts";
-import { startUpstreams, type Upstreams } from "./harness/upstreams.ts";
+import { listening } from "./harness/start-node.ts";
 
 const messages = [{ role: "user" as const, content: "Where do you run?" }];
 const startMs = 30_000;
-
-let upstreams: Upstreams;
-beforeAll(async () => {
-  upstreams = await startUpstreams();
-});
-afterEach(() => {
-  for (const id of catalogue.regions.keys()) upstreams.faults(id, []);
-});
-afterAll(() => upstreams.close());
-
-function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "strait-process-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-/** A process that ends with its test. */
-function started(args: readonly string[], environment: Readonly<Record<string, string>>): Child {
-  const child = nodeGateway(args, environment);
-  onTestFinished(() => child.stop());
-  return child;
-}
-
-/** A gateway in demonstration mode before the test's own upstreams. */
-function demo(environment: Readonly<Record<string, string>>): Child {
-  return started(["--demo"], { STRAIT_SIMULATOR_URL: upstreams.url, STRAIT_OPERATOR_KEY: testOperatorKey, ...environment });
-}
-
-function operatorOf(url: string): Operator {
-  return new Operator({ url, operatorKey: testOperatorKey });
-}
+const upstreams = sharedUpstreams();
 
 interface SlowStream {
   readonly requestId: string;
@@ -54,8 +20,10 @@ interface SlowStream {
 /** Opens a stream that goes on for seconds, and comes back once its first event was read. */
 async function slowStream(url: string, tenant: TestTenant): Promise<SlowStream> {
   const [region = ""] = regionsWithin("gpt-4o-mini", ["JP"]);
-  upstreams.faults(region, [{ kind: "slow", delayMs: 60 }]);
-  const { data, request_id } = await openaiClient(url, tenant.key).chat.completions.create({ model: "gpt-4o-mini", messages, stream: true }).withResponse();
+  upstreams().faults(region, [{ kind: "slow", delayMs: 60 }]);
+  const { data, request_id } = await openaiClient(url, tenant.key)
+    .chat.completions.create({ model: "gpt-4o-mini", messages, stream: true })
+    .withResponse();
   const iterator = data[Symbol.asyncIterator]();
   await iterator.next();
   return { requestId: request_id ?? "", rest: drain({ [Symbol.asyncIterator]: () => iterator }) };
@@ -64,235 +32,108 @@ async function slowStream(url: string, tenant: TestTenant): Promise<SlowStream> 
 const oneAtOnce = { name: "concurrent", unit: "concurrent", window: "open", ceiling: 1 } as const;
 
 describe("a gateway that is told to stop", () => {
-  test("takes no more requests, lets an open stream end in good order, and exits with 0", async () => {
-    const child = demo({ STRAIT_DATA_DIR: temporaryFolder() });
-    const url = await listening(child);
-    const tenant = await operatorOf(url).addTenant({ allowCountries: ["JP"] });
-    const { rest } = await slowStream(url, tenant);
-    child.signal("SIGTERM");
-    await eventually(() => expect(fetch(`${url}/healthz`, { headers: { connection: "close" } })).rejects.toThrow(/fetch failed/));
-    const { events, error } = await rest;
-    expect(error).toBeUndefined();
-    expect(events.flatMap((event) => event.choices).at(-1)?.finish_reason).toBe("stop");
-    expect(await child.exited).toBe(0);
-  }, startMs);
+  test(
+    "takes no more requests, lets an open stream end in good order, and exits with 0",
+    async () => {
+      const child = demo(upstreams(), { STRAIT_DATA_DIR: temporaryFolder() });
+      const url = await listening(child);
+      const tenant = await operatorOf(url).addTenant({ allowCountries: ["JP"] });
+      const { rest } = await slowStream(url, tenant);
+      child.signal("SIGTERM");
+      await eventually(() =>
+        expect(fetch(`${url}/healthz`, { headers: { connection: "close" } })).rejects.toThrow(/fetch failed/),
+      );
+      const { events, error } = await rest;
+      expect(error).toBeUndefined();
+      expect(events.flatMap((event) => event.choices).at(-1)?.finish_reason).toBe("stop");
+      expect(await child.exited).toBe(0);
+    },
+    startMs,
+  );
 
-  test("cuts what does not end in time with an error that its SDK raises, and settles it", async () => {
-    const data = temporaryFolder();
-    const child = demo({ STRAIT_DATA_DIR: data, STRAIT_DRAIN_MS: "300" });
-    const url = await listening(child);
-    const tenant = await operatorOf(url).addTenant({ allowCountries: ["JP"], limits: [oneAtOnce] });
-    const { rest, requestId } = await slowStream(url, tenant);
-    child.signal("SIGTERM");
-    const { error } = await rest;
-    expect(error).toBeInstanceOf(OpenAI.APIError);
-    expect(error).toMatchObject({ code: "gateway_restarting" });
-    expect(await child.exited).toBe(0);
-    const next = await listening(demo({ STRAIT_DATA_DIR: data }));
-    const receipt = await receiptOf(next, tenant.key, requestId);
-    expect(receipt).toMatchObject({ end: "deadline_passed", usageSource: "estimated" });
-    expect(receipt.chargedTokens).toBeGreaterThan(0);
-    expect(await operatorOf(next).use(tenant.id)).toMatchObject([{ remaining: 1 }]);
-  }, startMs);
+  test(
+    "cuts what does not end in time with an error that its SDK raises, and settles it",
+    async () => {
+      const data = temporaryFolder();
+      const child = demo(upstreams(), { STRAIT_DATA_DIR: data, STRAIT_DRAIN_MS: "300" });
+      const url = await listening(child);
+      const tenant = await operatorOf(url).addTenant({ allowCountries: ["JP"], limits: [oneAtOnce] });
+      const { rest, requestId } = await slowStream(url, tenant);
+      child.signal("SIGTERM");
+      const { error } = await rest;
+      expect(error).toBeInstanceOf(OpenAI.APIError);
+      expect(error).toMatchObject({ code: "gateway_restarting" });
+      expect(await child.exited).toBe(0);
+      const next = await listening(demo(upstreams(), { STRAIT_DATA_DIR: data }));
+      const receipt = await receiptOf(next, tenant.key, requestId);
+      expect(receipt).toMatchObject({ end: "deadline_passed", usageSource: "estimated" });
+      expect(receipt.chargedTokens).toBeGreaterThan(0);
+      expect(await operatorOf(next).use(tenant.id)).toMatchObject([{ remaining: 1 }]);
+    },
+    startMs,
+  );
 });
 
 describe("a gateway that dies in the middle of a stream", () => {
-  test("leaves a reservation that the next one takes back when its lease is over, with an unsettled receipt", async () => {
-    const environment = { STRAIT_DATA_DIR: temporaryFolder(), STRAIT_LEASE_MS: "1500" };
-    const child = demo(environment);
-    const url = await listening(child);
-    const tenant = await operatorOf(url).addTenant({ allowCountries: ["JP"], limits: [oneAtOnce] });
-    const { rest, requestId } = await slowStream(url, tenant);
-    child.signalGroup("SIGKILL");
-    expect((await rest).error).toBeDefined();
-    await child.exited;
-    const next = await listening(demo(environment));
-    const receipt = await receiptLater(next, tenant.key, requestId);
-    expect(receipt).toMatchObject({ end: "unsettled", usageSource: "held", chargedTokens: receipt.heldTokens });
-    await eventually(async () => expect(await operatorOf(next).use(tenant.id)).toMatchObject([{ remaining: 1 }]));
-    upstreams.faults(regionsWithin("gpt-4o-mini", ["JP"])[0] ?? "", []);
-    await openaiClient(next, tenant.key).chat.completions.create({ model: "gpt-4o-mini", messages });
-  }, startMs);
+  test(
+    "leaves a reservation that the next one takes back when its lease is over, with an unsettled receipt",
+    async () => {
+      const environment = { STRAIT_DATA_DIR: temporaryFolder(), STRAIT_LEASE_MS: "1500" };
+      const child = demo(upstreams(), environment);
+      const url = await listening(child);
+      const tenant = await operatorOf(url).addTenant({ allowCountries: ["JP"], limits: [oneAtOnce] });
+      const { rest, requestId } = await slowStream(url, tenant);
+      child.signalGroup("SIGKILL");
+      expect((await rest).error).toBeDefined();
+      await child.exited;
+      const next = await listening(demo(upstreams(), environment));
+      const receipt = await receiptLater(next, tenant.key, requestId);
+      expect(receipt).toMatchObject({ end: "unsettled", usageSource: "held", chargedTokens: receipt.heldTokens });
+      await eventually(async () => expect(await operatorOf(next).use(tenant.id)).toMatchObject([{ remaining: 1 }]));
+      upstreams().faults(regionsWithin("gpt-4o-mini", ["JP"])[0] ?? "", []);
+      await openaiClient(next, tenant.key).chat.completions.create({ model: "gpt-4o-mini", messages });
+    },
+    startMs,
+  );
 });
 
 describe("a gateway of two processes", () => {
-  test("keeps limits exact across both, and replaces one that dies", async () => {
-    const child = demo({ STRAIT_DATA_DIR: temporaryFolder(), STRAIT_PROCESSES: "2" });
-    const url = await listening(child);
-    const operator = operatorOf(url);
-    const tenant = await operator.addTenant({ limits: [{ name: "requests-per-day", unit: "requests", window: "day", ceiling: 25 }] });
-    const client = openaiClient(url, tenant.key);
-    const outcomes = await Promise.all(
-      Array.from({ length: 200 }, () =>
-        client.chat.completions.create({ model: "gpt-4.1", max_tokens: 20, messages }).then(
-          () => 200,
-          (error: unknown) => (error instanceof OpenAI.APIError ? error.status : error),
+  test(
+    "keeps limits exact across both, and replaces one that dies",
+    async () => {
+      const child = demo(upstreams(), { STRAIT_DATA_DIR: temporaryFolder(), STRAIT_PROCESSES: "2" });
+      const url = await listening(child);
+      const operator = operatorOf(url);
+      const tenant = await operator.addTenant({
+        limits: [{ name: "requests-per-day", unit: "requests", window: "day", ceiling: 25 }],
+      });
+      const client = openaiClient(url, tenant.key);
+      const outcomes = await Promise.all(
+        Array.from({ length: 200 }, () =>
+          client.chat.completions.create({ model: "gpt-4.1", max_tokens: 20, messages }).then(
+            () => 200,
+            (error: unknown) => (error instanceof OpenAI.APIError ? error.status : error),
+          ),
         ),
-      ),
-    );
-    expect(outcomes.filter((status) => status === 200).length).toBe(25);
-    expect(outcomes.filter((status) => status === 429).length).toBe(175);
+      );
+      expect(outcomes.filter((status) => status === 200).length).toBe(25);
+      expect(outcomes.filter((status) => status === 429).length).toBe(175);
 
-    const [one, other] = childrenOf(child.pid);
-    expect([one, other]).toEqual([expect.any(Number), expect.any(Number)]);
-    process.kill(one ?? -1, "SIGKILL");
-    await child.waitFor(/a gateway process ended and is replaced/, 5_000);
-    await eventually(() => expect(childrenOf(child.pid).filter((pid) => pid !== one).length).toBe(2), 10_000);
-    await operator.setLimits(tenant.id, []);
-    for (let round = 0; round < 6; round++) await client.chat.completions.create({ model: "gpt-4.1", messages });
-    child.signal("SIGTERM");
-    expect(await child.exited).toBe(0);
-  }, startMs);
+      const [one, other] = childrenOf(child.pid);
+      expect([one, other]).toEqual([expect.any(Number), expect.any(Number)]);
+      process.kill(one ?? -1, "SIGKILL");
+      await child.waitFor(/a gateway process ended and is replaced/, 5_000);
+      await eventually(() => expect(childrenOf(child.pid).filter((pid) => pid !== one).length).toBe(2), 10_000);
+      await operator.setLimits(tenant.id, []);
+      for (let round = 0; round < 6; round++) await client.chat.completions.create({ model: "gpt-4.1", messages });
+      child.signal("SIGTERM");
+      expect(await child.exited).toBe(0);
+    },
+    startMs,
+  );
 });
 
 function childrenOf(pid: number): readonly number[] {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
   return text === "" ? [] : text.split(" ").map(Number);
 }
-
-describe("the regions folder", () => {
-  function copiedRegions(): string {
-    const folder = join(temporaryFolder(), "regions");
-    cpSync(regionsDir, folder, { recursive: true });
-    return folder;
-  }
-
-  function spoil(folder: string, file: string, from: RegExp, to: string): string {
-    const path = join(folder, file);
-    const before = readFileSync(path, "utf8");
-    expect(before).toMatch(from);
-    writeFileSync(path, before.replace(from, to));
-    return before;
-  }
-
-  test("is checked without starting, with exit code 0 where it holds", async () => {
-    const child = started(["--check"], { STRAIT_REGIONS_DIR: copiedRegions() });
-    expect(await child.exited).toBe(0);
-    expect(child.output).toMatch(/is valid: \d+ regions, \d+ deployments, \d+ models/);
-    expect(child.output).not.toContain("listening");
-  }, startMs);
-
-  test("with mistakes in several files has all of them printed with file and line, by --check and at a start alike", async () => {
-    const folder = copiedRegions();
-    spoil(folder, "japaneast.toml", /^country = "JP"$/m, 'country = "XX"');
-    spoil(folder, "eastus2.toml", /^sku = "Standard"$/m, 'sku = "Sometimes"');
-    spoil(folder, "policy.toml", /^kind = "own_jurisdiction"$/m, 'kind = "whim"');
-    const check = started(["--check"], { STRAIT_REGIONS_DIR: folder });
-    expect(await check.exited).toBe(1);
-    for (const file of ["japaneast", "eastus2", "policy"]) expect(check.output).toMatch(new RegExp(`regions/${file}\\.toml:\\d+`));
-    const start = started(["--demo"], { STRAIT_REGIONS_DIR: folder, STRAIT_DATA_DIR: temporaryFolder(), STRAIT_SIMULATOR_URL: upstreams.url });
-    expect(await start.exited).toBe(1);
-    expect(start.output).toBe(check.output);
-  }, startMs);
-
-  test("is read again when it changes, and where the change does not hold the old one stands, and the log says why", async () => {
-    const folder = copiedRegions();
-    const child = demo({ STRAIT_REGIONS_DIR: folder, STRAIT_DATA_DIR: temporaryFolder() });
-    const url = await listening(child);
-    const tenant = await operatorOf(url).addTenant();
-    const client = openaiClient(url, tenant.key);
-    const policyVersion = async (): Promise<string> => {
-      const { request_id } = await client.chat.completions.create({ model: "gpt-4.1", messages }).withResponse();
-      return (await receiptOf(url, tenant.key, request_id ?? "")).policyVersion;
-    };
-    spoil(folder, "policy.toml", /^version = .*$/m, 'version = "test-2"');
-    await eventually(async () => expect(await policyVersion()).toBe("test-2"));
-    const before = spoil(folder, "policy.toml", /^kind = "own_jurisdiction"$/m, 'kind = "whim"');
-    await child.waitFor(/not taken over.*\n.*regions\/policy\.toml:\d+/, 5_000);
-    expect(await policyVersion()).toBe("test-2");
-    writeFileSync(join(folder, "policy.toml"), before.replace("test-2", "test-3"));
-    await eventually(async () => expect(await policyVersion()).toBe("test-3"));
-  }, startMs);
-});
-
-describe("npm start", () => {
-  test("is up within three seconds, and prints two tenants' keys and a line for the shell that works; the second start shows no key", async () => {
-    const data = temporaryFolder();
-    const environment = { STRAIT_DATA_DIR: data };
-    const startedAtMs = performance.now();
-    const first = started(["--demo"], environment);
-    const url = await listening(first);
-    const tookMs = performance.now() - startedAtMs;
-    const [curl] = await first.waitFor(/^curl .*$/m, 5_000);
-    expect(tookMs).toBeLessThan(3_000);
-    const keys = first.output.match(/sk-strait-demo_(cn|sg)-\S{52}$/gm) ?? [];
-    expect(keys.length).toBe(2);
-    expect(first.output).toContain("no model is called");
-
-    const shell = new Child("sh", ["-c", `${curl} --silent --show-error`]);
-    expect(await shell.exited).toBe(0);
-    expect(JSON.parse(shell.output)).toMatchObject({ object: "chat.completion", choices: [{ message: { content: expect.stringContaining("Simulated answer") } }] });
-
-    const [chinese = "", singaporean = ""] = keys;
-    const listOf = async (key: string) => (await openaiClient(url, key).models.list()).data.map((model) => model.id);
-    expect((await listOf(chinese)).filter((id) => id.startsWith("claude"))).toEqual([]);
-    expect(await listOf(singaporean)).toContain("claude-opus-4-5");
-    const answer = await fetch(`${url}/v1/messages`, {
-      method: "POST",
-      headers: { "x-api-key": chinese, "content-type": "application/json" },
-      body: JSON.stringify({ model: "claude-haiku-4-5", max_tokens: 20, messages }),
-    });
-    expect([answer.status, await answer.json()]).toEqual([
-      403,
-      expect.objectContaining({ error: { type: "permission_error", message: expect.stringMatching(/^Anthropic does not serve .*\(rule ownership: /) } }),
-    ]);
-    await first.stop();
-
-    const second = started(["--demo"], environment);
-    await listening(second);
-    await second.waitFor(/keys were shown at the first start/, 5_000);
-    expect(second.output).not.toMatch(/sk-strait-demo_\w+-\S{52}/);
-    expect(second.output).not.toContain("sk-operator-");
-    expect(readdirSync(data)).toContain("operator-key");
-  }, startMs);
-});
-
-describe("production", () => {
-  test.each([
-    ["without an operator key", {}, /STRAIT_OPERATOR_KEY/],
-    ["without any region's credential", { STRAIT_OPERATOR_KEY: testOperatorKey }, /No region has a credential/],
-    ["with settings that are none, and names them all", { PORT: "many", STRAIT_LEASE_MS: "1" }, /PORT must be a whole number\n.*STRAIT_LEASE_MS must be between/],
-  ])("does not start %s", async (_what, environment, expected) => {
-    const child = started([], { STRAIT_DATA_DIR: temporaryFolder(), ...environment });
-    expect(await child.exited).toBe(2);
-    expect(child.output).toMatch(expected);
-  }, startMs);
-});
-
-describe("Expect: 100-continue", () => {
-  /** Sends a head alone, and a body once it is told to go on; gives all that came back. */
-  function expecting(url: string, key: string, body: string): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const { hostname, port } = new URL(url);
-      let received = "";
-      const socket = connect(Number(port), hostname, () => {
-        socket.write(
-          `POST /v1/chat/completions HTTP/1.1\r\nhost: test\r\nauthorization: Bearer ${key}\r\ncontent-type: application/json\r\n` +
-            `content-length: ${body.length}\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n`,
-        );
-      });
-      socket.setTimeout(5_000, () => socket.destroy(new Error(`nothing more came after: ${received}`)));
-      socket.setEncoding("utf8");
-      socket.on("data", (text: string) => {
-        const waiting = !received.includes("100 Continue");
-        received += text;
-        if (waiting && received.includes("HTTP/1.1 100 Continue\r\n\r\n")) socket.write(body);
-        // A refusal leaves the body unsent: the client goes.
-        if (waiting && /^HTTP\/1\.1 4\d\d /.test(received)) socket.end();
-      });
-      socket.on("close", () => resolve(received));
-      socket.on("error", reject);
-    });
-  }
-
-  test("is answered to who may send, and refused to who may not before a byte of the body is asked for", async () => {
-    const url = await listening(demo({ STRAIT_DATA_DIR: temporaryFolder() }));
-    const tenant = await operatorOf(url).addTenant();
-    const body = JSON.stringify({ model: "gpt-4.1", messages });
-    const answered = await expecting(url, tenant.key, body);
-    expect(answered).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
-    expect(answered).toContain("Simulated answer");
-    const refused = await expecting(url, "sk-strait-nobody", body);
-    expect(refused).toMatch(/^HTTP\/1\.1 401 /);
-  }, startMs);
-});

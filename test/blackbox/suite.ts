@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe } from "vitest";
 import { anthropicCalls } from "./calls/anthropic.ts";
 import { azureCalls } from "./calls/azure.ts";
 import { bodies, bodyLimitBytes } from "./calls/bodies.ts";
+import { brokenAnswers } from "./calls/broken-answers.ts";
 import type { Context, Guarantees } from "./calls/context.ts";
 import { control } from "./calls/control.ts";
 import { keyHeaders } from "./calls/keys.ts";
@@ -40,7 +41,9 @@ export function blackBoxSuite(runtime: string, start: StartGateway, guarantees: 
     });
 
     describe("with short deadlines", () => {
-      faults(running(start, { environment: shortDeadlines }));
+      const context = running(start, { environment: shortDeadlines });
+      faults(context);
+      brokenAnswers(context);
     });
 
     describe("with real credentials", () => {

@@ -56,7 +56,7 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
   });
   if (demo) {
     const ports = { directory: stores.directory, clock: systemClock, entropy: systemEntropy, sha256, catalogue: () => world.catalogue };
-    await prepareDemo(ports, new URL(first.url).origin);
+    await prepareDemo(ports, config, new URL(first.url).origin);
   }
   return { application, telemetry, config };
 }

@@ -23,7 +23,12 @@ export function azureCalls(context: () => Context): void {
     test("streams a chat completion, with the usage chunk only where it asked for it", async () => {
       const plain = await drain(await client().chat.completions.create({ model: "gpt-4.1", messages, stream: true }));
       const asked = await drain(
-        await client().chat.completions.create({ model: "gpt-4.1", messages, stream: true, stream_options: { include_usage: true } }),
+        await client().chat.completions.create({
+          model: "gpt-4.1",
+          messages,
+          stream: true,
+          stream_options: { include_usage: true },
+        }),
       );
       expect([plain.error, asked.error]).toEqual([undefined, undefined]);
       expect(plain.events.filter((event) => event.usage)).toEqual([]);
@@ -31,7 +36,9 @@ export function azureCalls(context: () => Context): void {
     });
 
     test("gets tool calls", async () => {
-      const tools = [{ type: "function" as const, function: { name: "get_weather", parameters: { type: "object", properties: {} } } }];
+      const tools = [
+        { type: "function" as const, function: { name: "get_weather", parameters: { type: "object", properties: {} } } },
+      ];
       const answer = await client().chat.completions.create({ model: "gpt-4.1", messages, tools, tool_choice: "required" });
       expect(answer.choices[0]?.message.tool_calls?.[0]).toMatchObject({ function: { name: "get_weather" } });
     });

@@ -14,7 +14,12 @@ export function control(context: () => Context): void {
       await client.chat.completions.create(chat);
       await operator.revokeKey(tenant);
       expect(await errorOf(client.chat.completions.create(chat))).toMatchObject({ status: 401, code: "revoked_api_key" });
-      expect((await operator.audit(tenant.id))[0]).toMatchObject({ actor: "operator", action: "key.revoke", tenantId: tenant.id, detail: { keyId: tenant.keyId } });
+      expect((await operator.audit(tenant.id))[0]).toMatchObject({
+        actor: "operator",
+        action: "key.revoke",
+        tenantId: tenant.id,
+        detail: { keyId: tenant.keyId },
+      });
     });
 
     test("a key that is issued", async () => {
@@ -34,7 +39,10 @@ export function control(context: () => Context): void {
       await client.chat.completions.create(chat);
       await operator.verification(tenant.id, "suspended");
       expect(await errorOf(client.chat.completions.create(chat))).toBeInstanceOf(OpenAI.PermissionDeniedError);
-      expect((await operator.audit(tenant.id))[0]).toMatchObject({ action: "tenant.verification", detail: { from: "verified", to: "suspended" } });
+      expect((await operator.audit(tenant.id))[0]).toMatchObject({
+        action: "tenant.verification",
+        detail: { from: "verified", to: "suspended" },
+      });
       await operator.verification(tenant.id, "verified");
       await client.chat.completions.create(chat);
     });
@@ -46,7 +54,10 @@ export function control(context: () => Context): void {
       await client.chat.completions.create(chat);
       await operator.setLimits(tenant.id, [{ name: "requests-per-day", unit: "requests", window: "day", ceiling: 0 }]);
       expect(await errorOf(client.chat.completions.create(chat))).toBeInstanceOf(OpenAI.RateLimitError);
-      expect((await operator.audit(tenant.id))[0]).toMatchObject({ action: "limits.set", detail: { to: [{ name: "requests-per-day", ceiling: 0 }] } });
+      expect((await operator.audit(tenant.id))[0]).toMatchObject({
+        action: "limits.set",
+        detail: { to: [{ name: "requests-per-day", ceiling: 0 }] },
+      });
       await operator.setLimits(tenant.id, [{ name: "requests-per-day", unit: "requests", window: "day", ceiling: 5 }]);
       await client.chat.completions.create(chat);
     });
@@ -60,7 +71,10 @@ export function control(context: () => Context): void {
         const { response } = await client.chat.completions.create(chat).withResponse();
         expect(response.headers.get("x-strait-countries")).toBe("JP");
       }
-      expect((await operator.audit(tenant.id))[0]).toMatchObject({ action: "tenant.change", detail: { allowCountries: { to: ["JP"] } } });
+      expect((await operator.audit(tenant.id))[0]).toMatchObject({
+        action: "tenant.change",
+        detail: { allowCountries: { to: ["JP"] } },
+      });
     });
   });
 }

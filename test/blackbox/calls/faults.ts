@@ -1,8 +1,7 @@
-import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { describe, expect, test } from "vitest";
 import type { Fault } from "../../../src/simulator/faults.ts";
-import { anthropicClient, azureClient, drain, errorOf, openaiClient } from "../harness/clients.ts";
+import { anthropicClient, azureClient, drain, errorOf, openaiClient, recordingFetch } from "../harness/clients.ts";
 import { regionsWithin } from "../harness/catalogue.ts";
 import { reached } from "../harness/gateway-under-test.ts";
 import type { TestTenant } from "../harness/operator.ts";
@@ -40,19 +39,50 @@ interface Broken extends Place {
 const before: Readonly<Record<string, Broken>> = {
   "answers 500": { model: "gpt-4o", countries: ["KR", "NO"], fault: { kind: "status", status: 500 }, outcome: "status_500" },
   "answers 503": { model: "gpt-4o", countries: ["BR", "CA"], fault: { kind: "status", status: 503 }, outcome: "status_503" },
-  "answers 429": { model: "gpt-4o", countries: ["FR", "DE"], fault: { kind: "status", status: 429, retryAfterSeconds: 1 }, outcome: "status_429" },
-  "does not take our credential": { model: "gpt-4o", countries: ["PL", "ZA"], fault: { kind: "status", status: 401 }, outcome: "status_401" },
-  "does not know its deployment": { model: "gpt-4o", countries: ["IN", "ES"], fault: { kind: "status", status: 404 }, outcome: "status_404" },
-  "redirects": { model: "gpt-4o", countries: ["CH", "AE"], fault: { kind: "redirect", location: "http://127.0.0.1:1/" }, outcome: "status_307" },
+  "answers 429": {
+    model: "gpt-4o",
+    countries: ["FR", "DE"],
+    fault: { kind: "status", status: 429, retryAfterSeconds: 1 },
+    outcome: "status_429",
+  },
+  "does not take our credential": {
+    model: "gpt-4o",
+    countries: ["PL", "ZA"],
+    fault: { kind: "status", status: 401 },
+    outcome: "status_401",
+  },
+  "does not know its deployment": {
+    model: "gpt-4o",
+    countries: ["IN", "ES"],
+    fault: { kind: "status", status: 404 },
+    outcome: "status_404",
+  },
+  redirects: {
+    model: "gpt-4o",
+    countries: ["CH", "AE"],
+    fault: { kind: "redirect", location: "http://127.0.0.1:1/" },
+    outcome: "status_307",
+  },
   "resets the connection": { model: "gpt-4o-mini", countries: ["KR", "IN"], fault: { kind: "reset" }, outcome: "reset" },
-  "says nothing": { model: "gpt-4o-mini", countries: ["BR", "CA"], fault: { kind: "stall" }, stream: true, outcome: "first_byte_deadline" },
+  "says nothing": {
+    model: "gpt-4o-mini",
+    countries: ["BR", "CA"],
+    fault: { kind: "stall" },
+    stream: true,
+    outcome: "first_byte_deadline",
+  },
 };
 
 export function faults(context: () => Context): void {
-  const tenantOf = ({ countries }: Pick<Place, "countries">): Promise<TestTenant> => context().operator.addTenant({ allowCountries: countries });
+  const tenantOf = ({ countries }: Pick<Place, "countries">): Promise<TestTenant> =>
+    context().operator.addTenant({ allowCountries: countries });
 
   /** Calls until the broken region was tried; every call must be answered, and only from within the permit. */
-  async function untilTried({ model, countries }: Place, fault: Fault, stream: boolean): Promise<{ requestId: string; tenant: TestTenant; healthy: string }> {
+  async function untilTried(
+    { model, countries }: Place,
+    fault: Fault,
+    stream: boolean,
+  ): Promise<{ requestId: string; tenant: TestTenant; healthy: string }> {
     const { gateway } = context();
     const tenant = await tenantOf({ countries });
     const permitted = regionsWithin(model, countries);
@@ -72,16 +102,23 @@ export function faults(context: () => Context): void {
   }
 
   describe("before anything was sent on, a deployment that", () => {
-    test.each(Object.entries(before))("%s is passed over for another that is permitted", async (_what, { fault, outcome, stream = false, ...place }) => {
-      const { requestId, tenant, healthy } = await untilTried(place, fault, stream);
-      const receipt = await receiptOf(context().gateway.url, tenant.key, requestId);
-      expect(receipt.attempts.map((attempt) => attempt.outcome)).toEqual([outcome, "answered"]);
-      expect(receipt).toMatchObject({ end: "completed", region: healthy, status: 200 });
-    });
+    test.each(Object.entries(before))(
+      "%s is passed over for another that is permitted",
+      async (_what, { fault, outcome, stream = false, ...place }) => {
+        const { requestId, tenant, healthy } = await untilTried(place, fault, stream);
+        const receipt = await receiptOf(context().gateway.url, tenant.key, requestId);
+        expect(receipt.attempts.map((attempt) => attempt.outcome)).toEqual([outcome, "answered"]);
+        expect(receipt).toMatchObject({ end: "completed", region: healthy, status: 200 });
+      },
+    );
 
     test("refuses with status 200 in its stream is passed over for another that is permitted", async () => {
       const place: Place = { model: "gpt-4.1-mini", countries: ["KR", "GB"] };
-      const { requestId, tenant } = await untilTried(place, { kind: "refusal-200", code: "rate_limit_exceeded", retryAfterMs: 100 }, true);
+      const { requestId, tenant } = await untilTried(
+        place,
+        { kind: "refusal-200", code: "rate_limit_exceeded", retryAfterMs: 100 },
+        true,
+      );
       const receipt = await receiptOf(context().gateway.url, tenant.key, requestId);
       expect(receipt.attempts.map((attempt) => attempt.outcome)).toEqual(["refused_in_stream:rate_limit_exceeded", "answered"]);
     });
@@ -103,7 +140,9 @@ export function faults(context: () => Context): void {
       expect(azure).toMatchObject({ status: 502, code: "upstream_failed" });
       const anthropic = await errorOf(anthropicClient(gateway.url, context().tenant.key).messages.create(message));
       expect(anthropic).toMatchObject({ status: 502, type: "api_error" });
-      expect([...regionsWithin(place.model, place.countries), "anthropic-us"]).toEqual(expect.arrayContaining(Object.keys(reached(start, gateway.stats()))));
+      expect([...regionsWithin(place.model, place.countries), "anthropic-us"]).toEqual(
+        expect.arrayContaining(Object.keys(reached(start, gateway.stats()))),
+      );
       for (const error of [openai, azure, anthropic]) {
         expect((error as { headers: Headers }).headers.get("x-should-retry")).toBeNull();
         // The upstream's own words are not the client's to read.
@@ -123,7 +162,9 @@ export function faults(context: () => Context): void {
       const azure = await errorOf(azureClient(gateway.url, tenant.key).chat.completions.create(request));
       expect(azure).toMatchObject({ status: 503, code: "ServiceUnavailable" });
       // By a model of its own, because what the last one learnt of these deployments holds for seven seconds.
-      const anthropic = await errorOf(anthropicClient(gateway.url, context().tenant.key).messages.create({ ...message, model: "claude-sonnet-4-5" }));
+      const anthropic = await errorOf(
+        anthropicClient(gateway.url, context().tenant.key).messages.create({ ...message, model: "claude-sonnet-4-5" }),
+      );
       expect(anthropic).toMatchObject({ status: 529, type: "overloaded_error" });
       for (const error of [openai, azure, anthropic]) {
         const { headers } = error as { headers: Headers };
@@ -133,7 +174,9 @@ export function faults(context: () => Context): void {
       }
       // Asked to be left alone, they are: nothing is sent to them now.
       const start = gateway.stats();
-      expect(await errorOf(openaiClient(gateway.url, tenant.key).chat.completions.create(request))).toMatchObject({ status: 503 });
+      expect(await errorOf(openaiClient(gateway.url, tenant.key).chat.completions.create(request))).toMatchObject({
+        status: 503,
+      });
       expect(reached(start, gateway.stats())).toEqual({});
     });
 
@@ -158,6 +201,21 @@ export function faults(context: () => Context): void {
     });
   });
 
+  describe("a failure of all deployments that passes", () => {
+    test("is got over by the SDK's own retry", async () => {
+      const { gateway } = context();
+      const place: Place = { model: "gpt-4.1-mini", countries: ["JP", "SE"] };
+      const tenant = await tenantOf(place);
+      const regions = regionsWithin(place.model, place.countries);
+      for (const region of regions) gateway.faults(region, [{ kind: "status", status: 500, times: 1 }]);
+      const recorded = recordingFetch();
+      const client = openaiClient(gateway.url, tenant.key, { maxRetries: 2, fetch: recorded.fetch });
+      const { response } = await client.chat.completions.create({ model: place.model, messages }).withResponse();
+      expect(regions).toContain(response.headers.get("x-strait-region"));
+      expect(recorded.exchanges.map(({ status }) => status)).toEqual([502, 200]);
+    });
+  });
+
   describe("a fault of the request's own", () => {
     test("that the upstream found is told as the upstream told it, and no other deployment is asked", async () => {
       const { gateway } = context();
@@ -167,160 +225,12 @@ export function faults(context: () => Context): void {
         gateway.faults(region, [{ kind: "status", status: 400, code: "context_length_exceeded", message: "Too long." }]);
       }
       const start = gateway.stats();
-      const error = await errorOf(openaiClient(gateway.url, tenant.key).chat.completions.create({ model: place.model, messages }));
+      const error = await errorOf(
+        openaiClient(gateway.url, tenant.key).chat.completions.create({ model: place.model, messages }),
+      );
       expect(error).toBeInstanceOf(OpenAI.BadRequestError);
       expect(error).toMatchObject({ code: "context_length_exceeded", message: expect.stringContaining("Too long.") });
       expect(Object.values(reached(start, gateway.stats()))).toEqual([1]);
-    });
-  });
-
-  describe("a stream that was begun and then", () => {
-    // After a moment: what broke off at once never began for the client, and is a plain error.
-    const breaks: Readonly<Record<string, Fault>> = {
-      "ends without its end": { kind: "truncation", afterEvents: 6, afterMs: 150 },
-      "is reset": { kind: "reset", afterEvents: 6, afterMs: 150 },
-      "reports an error": { kind: "error-mid-stream", afterEvents: 6, afterMs: 150, message: "words of the upstream's own" },
-      "falls silent": { kind: "stall", afterEvents: 6 },
-    };
-
-    /** Reads a stream of each surface to its end, and gives what the SDK raised. */
-    const surfaces: Readonly<Record<string, { readonly model: string; readonly countries: readonly string[]; readonly run: (url: string, key: string, model: string) => Promise<{ events: readonly unknown[]; error: unknown; requestId: string }> }>> = {
-      "chat completions (OpenAI)": {
-        model: "gpt-4o-mini",
-        countries: ["JP"],
-        run: async (url, key, model) => {
-          const { data, request_id } = await openaiClient(url, key).chat.completions.create({ model, messages, stream: true }).withResponse();
-          return { ...(await drain(data)), requestId: request_id ?? "" };
-        },
-      },
-      "chat completions (Azure)": {
-        model: "gpt-4o",
-        countries: ["SE"],
-        run: async (url, key, model) => {
-          const { data, request_id } = await azureClient(url, key).chat.completions.create({ model, messages, stream: true }).withResponse();
-          return { ...(await drain(data)), requestId: request_id ?? "" };
-        },
-      },
-      completions: {
-        model: "gpt-3.5-turbo-instruct",
-        countries: ["SE"],
-        run: async (url, key, model) => {
-          const { data, request_id } = await openaiClient(url, key).completions.create({ model, prompt: "Hello", stream: true }).withResponse();
-          return { ...(await drain(data)), requestId: request_id ?? "" };
-        },
-      },
-      responses: {
-        model: "gpt-4.1-mini",
-        countries: ["SE"],
-        run: async (url, key, model) => {
-          const { data, request_id } = await openaiClient(url, key).responses.create({ model, input: "Hello", stream: true }).withResponse();
-          return { ...(await drain(data)), requestId: request_id ?? "" };
-        },
-      },
-      messages: {
-        model: "claude-opus-4-5",
-        countries: ["US"],
-        run: async (url, key, model) => {
-          const { data, request_id } = await anthropicClient(url, key).messages.create({ ...message, model, stream: true }).withResponse();
-          return { ...(await drain(data)), requestId: request_id ?? "" };
-        },
-      },
-    };
-
-    describe.each(Object.entries(breaks))("%s", (_how, fault) => {
-      test.each(Object.entries(surfaces))("makes the SDK raise, on %s", async (surface, { model, countries, run }) => {
-        const { gateway, operator } = context();
-        const tenant = await operator.addTenant({ allowCountries: countries });
-        for (const region of regionsWithin(model, countries)) gateway.faults(region, [fault]);
-        const { events, error, requestId } = await run(gateway.url, tenant.key, model);
-        expect(events.length).toBeGreaterThan(2);
-        // The SDK hands an error event of the Responses API on as an event, as it came.
-        const raised = error ?? (surface === "responses" ? events.find((event) => (event as { type: string }).type === "error") : undefined);
-        expect(raised).toBeDefined();
-        if (error !== undefined) expect(error).toBeInstanceOf(surface === "messages" ? Anthropic.APIError : OpenAI.APIError);
-        expect(JSON.stringify(raised) + String(error)).not.toContain("words of the upstream's own");
-        const receipt = await receiptOf(gateway.url, tenant.key, requestId);
-        expect(receipt.end).toBe(fault.kind === "stall" ? "deadline_passed" : "upstream_failed");
-        expect(receipt.chargedTokens).toBeGreaterThan(0);
-        expect(receipt.chargedTokens).toBeLessThanOrEqual(receipt.heldTokens);
-        expect(receipt.attempts.length).toBe(1);
-      });
-    });
-  });
-
-  describe("a stream that breaks off at once", () => {
-    test("costs something only if something of it was given", async () => {
-      const { gateway, operator } = context();
-      const tenant = await operator.addTenant({ allowCountries: ["IN"] });
-      for (const region of regionsWithin("gpt-4o", ["IN"])) gateway.faults(region, [{ kind: "truncation", afterEvents: 6 }]);
-      const client = openaiClient(gateway.url, tenant.key);
-      const exchanged = await client.chat.completions
-        .create({ model: "gpt-4o", messages, stream: true })
-        .withResponse()
-        .then(async ({ data, request_id }) => ({ ...(await drain(data)), requestId: request_id }))
-        // Where the end came before the head was sent on, it is a plain error, which the SDK may retry.
-        .catch((error: unknown) => ({ events: [], error, requestId: (error as { requestID: string }).requestID }));
-      expect(exchanged.error).toMatchObject({ code: "upstream_cut_off" });
-      const receipt = await receiptOf(gateway.url, tenant.key, exchanged.requestId ?? "");
-      expect(receipt.end).toBe("upstream_failed");
-      expect(receipt.chargedTokens > 0).toBe(exchanged.events.length > 0);
-    });
-  });
-
-  describe("a whole answer that breaks off in its middle", () => {
-    test("is no answer: the client is told that the upstream stopped", async () => {
-      const { gateway, operator } = context();
-      const tenant = await operator.addTenant({ allowCountries: ["KR"] });
-      for (const region of regionsWithin("gpt-4o", ["KR"])) gateway.faults(region, [{ kind: "truncation", afterEvents: 1 }]);
-      const error = await errorOf(openaiClient(gateway.url, tenant.key).chat.completions.create({ model: "gpt-4o", messages }));
-      expect(error).toMatchObject({ status: 502, code: "upstream_cut_off" });
-    });
-
-    test("after so much of it was sent on that it cannot be taken back, breaks the client's connection off", async () => {
-      const { gateway, operator } = context();
-      const tenant = await operator.addTenant({ allowCountries: ["GB"] });
-      for (const region of regionsWithin("gpt-4.1-mini", ["GB"])) {
-        gateway.faults(region, [
-          { kind: "huge-event", afterEvents: 0, bytes: 600_000 },
-          { kind: "reset", afterEvents: 1 },
-        ]);
-      }
-      const call = openaiClient(gateway.url, tenant.key).chat.completions.create({ model: "gpt-4.1-mini", messages });
-      expect(await errorOf(call)).not.toBeInstanceOf(SyntaxError);
-    });
-  });
-
-  describe("a stream that is silent for long", () => {
-    test("is kept alive by what the client's SDK passes over", async () => {
-      const { gateway, operator } = context();
-      const tenant = await operator.addTenant({ allowCountries: ["JP", "US"] });
-      const slow: Fault = { kind: "slow", delayMs: 220 };
-      for (const region of [...regionsWithin("o4-mini", ["US"]), "anthropic-us"]) gateway.faults(region, [slow]);
-      const post = async (path: string, body: unknown): Promise<string> => {
-        const response = await fetch(`${gateway.url}${path}`, {
-          method: "POST",
-          headers: { authorization: `Bearer ${tenant.key}`, "content-type": "application/json" },
-          body: JSON.stringify(body),
-        });
-        return response.text();
-      };
-      const chat = { model: "o4-mini", messages, max_completion_tokens: 4, stream: true as const };
-      const northAmerican = await operator.addTenant({ allowCountries: ["US"] });
-      const [openai, anthropic, viaOpenai, viaAnthropic] = await Promise.all([
-        fetch(`${gateway.url}/v1/chat/completions`, {
-          method: "POST",
-          headers: { authorization: `Bearer ${northAmerican.key}`, "content-type": "application/json" },
-          body: JSON.stringify(chat),
-        }).then((response) => response.text()),
-        post("/v1/messages", { ...message, max_tokens: 4, stream: true }),
-        openaiClient(gateway.url, northAmerican.key).chat.completions.create(chat).then(drain),
-        anthropicClient(gateway.url, tenant.key).messages.create({ ...message, max_tokens: 4, stream: true }).then(drain),
-      ]);
-      expect(openai).toMatch(/^: ?.*\n\n/m);
-      expect(anthropic.split("event: ping").length).toBeGreaterThan(3);
-      expect([viaOpenai.error, viaAnthropic.error]).toEqual([undefined, undefined]);
-      expect(viaOpenai.events.length).toBeGreaterThan(2);
-      expect(viaAnthropic.events.map((event) => event.type).at(-1)).toBe("message_stop");
     });
   });
 }

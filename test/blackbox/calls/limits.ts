@@ -25,32 +25,38 @@ function wait([first, second]: readonly Exchanged[]): { readonly waitedMs: numbe
 
 export function limits(context: () => Context): void {
   describe("a limit a minute", () => {
-    test.each(["openai", "azure", "anthropic"] as const)("refuses with RateLimitError, and the SDK for %s waits as long as it is told to, and is answered", async (dialect) => {
-      const { gateway, operator } = context();
-      const tenant = await operator.addTenant({ limits: [twoASecond] });
-      const recorded = recordingFetch();
-      const ask = async (maxRetries: number): Promise<unknown> => {
-        const options = { maxRetries, fetch: recorded.fetch };
-        if (dialect === "anthropic") return anthropicClient(gateway.url, tenant.key, options).messages.create(message);
-        const client = dialect === "openai" ? openaiClient(gateway.url, tenant.key, options) : azureClient(gateway.url, tenant.key, options);
-        return client.chat.completions.create(chat);
-      };
-      await ask(0);
-      expect(await errorOf(ask(0))).toBeInstanceOf(dialect === "anthropic" ? Anthropic.RateLimitError : OpenAI.RateLimitError);
-      const before = recorded.exchanges.length;
-      await ask(2);
-      const exchanges = recorded.exchanges.slice(before);
-      expect(exchanges.map(({ status, retryCount }) => [status, retryCount])).toEqual([
-        [429, "0"],
-        [200, "1"],
-      ]);
-      const { waitedMs, toldMs } = wait(exchanges);
-      expect(toldMs).toBeGreaterThan(50);
-      expect(toldMs).toBeLessThanOrEqual(500);
-      expect(waitedMs).toBeGreaterThanOrEqual(toldMs - 2);
-      expect(exchanges[0]?.headers.get("retry-after")).toBe("1");
-      expect(exchanges[0]?.headers.get("x-should-retry")).toBeNull();
-    });
+    test.each(["openai", "azure", "anthropic"] as const)(
+      "refuses with RateLimitError, and the SDK for %s waits as long as it is told to, and is answered",
+      async (dialect) => {
+        const { gateway, operator } = context();
+        const tenant = await operator.addTenant({ limits: [twoASecond] });
+        const recorded = recordingFetch();
+        const ask = async (maxRetries: number): Promise<unknown> => {
+          const options = { maxRetries, fetch: recorded.fetch };
+          if (dialect === "anthropic") return anthropicClient(gateway.url, tenant.key, options).messages.create(message);
+          const client =
+            dialect === "openai" ? openaiClient(gateway.url, tenant.key, options) : azureClient(gateway.url, tenant.key, options);
+          return client.chat.completions.create(chat);
+        };
+        await ask(0);
+        expect(await errorOf(ask(0))).toBeInstanceOf(dialect === "anthropic" ? Anthropic.RateLimitError : OpenAI.RateLimitError);
+        const before = recorded.exchanges.length;
+        await ask(2);
+        const exchanges = recorded.exchanges.slice(before);
+        expect(exchanges.map(({ status, retryCount }) => [status, retryCount])).toEqual([
+          [429, "0"],
+          [200, "1"],
+        ]);
+        const { waitedMs, toldMs } = wait(exchanges);
+        expect(toldMs).toBeGreaterThan(50);
+        expect(toldMs).toBeLessThanOrEqual(500);
+        expect(waitedMs).toBeGreaterThanOrEqual(toldMs - 2);
+        expect(exchanges[0]?.headers.get("retry-after")).toBe("1");
+        const left = dialect === "anthropic" ? "anthropic-ratelimit-requests-remaining" : "x-ratelimit-remaining-requests";
+        expect(exchanges.map(({ headers }) => headers.get(left))).toEqual(["0", "0"]);
+        expect(exchanges[0]?.headers.get("x-should-retry")).toBeNull();
+      },
+    );
 
     test("is shown on every answer as each dialect writes it", async () => {
       const { gateway, operator } = context();
@@ -60,7 +66,8 @@ export function limits(context: () => Context): void {
         { name: "tokens-per-day", unit: "tokens", window: "day", ceiling: 70_000 },
       ];
       const { key } = await operator.addTenant({ limits: perMinute });
-      const headersOf = async (call: { withResponse(): Promise<{ response: Response }> }) => (await call.withResponse()).response.headers;
+      const headersOf = async (call: { withResponse(): Promise<{ response: Response }> }) =>
+        (await call.withResponse()).response.headers;
       const openai = await headersOf(openaiClient(gateway.url, key).chat.completions.create(chat));
       const azure = await headersOf(azureClient(gateway.url, key).chat.completions.create(chat));
       const anthropic = await headersOf(anthropicClient(gateway.url, key).messages.create(message));
@@ -80,7 +87,9 @@ export function limits(context: () => Context): void {
 
     test("of tokens gives back what was held and not used", async () => {
       const { gateway, operator } = context();
-      const tenant = await operator.addTenant({ limits: [{ name: "tokens-per-day", unit: "tokens", window: "day", ceiling: 40_000 }] });
+      const tenant = await operator.addTenant({
+        limits: [{ name: "tokens-per-day", unit: "tokens", window: "day", ceiling: 40_000 }],
+      });
       const client = openaiClient(gateway.url, tenant.key);
       // Each holds 32,768 tokens of output, so a second one fits only if the first was settled to what it used.
       for (let round = 0; round < 3; round++) await client.chat.completions.create({ model: "gpt-4.1", messages });
@@ -91,7 +100,9 @@ export function limits(context: () => Context): void {
 
     test("that a request can never fit is said so, and is not tried again", async () => {
       const { gateway, operator } = context();
-      const tenant = await operator.addTenant({ limits: [{ name: "tokens-per-minute", unit: "tokens", window: "minute", ceiling: 100 }] });
+      const tenant = await operator.addTenant({
+        limits: [{ name: "tokens-per-minute", unit: "tokens", window: "minute", ceiling: 100 }],
+      });
       const recorded = recordingFetch();
       const client = openaiClient(gateway.url, tenant.key, { maxRetries: 2, fetch: recorded.fetch });
       const error = await errorOf(client.chat.completions.create({ ...chat, max_tokens: 5_000 }));
@@ -109,7 +120,8 @@ export function limits(context: () => Context): void {
       const options = { maxRetries: 2, fetch: recorded.fetch };
       const ask = async (): Promise<unknown> => {
         if (dialect === "anthropic") return anthropicClient(gateway.url, tenant.key, options).messages.create(message);
-        const client = dialect === "openai" ? openaiClient(gateway.url, tenant.key, options) : azureClient(gateway.url, tenant.key, options);
+        const client =
+          dialect === "openai" ? openaiClient(gateway.url, tenant.key, options) : azureClient(gateway.url, tenant.key, options);
         return client.chat.completions.create(chat);
       };
       await ask();
@@ -118,7 +130,11 @@ export function limits(context: () => Context): void {
       if (dialect !== "anthropic") expect(error).toMatchObject({ code: "insufficient_quota" });
       expect(recorded.exchanges.map(({ status }) => status)).toEqual([200, 429]);
       const refused = recorded.exchanges[1]?.headers;
-      expect([refused?.get("x-should-retry"), refused?.get("retry-after"), refused?.get("retry-after-ms")]).toEqual(["false", null, null]);
+      expect([refused?.get("x-should-retry"), refused?.get("retry-after"), refused?.get("retry-after-ms")]).toEqual([
+        "false",
+        null,
+        null,
+      ]);
     });
 
     test("admits exactly as many of 200 requests at once as it says", async () => {
@@ -144,7 +160,10 @@ export function limits(context: () => Context): void {
     test("once it is spent, is refused as each dialect says it of money", async () => {
       const { gateway, operator } = context();
       const tenant = await operator.addTenant({ limits: [{ name: "spend", unit: "micro_usd", window: "month", ceiling: 1 }] });
-      expect(await errorOf(openaiClient(gateway.url, tenant.key).chat.completions.create(chat))).toMatchObject({ status: 429, type: "insufficient_quota" });
+      expect(await errorOf(openaiClient(gateway.url, tenant.key).chat.completions.create(chat))).toMatchObject({
+        status: 429,
+        type: "insufficient_quota",
+      });
       const error = await errorOf(anthropicClient(gateway.url, tenant.key).messages.create(message));
       expect(error).toMatchObject({ status: 402, type: "billing_error" });
     });
@@ -153,7 +172,10 @@ export function limits(context: () => Context): void {
   describe("a limit on requests at once", () => {
     test("admits exactly as many of 200 as it says, and takes new ones when those have ended", async () => {
       const { gateway, operator } = context();
-      const tenant = await operator.addTenant({ allowCountries: ["JP"], limits: [{ name: "concurrent", unit: "concurrent", window: "open", ceiling: 10 }] });
+      const tenant = await operator.addTenant({
+        allowCountries: ["JP"],
+        limits: [{ name: "concurrent", unit: "concurrent", window: "open", ceiling: 10 }],
+      });
       const model = "gpt-4o-mini";
       for (const region of regionsWithin(model, ["JP"])) gateway.faults(region, [{ kind: "slow", afterMs: 2_500 }]);
       const client = openaiClient(gateway.url, tenant.key);

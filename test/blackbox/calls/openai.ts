@@ -7,7 +7,10 @@ const messages = [{ role: "user" as const, content: "Where do you run?" }];
 const tools = [
   {
     type: "function" as const,
-    function: { name: "get_weather", parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] } },
+    function: {
+      name: "get_weather",
+      parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+    },
   },
 ];
 
@@ -25,13 +28,17 @@ export function openaiCalls(context: () => Context): void {
     });
 
     test("streams a chat completion without a usage chunk, which it did not ask for, and is charged by one all the same", async () => {
-      const { data: stream, response } = await client().chat.completions.create({ model: "gpt-4.1", messages, stream: true }).withResponse();
+      const { data: stream, response } = await client()
+        .chat.completions.create({ model: "gpt-4.1", messages, stream: true })
+        .withResponse();
       expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
       const { events, error } = await drain(stream);
       expect(error).toBeUndefined();
       // `usage: null` stays in the chunks, as the upstream sent it: only what says something is kept back.
       expect(events.filter((event) => event.usage)).toEqual([]);
-      expect(events.flatMap((event) => event.choices.map((choice) => choice.delta.content ?? "")).join("")).toMatch(/^Simulated answer/);
+      expect(events.flatMap((event) => event.choices.map((choice) => choice.delta.content ?? "")).join("")).toMatch(
+        /^Simulated answer/,
+      );
       expect(events.flatMap((event) => event.choices.map((choice) => choice.finish_reason)).at(-1)).toBe("stop");
       const receipt = await receiptOf(context().gateway.url, context().tenant.key, response.headers.get("x-request-id") ?? "");
       expect(receipt).toMatchObject({ end: "completed", usageSource: "reported", stream: true });
@@ -39,7 +46,12 @@ export function openaiCalls(context: () => Context): void {
     });
 
     test("streams a usage chunk where it asked for one, last and with no choices", async () => {
-      const stream = await client().chat.completions.create({ model: "gpt-4.1", messages, stream: true, stream_options: { include_usage: true } });
+      const stream = await client().chat.completions.create({
+        model: "gpt-4.1",
+        messages,
+        stream: true,
+        stream_options: { include_usage: true },
+      });
       const { events, error } = await drain(stream);
       expect(error).toBeUndefined();
       expect(events.at(-1)?.choices).toEqual([]);
@@ -52,7 +64,10 @@ export function openaiCalls(context: () => Context): void {
       const whole = await client().chat.completions.create(request);
       const [call] = whole.choices[0]?.message.tool_calls ?? [];
       expect(whole.choices[0]?.finish_reason).toBe("tool_calls");
-      expect(call?.type === "function" ? [call.function.name, JSON.parse(call.function.arguments)] : call).toEqual(["get_weather", { city: expect.any(String) }]);
+      expect(call?.type === "function" ? [call.function.name, JSON.parse(call.function.arguments)] : call).toEqual([
+        "get_weather",
+        { city: expect.any(String) },
+      ]);
       const streamed = await client().chat.completions.stream(request).finalChatCompletion();
       expect(streamed.choices[0]?.message.tool_calls?.[0]).toMatchObject({ function: { name: "get_weather" } });
     });
@@ -76,9 +91,15 @@ export function openaiCalls(context: () => Context): void {
 
     test("gets embeddings, as floats and as the base64 that it asks for by itself", async () => {
       const byItself = await client().embeddings.create({ model: "text-embedding-3-small", input: ["one", "two"] });
-      const floats = await client().embeddings.create({ model: "text-embedding-3-small", input: ["one", "two"], encoding_format: "float" });
+      const floats = await client().embeddings.create({
+        model: "text-embedding-3-small",
+        input: ["one", "two"],
+        encoding_format: "float",
+      });
       expect(floats.data.map((item) => item.embedding.length)).toEqual([1536, 1536]);
-      expect(byItself.data.map((item) => item.embedding.map(Math.fround))).toEqual(floats.data.map((item) => item.embedding.map(Math.fround)));
+      expect(byItself.data.map((item) => item.embedding.map(Math.fround))).toEqual(
+        floats.data.map((item) => item.embedding.map(Math.fround)),
+      );
       const text = await client().embeddings.create({ model: "text-embedding-3-large", input: "one", encoding_format: "base64" });
       expect(text.data[0]?.embedding).toBeTypeOf("string");
     });

@@ -22,7 +22,11 @@ function dialectsOf(route: Route): readonly (readonly [Dialect, Readonly<Record<
 const bodyOf: Readonly<Record<Dialect, unknown>> = {
   openai: { error: { message: expect.any(String), type: "invalid_request_error", param: null, code: null } },
   azure: { error: expect.objectContaining({ code: "401", message: expect.any(String) }) },
-  anthropic: { type: "error", error: { type: "authentication_error", message: expect.any(String) }, request_id: expect.any(String) },
+  anthropic: {
+    type: "error",
+    error: { type: "authentication_error", message: expect.any(String) },
+    request_id: expect.any(String),
+  },
 };
 
 interface Described {
@@ -46,14 +50,22 @@ export function paths(context: () => Context): void {
       expect(routes.filter((route) => publicPaths.has(route.path)).map((route) => route.path)).toEqual(["/healthz"]);
     });
 
-    test.each(guarded.map((route) => [`${route.method} ${route.path}`, route] as const))("is demanded by %s, in the route's dialect", async (_name, route) => {
-      for (const [dialect, headers] of dialectsOf(route)) {
-        const response = await call(route.method, pathOf(route), headers, bodyFor(route.method));
-        expect([response.status, await response.json()]).toEqual([401, bodyOf[dialect]]);
-        const wrong = await call(route.method, pathOf(route), { ...headers, authorization: "Bearer sk-strait-nobody" }, bodyFor(route.method));
-        expect([wrong.status, await wrong.text()]).toEqual([401, expect.stringContaining("not valid here")]);
-      }
-    });
+    test.each(guarded.map((route) => [`${route.method} ${route.path}`, route] as const))(
+      "is demanded by %s, in the route's dialect",
+      async (_name, route) => {
+        for (const [dialect, headers] of dialectsOf(route)) {
+          const response = await call(route.method, pathOf(route), headers, bodyFor(route.method));
+          expect([response.status, await response.json()]).toEqual([401, bodyOf[dialect]]);
+          const wrong = await call(
+            route.method,
+            pathOf(route),
+            { ...headers, authorization: "Bearer sk-strait-nobody" },
+            bodyFor(route.method),
+          );
+          expect([wrong.status, await wrong.text()]).toEqual([401, expect.stringContaining("not valid here")]);
+        }
+      },
+    );
 
     test.each(guarded.map((route) => [`${route.method} ${route.path}`, route] as const))("opens %s", async (_name, route) => {
       const { tenant } = context();
@@ -82,9 +94,18 @@ export function paths(context: () => Context): void {
       );
       expect(operations.length).toBeGreaterThanOrEqual(14);
       for (const [method, path] of [...operations, ["GET", "/control/v1/nowhere"], ["GET", "/control/v1"]] as const) {
-        for (const headers of [{}, { authorization: `Bearer ${tenant.key}` }, { "x-api-key": context().gateway.operatorKey }] as Record<string, string>[]) {
+        for (const headers of [
+          {},
+          { authorization: `Bearer ${tenant.key}` },
+          { "x-api-key": context().gateway.operatorKey },
+        ] as Record<string, string>[]) {
           const response = await call(method, path, headers, bodyFor(method));
-          expect([method, path, response.status, response.headers.get("content-type")]).toEqual([method, path, 401, "application/problem+json"]);
+          expect([method, path, response.status, response.headers.get("content-type")]).toEqual([
+            method,
+            path,
+            401,
+            "application/problem+json",
+          ]);
           await response.body?.cancel();
         }
       }
@@ -99,16 +120,27 @@ export function paths(context: () => Context): void {
 
   describe("a path", () => {
     test.each([
-      ["/v1/nothing", {}, { error: { message: expect.any(String), type: "invalid_request_error", param: null, code: "unknown_url" } }],
+      [
+        "/v1/nothing",
+        {},
+        { error: { message: expect.any(String), type: "invalid_request_error", param: null, code: "unknown_url" } },
+      ],
       ["/", {}, { error: expect.objectContaining({ code: "unknown_url" }) }],
       ["/openai/nothing", {}, { error: expect.objectContaining({ code: "404" }) }],
-      ["/v1/nothing", { "anthropic-version": "2023-06-01" }, { type: "error", error: expect.objectContaining({ type: "not_found_error" }), request_id: expect.any(String) }],
+      [
+        "/v1/nothing",
+        { "anthropic-version": "2023-06-01" },
+        { type: "error", error: expect.objectContaining({ type: "not_found_error" }), request_id: expect.any(String) },
+      ],
       ["/controls", {}, { error: expect.objectContaining({ code: "unknown_url" }) }],
-    ] as [string, Record<string, string>, unknown][])("that is none (%s, %j) is not found, in the dialect of its client", async (path, headers, body) => {
-      const response = await call("GET", path, headers);
-      expect([response.status, await response.json()]).toEqual([404, body]);
-      expect(response.headers.get("x-request-id")).toMatch(/\S/);
-    });
+    ] as [string, Record<string, string>, unknown][])(
+      "that is none (%s, %j) is not found, in the dialect of its client",
+      async (path, headers, body) => {
+        const response = await call("GET", path, headers);
+        expect([response.status, await response.json()]).toEqual([404, body]);
+        expect(response.headers.get("x-request-id")).toMatch(/\S/);
+      },
+    );
 
     test.each([
       ["GET", "/v1/chat/completions", "POST"],

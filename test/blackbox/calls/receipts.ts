@@ -9,7 +9,9 @@ export function receipts(context: () => Context): void {
   describe("a receipt", () => {
     test("says who asked, by which policy, where it ran and what it cost, and is there when the answer is", async () => {
       const { gateway, tenant } = context();
-      const { data, response } = await openaiClient(gateway.url, tenant.key).chat.completions.create({ model: "gpt-4.1-2025-04-14", messages }).withResponse();
+      const { data, response } = await openaiClient(gateway.url, tenant.key)
+        .chat.completions.create({ model: "gpt-4.1-2025-04-14", messages })
+        .withResponse();
       const requestId = response.headers.get("x-request-id") ?? "";
       const receipt = await receiptOf(gateway.url, tenant.key, requestId);
       expect(receipt).toMatchObject({
@@ -44,13 +46,17 @@ export function receipts(context: () => Context): void {
           .chat.completions.create({ model: "gpt-4.1", messages, stream: true })
           .withResponse();
         expect((await drain(data)).error).toBeUndefined();
-        expect(await receiptOf(gateway.url, tenant.key, response.headers.get("x-request-id") ?? "")).toMatchObject({ end: "completed" });
+        expect(await receiptOf(gateway.url, tenant.key, response.headers.get("x-request-id") ?? "")).toMatchObject({
+          end: "completed",
+        });
       }
     });
 
     test("is the tenant's alone", async () => {
       const { gateway, operator, tenant } = context();
-      const { response } = await openaiClient(gateway.url, tenant.key).chat.completions.create({ model: "gpt-4.1", messages }).withResponse();
+      const { response } = await openaiClient(gateway.url, tenant.key)
+        .chat.completions.create({ model: "gpt-4.1", messages })
+        .withResponse();
       const requestId = response.headers.get("x-request-id") ?? "";
       const stranger = await receiptResponse(gateway.url, (await operator.addTenant()).key, requestId);
       expect([stranger.status, await stranger.text()]).toEqual([404, expect.not.stringContaining(tenant.id)]);
@@ -73,9 +79,13 @@ export function receipts(context: () => Context): void {
   describe("every answer", () => {
     test("carries the request's id where its dialect looks for it, and none of the upstream's own headers", async () => {
       const { gateway, tenant } = context();
-      const openai = await openaiClient(gateway.url, tenant.key).chat.completions.create({ model: "gpt-4.1", messages }).withResponse();
+      const openai = await openaiClient(gateway.url, tenant.key)
+        .chat.completions.create({ model: "gpt-4.1", messages })
+        .withResponse();
       expect(openai.request_id).toBe(openai.response.headers.get("x-request-id"));
-      const azure = await azureClient(gateway.url, tenant.key).chat.completions.create({ model: "gpt-4.1", messages }).withResponse();
+      const azure = await azureClient(gateway.url, tenant.key)
+        .chat.completions.create({ model: "gpt-4.1", messages })
+        .withResponse();
       expect(azure.request_id).toMatch(/\S/);
       const anthropic = await anthropicClient(gateway.url, tenant.key)
         .messages.create({ model: "claude-haiku-4-5", max_tokens: 20, messages })
@@ -83,7 +93,9 @@ export function receipts(context: () => Context): void {
       expect(anthropic.request_id).toMatch(/\S/);
       expect(anthropic.response.headers.get("x-request-id")).toBe(anthropic.request_id);
       for (const { response } of [openai, azure, anthropic]) {
-        const foreign = [...response.headers.keys()].filter((name) => /^(x-ms-|apim-|azureml-|x-strait-simulated|openai-version|x-ratelimit-|anthropic-ratelimit-)/.test(name));
+        const foreign = [...response.headers.keys()].filter((name) =>
+          /^(x-ms-|apim-|azureml-|x-strait-simulated|openai-version|x-ratelimit-|anthropic-ratelimit-)/.test(name),
+        );
         // This tenant has no limit a minute, so even the rate headers could only be the upstream's.
         expect(foreign).toEqual([]);
       }

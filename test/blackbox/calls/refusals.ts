@@ -12,14 +12,17 @@ type Call = (url: string, key: string, model?: string) => Promise<unknown>;
 const calls: Readonly<Record<"openai" | "azure" | "anthropic", Call>> = {
   openai: (url, key, model = "gpt-4.1") => errorOf(openaiClient(url, key).chat.completions.create({ model, messages })),
   azure: (url, key, model = "gpt-4.1") => errorOf(azureClient(url, key).chat.completions.create({ model, messages })),
-  anthropic: (url, key, model = "claude-haiku-4-5") => errorOf(anthropicClient(url, key).messages.create({ model, max_tokens: 20, messages })),
+  anthropic: (url, key, model = "claude-haiku-4-5") =>
+    errorOf(anthropicClient(url, key).messages.create({ model, max_tokens: 20, messages })),
 };
 const dialects = ["openai", "azure", "anthropic"] as const;
 
 /** What the SDK made of a refusal: the class by its status, and the code by which a program tells what to do. */
 function told(error: unknown): { readonly status: unknown; readonly code: unknown; readonly retry: unknown } {
-  if (error instanceof OpenAI.APIError) return { status: error.status, code: error.code ?? null, retry: error.headers?.get("x-should-retry") ?? null };
-  if (error instanceof Anthropic.APIError) return { status: error.status, code: error.type, retry: error.headers?.get("x-should-retry") ?? null };
+  if (error instanceof OpenAI.APIError)
+    return { status: error.status, code: error.code ?? null, retry: error.headers?.get("x-should-retry") ?? null };
+  if (error instanceof Anthropic.APIError)
+    return { status: error.status, code: error.type, retry: error.headers?.get("x-should-retry") ?? null };
   throw new Error(`the SDK raised no error of an API: ${String(error)}`);
 }
 
@@ -80,8 +83,14 @@ export function refusals(context: () => Context): void {
         : await call(gateway.url, (await operator.addTenant({ country: "SG", allowCountries: ["SG"] })).key);
       expect(error).toBeInstanceOf(errors.PermissionDeniedError);
       const geography = "unsupported_country_region_territory";
-      expect(told(error)).toEqual({ status: 403, code: codeOf({ openai: geography, azure: geography, anthropic: "permission_error" }), retry: "false" });
-      expect(String(error)).toMatch(anthropic ? /Anthropic does not serve companies .*\(rule ownership: .*anthropic-ownership/ : /\(rule [a-z_]+: /);
+      expect(told(error)).toEqual({
+        status: 403,
+        code: codeOf({ openai: geography, azure: geography, anthropic: "permission_error" }),
+        retry: "false",
+      });
+      expect(String(error)).toMatch(
+        anthropic ? /Anthropic does not serve companies .*\(rule ownership: .*anthropic-ownership/ : /\(rule [a-z_]+: /,
+      );
       expect(reached(before, gateway.stats())).toEqual({});
     });
 
@@ -89,7 +98,8 @@ export function refusals(context: () => Context): void {
       const { gateway, operator, tenant } = context();
       const byModel = await operator.issueKey(tenant.id, { models: ["gpt-4o"] });
       const bySurface = await operator.issueKey(tenant.id, { surfaces: ["embeddings"] });
-      for (const { key } of [byModel, bySurface]) expect(await call(gateway.url, key)).toBeInstanceOf(errors.PermissionDeniedError);
+      for (const { key } of [byModel, bySurface])
+        expect(await call(gateway.url, key)).toBeInstanceOf(errors.PermissionDeniedError);
     });
 
     test("NotFoundError for a model that is unknown, not entitled, or not served on this surface", async () => {
@@ -113,11 +123,21 @@ export function refusals(context: () => Context): void {
 
   describe("a request without a key", () => {
     test.each([
-      ["/v1/chat/completions", { error: { type: "invalid_request_error", code: null, param: null, message: expect.any(String) } }],
+      [
+        "/v1/chat/completions",
+        { error: { type: "invalid_request_error", code: null, param: null, message: expect.any(String) } },
+      ],
       ["/openai/v1/chat/completions", { error: { code: "401", message: expect.any(String) } }],
-      ["/v1/messages", { type: "error", error: { type: "authentication_error", message: expect.any(String) }, request_id: expect.any(String) }],
+      [
+        "/v1/messages",
+        { type: "error", error: { type: "authentication_error", message: expect.any(String) }, request_id: expect.any(String) },
+      ],
     ] as const)("to %s is refused in the dialect of its path", async (path, body) => {
-      const response = await fetch(`${context().gateway.url}${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+      const response = await fetch(`${context().gateway.url}${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: "{}",
+      });
       expect(response.status).toBe(401);
       expect(response.headers.get("www-authenticate")).toBe("Bearer");
       expect(await response.json()).toMatchObject(body);

@@ -31,7 +31,9 @@ export function responsesCalls(context: () => Context): void {
     });
 
     test("are streamed as typed events, the last with the usage", async () => {
-      const { data: stream, response } = await client().responses.create({ model, input: "Where do you run?", stream: true }).withResponse();
+      const { data: stream, response } = await client()
+        .responses.create({ model, input: "Where do you run?", stream: true })
+        .withResponse();
       const { events, error } = await drain(stream);
       expect(error).toBeUndefined();
       expect(events[0]?.type).toBe("response.created");
@@ -50,7 +52,9 @@ export function responsesCalls(context: () => Context): void {
         expect(next.response.headers.get("x-strait-region")).toBe(first.response.headers.get("x-strait-region"));
         previous = next.data.id;
       }
-      const stream = await client().responses.create({ model, input: "And now?", previous_response_id: previous, stream: true }).withResponse();
+      const stream = await client()
+        .responses.create({ model, input: "And now?", previous_response_id: previous, stream: true })
+        .withResponse();
       expect((await drain(stream.data)).error).toBeUndefined();
       expect(stream.response.headers.get("x-strait-region")).toBe(first.response.headers.get("x-strait-region"));
     });
@@ -77,7 +81,9 @@ export function responsesCalls(context: () => Context): void {
       const before = gateway.stats();
       const client = openaiClient(gateway.url, tenant.key);
       expect(await errorOf(client.responses.retrieve("resp_never"))).toBeInstanceOf(OpenAI.NotFoundError);
-      expect(await errorOf(client.responses.create({ model, input: "x", previous_response_id: "resp_never" }))).toBeInstanceOf(OpenAI.NotFoundError);
+      expect(await errorOf(client.responses.create({ model, input: "x", previous_response_id: "resp_never" }))).toBeInstanceOf(
+        OpenAI.NotFoundError,
+      );
       expect(reached(before, gateway.stats())).toEqual({});
     });
 

@@ -15,7 +15,12 @@ const traceId = "0af7651916cd43dd8448eb211c80319c";
 
 const messages = [{ role: "user" as const, content: `Say ${prompt} again` }];
 const message = { model: "claude-haiku-4-5", max_tokens: 30, system: prompt, messages };
-const tools = [{ type: "function" as const, function: { name: "look_up", description: prompt, parameters: { type: "object", properties: {} } } }];
+const tools = [
+  {
+    type: "function" as const,
+    function: { name: "look_up", description: prompt, parameters: { type: "object", properties: {} } },
+  },
+];
 
 /** Runs requests of all kinds against a gateway that holds real credentials, and looks for them wherever it writes. */
 export function secrets(start: StartGateway, startMs: number): void {
@@ -35,7 +40,11 @@ export function secrets(start: StartGateway, startMs: number): void {
 
     beforeAll(async () => {
       sink = await startOtlpSink();
-      const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_EXPORTER_OTLP_PROTOCOL: "http/json", OTEL_BSP_SCHEDULE_DELAY: "100" };
+      const environment = {
+        OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
+        OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+        OTEL_BSP_SCHEDULE_DELAY: "100",
+      };
       gateway = await start({ credential, environment });
       operator = new Operator(gateway);
       tenant = await operator.addTenant();
@@ -43,7 +52,10 @@ export function secrets(start: StartGateway, startMs: number): void {
       await Promise.all(reading);
       audit = JSON.stringify(await operator.audit(tenant.id));
       // The last spans are sent a moment after their answer.
-      await eventually(() => expect(occurrences(Buffer.concat(sink.bodies), "strait.settle")).toBeGreaterThanOrEqual(receipts.length), 10_000);
+      await eventually(
+        () => expect(occurrences(Buffer.concat(sink.bodies), "strait.settle")).toBeGreaterThanOrEqual(receipts.length),
+        10_000,
+      );
       output = gateway.output();
       spans = Buffer.concat(sink.bodies);
       files = contentOf(gateway.dataDir);
@@ -161,15 +173,21 @@ export function secrets(start: StartGateway, startMs: number): void {
       expect(answers.join("\n")).toContain("Simulated answer");
       expect(output).toMatch(/listening|Ready/);
       expect(audit).toContain("key.issue");
-      for (const text of [tenant.id, "strait.authorise", "strait.reserve", "chat gpt-4.1"]) expect(around(spans, text)).toContain(text);
+      for (const text of [tenant.id, "strait.authorise", "strait.reserve", "chat gpt-4.1"])
+        expect(around(spans, text)).toContain(text);
       expect(around(files, tenant.id)).toContain(tenant.id);
     });
 
     test("reaches the upstream as far as it must and no further", () => {
       expect(gateway.seen.length).toBeGreaterThan(20);
       for (const request of gateway.seen) {
-        expect([request.header("api-key"), request.header("x-api-key"), request.header("authorization")?.replace("Bearer ", "")]).toContain(credential);
-        for (const name of ["traceparent", "baggage", "cookie", "tracestate", "x-forwarded-for"]) expect([name, request.header(name)]).toEqual([name, undefined]);
+        expect([
+          request.header("api-key"),
+          request.header("x-api-key"),
+          request.header("authorization")?.replace("Bearer ", ""),
+        ]).toContain(credential);
+        for (const name of ["traceparent", "baggage", "cookie", "tracestate", "x-forwarded-for"])
+          expect([name, request.header(name)]).toEqual([name, undefined]);
         expect(request.header("user-agent")).toBe("strait");
       }
     });

@@ -29,7 +29,12 @@ export class Child {
 
   constructor(command: string, args: readonly string[], { cwd = repository, environment = {} }: ChildOptions = {}) {
     const { PATH = "", HOME = "/tmp" } = process.env;
-    this.#process = spawn(command, args, { cwd, env: { PATH, HOME, ...environment }, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    this.#process = spawn(command, args, {
+      cwd,
+      env: { PATH, HOME, ...environment },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.setEncoding("utf8");
       stream?.on("data", (text: string) => {
@@ -69,7 +74,8 @@ export class Child {
       const found = pattern.exec(this.#output);
       if (found !== null) return found;
       const leftMs = untilMs - Date.now();
-      if (this.#over || leftMs <= 0) throw new Error(`${this.#over ? "it ended" : "time passed"} before ${pattern} was printed:\n${this.#output}`);
+      if (this.#over || leftMs <= 0)
+        throw new Error(`${this.#over ? "it ended" : "time passed"} before ${pattern} was printed:\n${this.#output}`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, leftMs);
         this.#listeners.push(() => {

@@ -47,7 +47,13 @@ export function recordingFetch(): { readonly exchanges: readonly Exchanged[]; re
       const startedAtMs = performance.now();
       const response = await fetch(input, init);
       const retryCount = new Headers(init?.headers).get("x-stainless-retry-count");
-      exchanges.push({ status: response.status, headers: response.headers, startedAtMs, endedAtMs: performance.now(), retryCount });
+      exchanges.push({
+        status: response.status,
+        headers: response.headers,
+        startedAtMs,
+        endedAtMs: performance.now(),
+        retryCount,
+      });
       return response;
     },
   };
@@ -64,7 +70,9 @@ export async function errorOf(call: PromiseLike<unknown>): Promise<unknown> {
 }
 
 /** Reads a stream to its end or its error. */
-export async function drain<Event>(stream: AsyncIterable<Event>): Promise<{ readonly events: readonly Event[]; readonly error: unknown }> {
+export async function drain<Event>(
+  stream: AsyncIterable<Event>,
+): Promise<{ readonly events: readonly Event[]; readonly error: unknown }> {
   const events: Event[] = [];
   try {
     for await (const event of stream) events.push(event);

@@ -32,7 +32,10 @@ export interface GatewayUnderTest {
 export type StartGateway = (settings?: GatewaySettings) => Promise<GatewayUnderTest>;
 
 /** The regions that were sent a request between two readings of the statistics, with how many. */
-export function reached(before: ReturnType<GatewayUnderTest["stats"]>, after: ReturnType<GatewayUnderTest["stats"]>): Readonly<Record<string, number>> {
+export function reached(
+  before: ReturnType<GatewayUnderTest["stats"]>,
+  after: ReturnType<GatewayUnderTest["stats"]>,
+): Readonly<Record<string, number>> {
   return Object.fromEntries(
     Object.entries(after)
       .map(([id, { requests }]) => [id, requests - (before[id]?.requests ?? 0)] as const)

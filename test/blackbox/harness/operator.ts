@@ -46,11 +46,29 @@ export class Operator {
   }
 
   /** A verified tenant with one key, and limits that get in nobody's way unless others are given. */
-  async addTenant({ country = "SG", tiers = ["frontier", "standard"], allowCountries, limits = [] }: TenantOptions = {}): Promise<TestTenant> {
+  async addTenant({
+    country = "SG",
+    tiers = ["frontier", "standard"],
+    allowCountries,
+    limits = [],
+  }: TenantOptions = {}): Promise<TestTenant> {
     this.#tenants += 1;
     const id = `tenant_${Date.now().toString(36)}_${this.#tenants}`;
-    const facts = { registeredCountry: country, headquartersCountry: country, ultimateParentCountry: country, endUse: "testing", audience: "internal" };
-    await this.ask("POST", "/tenants", { id, name: `Test ${id}`, facts, tiers, limits, ...(allowCountries === undefined ? {} : { allowCountries }) });
+    const facts = {
+      registeredCountry: country,
+      headquartersCountry: country,
+      ultimateParentCountry: country,
+      endUse: "testing",
+      audience: "internal",
+    };
+    await this.ask("POST", "/tenants", {
+      id,
+      name: `Test ${id}`,
+      facts,
+      tiers,
+      limits,
+      ...(allowCountries === undefined ? {} : { allowCountries }),
+    });
     await this.verification(id, "verified");
     const { key, id: keyId } = await this.issueKey(id);
     return { id, key, keyId };

@@ -8,7 +8,8 @@ export async function receiptResponse(url: string, key: string, requestId: strin
 /** The receipt, which must be there at once. */
 export async function receiptOf(url: string, key: string, requestId: string): Promise<Receipt> {
   const response = await receiptResponse(url, key, requestId);
-  if (response.status !== 200) throw new Error(`the receipt of ${requestId} was answered with ${response.status}: ${await response.text()}`);
+  if (response.status !== 200)
+    throw new Error(`the receipt of ${requestId} was answered with ${response.status}: ${await response.text()}`);
   return (await response.json()) as Receipt;
 }
 

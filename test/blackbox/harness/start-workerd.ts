@@ -13,14 +13,17 @@ import { credentialVariables, startUpstreams, writeRegions } from "./upstreams.t
 export const startWorkerd: StartGateway = async ({ environment = {}, credential } = {}): Promise<GatewayUnderTest> => {
   const upstreams = await startUpstreams(credential);
   const project = mkdtempSync(join(tmpdir(), "strait-workerd-"));
-  for (const name of ["src", "regions", "wrangler.toml", "package.json"]) cpSync(join(repository, name), join(project, name), { recursive: true });
+  for (const name of ["src", "regions", "wrangler.toml", "package.json"])
+    cpSync(join(repository, name), join(project, name), { recursive: true });
   symlinkSync(join(repository, "node_modules"), join(project, "node_modules"));
   if (credential !== undefined) writeRegions(join(project, "regions"), upstreams.url);
   const dataDir = join(project, "data");
   mkdirSync(dataDir);
   const variables = {
     STRAIT_OPERATOR_KEY: testOperatorKey,
-    ...(credential === undefined ? { STRAIT_SIMULATOR_URL: upstreams.url } : { STRAIT_DEMO: "false", ...credentialVariables(credential) }),
+    ...(credential === undefined
+      ? { STRAIT_SIMULATOR_URL: upstreams.url }
+      : { STRAIT_DEMO: "false", ...credentialVariables(credential) }),
     ...environment,
   };
   const child = new Child(

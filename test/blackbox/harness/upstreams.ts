@@ -40,6 +40,8 @@ export function writeRegions(directory: string, upstreamsUrl: string): void {
 /** The variables that the regions' files name as their credentials. */
 export function credentialVariables(credential: string): Readonly<Record<string, string>> {
   return Object.fromEntries(
-    [...catalogue.regions.values()].flatMap(({ credential: reference }) => ("env" in reference ? [[reference.env, credential]] : [])),
+    [...catalogue.regions.values()].flatMap(({ credential: reference }) =>
+      "env" in reference ? [[reference.env, credential]] : [],
+    ),
   );
 }
