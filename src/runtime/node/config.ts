@@ -15,6 +15,10 @@ export interface Config {
   readonly upstreamConnections: number;
   /** Whether a commit waits for the disk: `normal` survives the death of the process, `full` that of the machine. */
   readonly synchronous: "normal" | "full";
+  /** PostgreSQL for journal and directory; without it, SQLite in `dataDir`. */
+  readonly databaseUrl: string | undefined;
+  /** How long a tenant that was read from PostgreSQL is trusted while nothing is heard of changes. */
+  readonly directoryStalenessMs: number;
   readonly settings: Settings;
 }
 
@@ -22,22 +26,35 @@ const schema = z.object({
   HOST: z.string().min(1).default("127.0.0.1"),
   PORT: wholeNumber(0, 65_535, 8787),
   STRAIT_DATA_DIR: z.string().min(1).default(".strait"),
-  STRAIT_REGIONS_DIR: z.string().min(1).default(join(import.meta.dirname, "../../../regions")),
+  STRAIT_REGIONS_DIR: z
+    .string()
+    .min(1)
+    .default(join(import.meta.dirname, "../../../regions")),
   STRAIT_OPERATOR_KEY: z.string().min(24, "must have at least 24 characters").optional(),
   STRAIT_PROCESSES: wholeNumber(1, 256, 1),
   STRAIT_DRAIN_MS: wholeNumber(0, 600_000, 10_000),
   STRAIT_UPSTREAM_CONNECTIONS: wholeNumber(1, 100_000, 4_096),
+  STRAIT_DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, "must begin with postgres://")
+    .optional(),
+  STRAIT_DIRECTORY_STALENESS_MS: wholeNumber(1_000, 86_400_000, 10_000),
   STRAIT_SYNC: z.enum(["normal", "full"], 'must be "normal" or "full"').default("normal"),
 });
 
-export type ConfigResult = { readonly ok: true; readonly config: Config } | { readonly ok: false; readonly problems: readonly string[] };
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly string[] };
 
 /** Reads the environment; all that is wrong with it at once. An empty variable counts as unset. */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): ConfigResult {
   const parsed = schema.safeParse(setVariables(environment));
   const settings = readSettings(environment);
   if (!parsed.success || !settings.ok) {
-    return { ok: false, problems: [...(parsed.success ? [] : variableProblems(parsed.error)), ...(settings.ok ? [] : settings.problems)] };
+    return {
+      ok: false,
+      problems: [...(parsed.success ? [] : variableProblems(parsed.error)), ...(settings.ok ? [] : settings.problems)],
+    };
   }
   const values = parsed.data;
   const config: Config = {
@@ -50,6 +67,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     drainMs: values.STRAIT_DRAIN_MS,
     upstreamConnections: values.STRAIT_UPSTREAM_CONNECTIONS,
     synchronous: values.STRAIT_SYNC,
+    databaseUrl: values.STRAIT_DATABASE_URL,
+    directoryStalenessMs: values.STRAIT_DIRECTORY_STALENESS_MS,
     settings: settings.settings,
   };
   return { ok: true, config: Object.freeze(config) };

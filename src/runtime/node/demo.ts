@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { makeDemoTenants, type DemoTenant } from "../../demo-tenants.ts";
 import type { World } from "../../policy/world.ts";
 import { sha256, systemClock, systemEntropy } from "./clock.ts";
-import { openSqliteStores } from "./sqlite.ts";
+import type { Config } from "./config.ts";
+import { log } from "./log.ts";
+import { openStores } from "./stores.ts";
 
 /** Shown at the first demonstration start and kept beside the data, so that the `strait` command finds it. */
 export function demoOperatorKey(dataDir: string): { readonly key: string; readonly isNew: boolean } {
@@ -18,8 +20,8 @@ export function demoOperatorKey(dataDir: string): { readonly key: string; readon
   }
 }
 
-export async function prepareDemo(dataDir: string, world: World): Promise<readonly DemoTenant[]> {
-  const stores = openSqliteStores(dataDir, systemClock);
+export async function prepareDemo(config: Config, world: World): Promise<readonly DemoTenant[]> {
+  const stores = await openStores(config, systemClock, log);
   try {
     return await makeDemoTenants({
       directory: stores.directory,
@@ -29,7 +31,7 @@ export async function prepareDemo(dataDir: string, world: World): Promise<readon
       catalogue: () => world.catalogue,
     });
   } finally {
-    stores.close();
+    await stores.close();
   }
 }
 

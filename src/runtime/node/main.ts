@@ -32,14 +32,18 @@ const demoPace = { latencyMs: 30, tokensPerSecond: 150 };
 const simulatorVariable = "STRAIT_SIMULATOR_URL";
 
 async function main(): Promise<number | undefined> {
-  const { values } = parseArgs({ options: { demo: { type: "boolean" }, check: { type: "boolean" }, help: { type: "boolean", short: "h" } } });
+  const { values } = parseArgs({
+    options: { demo: { type: "boolean" }, check: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+  });
   if (values.help === true) {
     process.stdout.write(help);
     return 0;
   }
   const read = readConfig(process.env);
   if (!read.ok) {
-    process.stderr.write(`Strait cannot start with these settings:\n${read.problems.map((problem) => `  ${problem}\n`).join("")}`);
+    process.stderr.write(
+      `Strait cannot start with these settings:\n${read.problems.map((problem) => `  ${problem}\n`).join("")}`,
+    );
     return 2;
   }
   const { config } = read;
@@ -51,7 +55,9 @@ async function main(): Promise<number | undefined> {
   const world: World = { catalogue: reading.catalogue, policy: reading.policy };
   if (values.check === true) {
     const { regions, deployments, models } = world.catalogue;
-    process.stdout.write(`${config.regionsDir} is valid: ${regions.size} regions, ${deployments.size} deployments, ${models.size} models, policy ${world.policy.version}\n`);
+    process.stdout.write(
+      `${config.regionsDir} is valid: ${regions.size} regions, ${deployments.size} deployments, ${models.size} models, policy ${world.policy.version}\n`,
+    );
     return 0;
   }
   return values.demo === true ? startDemo(config, world) : startProduction(config, world);
@@ -65,25 +71,31 @@ async function startProduction(config: Config, world: World): Promise<number | u
   const credentials = environmentCredentials(process.env, () => systemClock.nowMs());
   const missing = [...world.catalogue.regions.values()].filter((region) => credentials(region) === undefined);
   if (missing.length === world.catalogue.regions.size) {
-    process.stderr.write("No region has a credential. Set the variables that regions/*.toml name, or run the demonstration: npm start\n");
+    process.stderr.write(
+      "No region has a credential. Set the variables that regions/*.toml name, or run the demonstration: npm start\n",
+    );
     return 2;
   }
-  if (cluster.isPrimary && missing.length > 0) log.warn("regions without a credential are not used", { regions: missing.map((region) => region.id).join(", ") });
+  if (cluster.isPrimary && missing.length > 0)
+    log.warn("regions without a credential are not used", { regions: missing.map((region) => region.id).join(", ") });
   return run(config, { world, operatorKey: config.operatorKey, credentials, adapt: (read) => read }, {}, () => "");
 }
 
 async function startDemo(config: Config, world: World): Promise<number | undefined> {
   const operator = config.operatorKey === undefined ? demoOperatorKey(config.dataDir) : { key: config.operatorKey, isNew: false };
   const givenUrl = process.env[simulatorVariable];
-  const simulator = givenUrl === undefined ? await startSimulator({ profiles: profilesOf(world.catalogue), pace: demoPace }) : undefined;
+  const simulator =
+    givenUrl === undefined ? await startSimulator({ profiles: profilesOf(world.catalogue), pace: demoPace }) : undefined;
   const simulatorUrl = givenUrl ?? simulator?.url ?? "";
   const adapt = (read: World): World => {
     simulator?.setCatalogue(read.catalogue);
     return simulatedWorld(read, simulatorUrl);
   };
   const options: ServeOptions = { world, operatorKey: operator.key, credentials: () => "simulated", adapt };
-  const tenants = cluster.isPrimary ? await prepareDemo(config.dataDir, world) : [];
-  return run(config, options, { [simulatorVariable]: simulatorUrl }, (url) => banner(url, tenants, operator.isNew ? operator.key : undefined, config.dataDir));
+  const tenants = cluster.isPrimary ? await prepareDemo(config, world) : [];
+  return run(config, options, { [simulatorVariable]: simulatorUrl }, (url) =>
+    banner(url, tenants, operator.isNew ? operator.key : undefined, config.dataDir),
+  );
 }
 
 /** Serves until it is told to stop; resolves with nothing, because the server keeps the process alive. */

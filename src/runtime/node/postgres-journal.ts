@@ -18,14 +18,15 @@ interface DocumentRow {
 /**
  * One text of all receipts, read once by the server: cheaper for the gateway than to bind each column of each row, and
  * one prepared statement whatever their number. Only an unsettled receipt gives way, and only to one that knows more.
- * An index entry has an upper size, and nothing that long is ever asked for.
+ * In order of the key, so that replicas that report the same requests wait for each other and never in a circle. An
+ * index entry has an upper size, and nothing that long is ever asked for.
  */
 const append: Statement = {
   name: "receipt-append",
   text: `INSERT INTO strait.receipt (tenant_id, request_id, started_at_ms, response_id, unsettled, document)
     SELECT one->>'tenantId', one->>'requestId', (one->>'startedAtMs')::bigint,
       CASE WHEN length(one->>'responseId') <= 500 THEN one->>'responseId' END, one->>'end' = 'unsettled', one
-    FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS batch (one, place) ORDER BY place
+    FROM jsonb_array_elements($1::jsonb) AS batch (one) ORDER BY one->>'tenantId' COLLATE "C", one->>'requestId' COLLATE "C"
     ON CONFLICT (tenant_id, request_id) DO UPDATE SET started_at_ms = excluded.started_at_ms,
       response_id = excluded.response_id, unsettled = false, document = excluded.document
     WHERE receipt.unsettled AND NOT excluded.unsettled`,
@@ -38,13 +39,13 @@ const find: Statement = {
 
 const list: Statement = {
   name: "receipt-list",
-  text: "SELECT document FROM strait.receipt WHERE tenant_id = $1 AND started_at_ms < $2 ORDER BY started_at_ms DESC, sequence DESC LIMIT $3",
+  text: "SELECT document FROM strait.receipt WHERE tenant_id = $1 AND started_at_ms < $2 ORDER BY started_at_ms DESC, request_id DESC LIMIT $3",
 };
 
 /** Later calls about a stored response may carry its id as well; the exchange that made it is the first. */
 const findResponse: Statement = {
   name: "receipt-response",
-  text: "SELECT document FROM strait.receipt WHERE tenant_id = $1 AND response_id = $2 ORDER BY started_at_ms, sequence LIMIT 1",
+  text: "SELECT document FROM strait.receipt WHERE tenant_id = $1 AND response_id = $2 ORDER BY started_at_ms, request_id LIMIT 1",
 };
 
 const lanes = 3;
@@ -72,7 +73,11 @@ export class PostgresJournal implements Journal {
 
   async list(tenantId: string, beforeMs: number | undefined, count: number): Promise<readonly Receipt[]> {
     if (!isStorable(tenantId)) return [];
-    const rows = await this.#pool.repeatable<DocumentRow>(list, [tenantId, Math.ceil(beforeMs ?? Number.MAX_SAFE_INTEGER), count]);
+    const rows = await this.#pool.repeatable<DocumentRow>(list, [
+      tenantId,
+      Math.ceil(beforeMs ?? Number.MAX_SAFE_INTEGER),
+      count,
+    ]);
     return rows.map((row) => row.document);
   }
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { Client } from "pg";
+import { Client, type ClientConfig } from "pg";
 import type { Log } from "../../log.ts";
 import { asPostgresStoreError, isAway } from "./postgres-error.ts";
 import { connectionConfig } from "./postgres-pool.ts";
@@ -25,13 +25,16 @@ const retryMs = 250;
  * server older than PostgreSQL 15.
  */
 export async function migratePostgres(url: string, log: Log, startWaitMs = 0): Promise<readonly string[]> {
+  const config: ClientConfig = { ...connectionConfig(url, "strait migrate"), statement_timeout: 0, query_timeout: 0 };
+  // Reads the address now: one that cannot be read is no server that might come yet.
+  void new Client(config);
   const giveUpMs = performance.now() + startWaitMs;
   for (;;) {
     try {
-      return await migrateOnce(url, log);
+      return await migrateOnce(config, log);
     } catch (error) {
-      if (!isAway(error) || error instanceof SchemaError) throw error instanceof SchemaError ? error : asPostgresStoreError(error);
-      if (performance.now() + retryMs > giveUpMs) throw asPostgresStoreError(error);
+      if (error instanceof SchemaError) throw error;
+      if (!isAway(error) || performance.now() + retryMs > giveUpMs) throw asPostgresStoreError(error);
     }
     await delay(retryMs);
   }
@@ -42,8 +45,8 @@ class SchemaError extends Error {
   override readonly name = "SchemaError";
 }
 
-async function migrateOnce(url: string, log: Log): Promise<readonly string[]> {
-  const client = new Client({ ...connectionConfig(url, "strait migrate"), statement_timeout: 0, query_timeout: 0 });
+async function migrateOnce(config: ClientConfig, log: Log): Promise<readonly string[]> {
+  const client = new Client(config);
   // What breaks the connection breaks the statement that runs on it too, and that is where it is reported.
   client.on("error", () => undefined);
   try {
@@ -60,7 +63,8 @@ async function migrateOnce(url: string, log: Log): Promise<readonly string[]> {
     for (const [place, migration] of missing.entries()) await apply(client, version + place + 1, migration);
     await client.query("COMMIT");
     const names = missing.map(({ name }) => name);
-    if (names.length > 0) log.info("the database was migrated", { from: version, to: postgresMigrations.length, migrations: names.join(", ") });
+    if (names.length > 0)
+      log.info("the database was migrated", { from: version, to: postgresMigrations.length, migrations: names.join(", ") });
     return names;
   } finally {
     // Rolls back whatever was not committed; a connection that is gone needs no goodbye.
@@ -77,13 +81,21 @@ async function requireVersion(client: Client): Promise<void> {
 }
 
 async function storedVersion(client: Client): Promise<number> {
-  const { rows: found } = await client.query<{ there: boolean }>("SELECT to_regclass('strait.migration') IS NOT NULL AS there");
-  if (found[0]?.there !== true) return 0;
-  const { rows } = await client.query<{ version: number }>("SELECT coalesce(max(version), 0)::int AS version FROM strait.migration");
+  // Not `to_regclass`: that answers from the connection's own cache, which does not notice within a transaction what
+  // somebody else created while we waited for the lock. Reading a table does.
+  const { rows: found } = await client.query(
+    "SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = 'strait' AND relname = 'migration'",
+  );
+  if (found.length === 0) return 0;
+  const { rows } = await client.query<{ version: number }>(
+    "SELECT coalesce(max(version), 0)::int AS version FROM strait.migration",
+  );
   const version = rows[0]?.version ?? 0;
   // Going on would write rows in a form that the newer process does not expect.
   if (version > postgresMigrations.length) {
-    throw new SchemaError(`The database has schema version ${version}, newer than ${postgresMigrations.length}. Start the newer Strait that wrote it.`);
+    throw new SchemaError(
+      `The database has schema version ${version}, newer than ${postgresMigrations.length}. Start the newer Strait that wrote it.`,
+    );
   }
   return version;
 }

@@ -15,7 +15,9 @@ const connectMs = 3_000;
  */
 export function connectionConfig(url: string, applicationName: string): ClientConfig {
   if (!/^postgres(?:ql)?:\/\//.test(url)) {
-    throw new Error("The database's address must begin with postgres:// or postgresql://, as in postgres://user:password@host:5432/database.");
+    throw new Error(
+      "The database's address must begin with postgres:// or postgresql://, as in postgres://user:password@host:5432/database.",
+    );
   }
   return {
     connectionString: url,

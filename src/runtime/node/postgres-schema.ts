@@ -25,15 +25,14 @@ export const postgresMigrations: readonly PostgresMigration[] = [
       `CREATE TABLE strait.receipt (
         tenant_id text COLLATE "C" NOT NULL,
         request_id text COLLATE "C" NOT NULL,
-        sequence bigint GENERATED ALWAYS AS IDENTITY,
         started_at_ms bigint NOT NULL,
         response_id text COLLATE "C",
         unsettled boolean NOT NULL,
         document jsonb NOT NULL,
         PRIMARY KEY (tenant_id, request_id)
       )`,
-      "CREATE INDEX receipt_by_start ON strait.receipt (tenant_id, started_at_ms, sequence)",
-      "CREATE INDEX receipt_by_response ON strait.receipt (tenant_id, response_id, started_at_ms, sequence) WHERE response_id IS NOT NULL",
+      "CREATE INDEX receipt_by_start ON strait.receipt (tenant_id, started_at_ms, request_id)",
+      "CREATE INDEX receipt_by_response ON strait.receipt (tenant_id, response_id, started_at_ms, request_id) WHERE response_id IS NOT NULL",
       `CREATE TABLE strait.tenant (
         id text COLLATE "C" PRIMARY KEY,
         revision bigint NOT NULL,

@@ -14,7 +14,7 @@ import type { Config } from "./config.ts";
 import { createEdge, type NodeInbound } from "./edge.ts";
 import { log } from "./log.ts";
 import { WatchedRegions } from "./regions.ts";
-import { openSqliteStores } from "./sqlite.ts";
+import { openStores } from "./stores.ts";
 import { startTelemetry } from "./telemetry.ts";
 import { NodeTransport } from "./transport.ts";
 
@@ -37,10 +37,13 @@ const settleMs = 3_000;
 
 /** One process of the gateway. */
 export async function serve(config: Config, options: ServeOptions): Promise<Serving> {
-  const stores = openSqliteStores(config.dataDir, systemClock, { synchronous: config.synchronous, exclusive: config.processes === 1 });
+  const stores = await openStores(config, systemClock, log);
   const telemetry = await startTelemetry(process.env);
   const regions = new WatchedRegions(config.regionsDir, options.world, sha256, log, options.adapt);
-  const transport = new NodeTransport({ connections: config.upstreamConnections, connectMs: config.settings.deadlines.connectMs });
+  const transport = new NodeTransport({
+    connections: config.upstreamConnections,
+    connectMs: config.settings.deadlines.connectMs,
+  });
   const open = new OpenExchanges();
   const application = createApplication({
     clock: systemClock,
@@ -52,6 +55,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     world: regions.current,
     quota: stores.quota,
     journal: stores.journal,
+    reader: stores.reader,
+    reservations: stores.reservations,
     books: stores.books,
     transport,
     credentials: options.credentials,
@@ -69,8 +74,14 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
   });
 
   const { leaseMs } = config.settings;
-  const sweep = (): void => void sweepExpired(stores.quota, stores.journal, log).catch((error) => log.error("sweeping failed", { error: String(error) }));
-  const sweeping = setInterval(sweep, leaseMs / 3);
+  const sweep = (): void =>
+    void sweepExpired(stores.quota, stores.journal, log).catch((error) => log.error("sweeping failed", { error: String(error) }));
+  const sumUp = (): void =>
+    void stores.sumUp().catch((error: unknown) => log.warn("usage could not be summed up", { error: String(error) }));
+  const sweeping = setInterval(() => {
+    sweep();
+    sumUp();
+  }, leaseMs / 3);
   sweep();
   await listen(server, config);
 
@@ -88,7 +99,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     clearInterval(sweeping);
     regions.close();
     await transport.close();
-    stores.close();
+    await stores.close();
     await telemetry.shutdown();
   };
   return { url: urlOf(server, config.host), stop: () => (stopping ??= stop()) };

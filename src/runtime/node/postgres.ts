@@ -1,0 +1,71 @@
+import type { Clock } from "../../clock.ts";
+import type { Journal } from "../../ledger/journal.ts";
+import type { Log } from "../../log.ts";
+import type { DirectoryAdmin } from "../../tenant/directory.ts";
+import { systemClock } from "./clock.ts";
+import { PostgresDirectory } from "./postgres-directory.ts";
+import { PostgresJournal } from "./postgres-journal.ts";
+import { PostgresKeyUse } from "./postgres-key-use.ts";
+import { PostgresListener } from "./postgres-listener.ts";
+import { PostgresLookups } from "./postgres-lookups.ts";
+import { migratePostgres } from "./postgres-migrate.ts";
+import { PostgresPool } from "./postgres-pool.ts";
+import { directoryChannel } from "./postgres-schema.ts";
+
+export interface PostgresOptions {
+  /** Connections of this process, beside the one that listens. A server takes 100 in all unless it was told otherwise. */
+  readonly connections: number;
+  /** How long tenants are answered from memory after the last sign of life of the connection that hears of changes. */
+  readonly stalenessMs: number;
+  /** Tenants kept in memory, about 2 KB each. */
+  readonly keptEntries: number;
+  /** How long a server that is not there is waited for at the start. */
+  readonly startWaitMs: number;
+}
+
+/** Receipts and tenants, shared by many replicas. */
+export interface PostgresStores {
+  readonly journal: Journal;
+  readonly directory: DirectoryAdmin;
+  /** Writes what is queued and closes the connections. What is asked for afterwards is refused with `StoreUnavailable`. */
+  close(): Promise<void>;
+}
+
+const defaults: PostgresOptions = { connections: 8, stalenessMs: 10_000, keptEntries: 50_000, startWaitMs: 15_000 };
+
+/** For how long something was trusted must not depend on a wall clock that somebody sets. */
+const monotonic: Clock = { nowMs: () => performance.now(), after: (delayMs, callback) => systemClock.after(delayMs, callback) };
+
+/**
+ * Opens the database and brings its schema up to date; many replicas may do so at once. The address must lead to the
+ * server itself or to a pooler in session mode: one in transaction mode loses `LISTEN` and prepared statements.
+ *
+ * @throws {StoreUnavailable} where the server does not answer within `startWaitMs`.
+ */
+export async function openPostgresStores(
+  url: string,
+  clock: Clock,
+  log: Log,
+  options: Partial<PostgresOptions> = {},
+): Promise<PostgresStores> {
+  const settings = { ...defaults, ...options };
+  await migratePostgres(url, log, settings.startWaitMs);
+  const pool = new PostgresPool(url, settings.connections, log);
+  const journal = new PostgresJournal(pool);
+  const keyUse = new PostgresKeyUse(pool, clock);
+  const onMessage = (payload: string): void => directory.hear(payload);
+  const listener = new PostgresListener(
+    { url, channel: directoryChannel, stalenessMs: settings.stalenessMs, onMessage },
+    monotonic,
+    log,
+  );
+  const directory = new PostgresDirectory({ pool, lookups: new PostgresLookups(pool), listener, keyUse }, settings.keptEntries);
+  await listener.connect();
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    listener.close();
+    await Promise.all([journal.close(), keyUse.close()]);
+    await pool.close();
+  };
+  return { journal, directory, close: () => (closing ??= close()) };
+}

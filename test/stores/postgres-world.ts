@@ -1,0 +1,55 @@
+import { rmSync } from "node:fs";
+import type { Log } from "../../src/log.ts";
+import { openPostgresStores, type PostgresStores } from "../../src/runtime/node/postgres.ts";
+import { openSqliteStores } from "../../src/runtime/node/sqlite.ts";
+import type { PostgresServer } from "../support/postgres-server.ts";
+import { ManualClock } from "./manual-clock.ts";
+import { temporaryDirectory } from "./sqlite-world.ts";
+import { worldBeginsMs, type StoreWorld } from "./store-world.ts";
+
+export const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** Journal and directory in PostgreSQL, limits beside them in SQLite, as one replica has them. */
+export async function postgresWorld(server: PostgresServer): Promise<StoreWorld> {
+  const address = await server.createDatabase();
+  const folder = temporaryDirectory();
+  const clock = new ManualClock(worldBeginsMs);
+  const embedded = openSqliteStores(folder, clock);
+  const { quota } = embedded;
+  const open = (): Promise<PostgresStores> => openPostgresStores(address, clock, silent, { connections: 4 });
+  let stores = await open();
+  return {
+    quota,
+    journal: {
+      append: (receipt) => stores.journal.append(receipt),
+      find: (tenantId, requestId) => stores.journal.find(tenantId, requestId),
+      list: (tenantId, beforeMs, count) => stores.journal.list(tenantId, beforeMs, count),
+      findResponse: (tenantId, responseId) => stores.journal.findResponse(tenantId, responseId),
+    },
+    books: {
+      async close(receipt, settlement) {
+        await stores.journal.append(receipt);
+        await quota.settle(settlement);
+      },
+    },
+    directory: {
+      find: (tenantId) => stores.directory.find(tenantId),
+      touchKey: (tenantId, keyId, atMs) => stores.directory.touchKey(tenantId, keyId, atMs),
+      list: (after, count) => stores.directory.list(after, count),
+      save: (entry, audit) => stores.directory.save(entry, audit),
+      lastUsed: (tenantId) => stores.directory.lastUsed(tenantId),
+      audit: (tenantId, count) => stores.directory.audit(tenantId, count),
+    },
+    nowMs: () => clock.nowMs(),
+    advance: (byMs) => clock.advance(byMs),
+    async restart() {
+      await stores.close();
+      stores = await open();
+    },
+    async close() {
+      await stores.close();
+      embedded.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,16 @@
+import { afterAll, beforeAll } from "vitest";
+import { describeOnPostgres, PostgresServer } from "../support/postgres-server.ts";
+import { directoryContract } from "./directory-contract.ts";
+import { journalContract } from "./journal-contract.ts";
+import { postgresWorld } from "./postgres-world.ts";
+
+describeOnPostgres("PostgreSQL", () => {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await PostgresServer.start();
+  }, 30_000);
+  afterAll(() => server.stop());
+
+  journalContract("PostgreSQL", () => postgresWorld(server));
+  directoryContract("PostgreSQL", () => postgresWorld(server));
+});
