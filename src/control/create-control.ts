@@ -11,11 +11,14 @@ import { addKeyRoutes } from "./key-routes.ts";
 import { addLimitRoutes } from "./limit-routes.ts";
 import type { InspectLimits } from "./limit-routes.ts";
 import { operatorGuard } from "./operator-guard.ts";
+import { addPriceRoutes } from "./price-routes.ts";
 import { requestProblems } from "./request-problems.ts";
 import { controlPath, problemAnswers, shown } from "./route-parts.ts";
 import { addTenantRoutes } from "./tenant-routes.ts";
+import { addUsageRoutes } from "./usage-routes.ts";
+import type { UsagePorts } from "./usage-routes.ts";
 
-export interface ControlPorts extends ChangePorts {
+export interface ControlPorts extends ChangePorts, UsagePorts {
   /** SHA-256 of the operator key, lower-case hex. */
   readonly operatorKeyDigest: string;
   /** `QuotaStore.inspect`; without it the route that shows what is used is not served. */
@@ -49,6 +52,8 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
   addTenantRoutes(app, ports);
   addKeyRoutes(app, ports);
   addLimitRoutes(app, ports, ports.inspectLimits);
+  addPriceRoutes(app, ports);
+  addUsageRoutes(app, ports, ports);
   addAuditRoutes(app, ports);
   addDocument(app);
   app.notFound((context) => notServed(app, context));
@@ -75,7 +80,11 @@ function addDocument(app: OpenAPIHono): void {
   const describe = (): Record<string, unknown> => ({
     ...app.getOpenAPI31Document({
       openapi: "3.1.0",
-      info: { title: "Strait operators' API", version: "1", description: "Tenants, their keys, their limits, and who changed what." },
+      info: {
+        title: "Strait operators' API",
+        version: "1",
+        description: "Tenants, their keys, their limits, prices, what they used, and who changed what.",
+      },
       security: [{ operatorKey: [] }],
     }),
   });

@@ -1,3 +1,5 @@
+import { isNear } from "../quota/outcome.ts";
+import { utc } from "../tenant/periods.ts";
 import type { LimitSetting } from "../tenant/limit-setting.ts";
 import type { LimitState } from "../quota/store.ts";
 import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
@@ -5,6 +7,7 @@ import type { AuditEntry } from "../tenant/directory.ts";
 import type { ApiKey, DirectoryEntry, OidcIssuer, TenantFacts, Verification } from "../tenant/tenant.ts";
 import { keyState } from "./keys.ts";
 import type { IssuedKey, KeyState } from "./keys.ts";
+import type { Holds } from "./tenants.ts";
 
 /**
  * What the operators' API shows. Each document is built field by field and never spread from what is stored, so that
@@ -21,6 +24,8 @@ export interface TenantDocument {
   allowCountries: string[] | null;
   denyCountries: string[];
   leastEvidence: EvidenceGrade | null;
+  timeZone: string;
+  holds: Holds;
   oidc: OidcDocument | null;
 }
 
@@ -64,6 +69,9 @@ export interface LimitDocument {
   burst: number | null;
   key: string | null;
   model: string | null;
+  tier: string | null;
+  endUser: string | null;
+  shadow: boolean;
 }
 
 export interface LimitUseDocument {
@@ -73,8 +81,12 @@ export interface LimitUseDocument {
   /** The setting's name and what its counter is kept apart by. */
   counter: string;
   capacity: number;
+  /** Below zero where the limit was lowered, overrun, or is in shadow mode. */
   remaining: number;
   resetMs: number;
+  /** At least `nearPercent` is used or held. */
+  near: boolean;
+  shadow: boolean;
 }
 
 export interface AuditDocument {
@@ -105,6 +117,8 @@ export function tenantDocument({ revision, tenant }: DirectoryEntry): TenantDocu
     allowCountries: copied(tenant.allowCountries),
     denyCountries: [...tenant.denyCountries],
     leastEvidence: tenant.leastEvidence ?? null,
+    timeZone: tenant.timeZone ?? utc,
+    holds: tenant.holds ?? "learned",
     oidc: tenant.oidc === undefined ? null : oidcDocument(tenant.oidc),
   };
 }
@@ -114,7 +128,12 @@ function verificationDocument({ state, since, evidence }: Verification): Verific
 }
 
 function oidcDocument({ issuer, audience, jwks, claims }: OidcIssuer): OidcDocument {
-  return { issuer, audience, jwks: { keys: jwks.keys.map((key) => ({ ...key }) as Record<string, JwkMember>) }, claims: { ...claims } };
+  return {
+    issuer,
+    audience,
+    jwks: { keys: jwks.keys.map((key) => ({ ...key }) as Record<string, JwkMember>) },
+    claims: { ...claims },
+  };
 }
 
 export function keyDocument(key: ApiKey, now: string, lastUsedMs: number | undefined): KeyDocument {
@@ -135,13 +154,26 @@ export function issuedKeyDocument(issued: IssuedKey, now: string): IssuedKeyDocu
   return { ...keyDocument(issued.key, now, undefined), key: issued.secret };
 }
 
-export function limitDocument({ name, unit, window, ceiling, burst, key, model }: LimitSetting): LimitDocument {
-  return { name, unit, window, ceiling, burst: burst ?? null, key: key ?? null, model: model ?? null };
+export function limitDocument(limit: LimitSetting): LimitDocument {
+  const { name, unit, window, ceiling, burst, key, model, tier, endUser, shadow } = limit;
+  const scope = { key: key ?? null, model: model ?? null, tier: tier ?? null, endUser: endUser ?? null };
+  return { name, unit, window, ceiling, burst: burst ?? null, ...scope, shadow: shadow === true };
 }
 
-export function limitUseDocument({ limit, capacity, remaining, resetMs }: LimitState): LimitUseDocument {
-  const { name, unit, window } = limit.setting;
-  return { name, unit, window, counter: limit.counter, capacity, remaining, resetMs };
+export function limitUseDocument(state: LimitState): LimitUseDocument {
+  const { limit, capacity, remaining, resetMs } = state;
+  const { name, unit, window, shadow } = limit.setting;
+  return {
+    name,
+    unit,
+    window,
+    counter: limit.counter,
+    capacity,
+    remaining,
+    resetMs,
+    near: isNear(state),
+    shadow: shadow === true,
+  };
 }
 
 export function auditDocument({ id, at, actor, action, tenantId, detail }: AuditEntry): AuditDocument {

@@ -16,7 +16,8 @@ const list = createRoute({
   path: keys,
   tags,
   summary: "List a tenant's keys",
-  description: "Never the keys themselves nor their digests. Revoked and expired ones stay listed until newer ones displace them.",
+  description:
+    "Never the keys themselves nor their digests. Revoked and expired ones stay listed until newer ones displace them.",
   request: { params: tenantParams },
   responses: { 200: shown(z.object({ keys: z.array(keySchema) }).openapi("Keys"), "The keys"), ...problemAnswers },
 });

@@ -103,14 +103,17 @@ function checkExpiry(expiresAt: string | undefined, now: string): Problem[] {
   if (expiresAt === undefined) return [];
   const atMs = Date.parse(expiresAt);
   if (Number.isNaN(atMs)) return [{ pointer: "/expiresAt", detail: "Write a time as RFC 3339, such as `2027-01-31T00:00:00Z`." }];
-  if (atMs <= Date.parse(now)) return [{ pointer: "/expiresAt", detail: `The key would be expired from the start; it is ${now} now.` }];
+  if (atMs <= Date.parse(now))
+    return [{ pointer: "/expiresAt", detail: `The key would be expired from the start; it is ${now} now.` }];
   return [];
 }
 
 /** An empty scope would be a key that opens nothing, and reads like one that opens everything. */
 function checkScopes(input: NewKey): Problem[] {
   const problems: Problem[] = [];
-  if (input.models?.length === 0) problems.push({ pointer: "/models", detail: "Name at least one model, or leave it out for all." });
-  if (input.surfaces?.length === 0) problems.push({ pointer: "/surfaces", detail: "Name at least one surface, or leave it out for all." });
+  if (input.models?.length === 0)
+    problems.push({ pointer: "/models", detail: "Name at least one model, or leave it out for all." });
+  if (input.surfaces?.length === 0)
+    problems.push({ pointer: "/surfaces", detail: "Name at least one surface, or leave it out for all." });
   return problems;
 }

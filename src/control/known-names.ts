@@ -5,7 +5,11 @@ import { nearNames, suggest } from "./near.ts";
 import type { Problem } from "./outcome.ts";
 
 /** Models as the catalogue calls them: an alias is kept as the id it stands for, for the data path compares ids. */
-export function checkModels(catalogue: Catalogue, names: readonly string[], pointer: string): { ids: string[]; problems: Problem[] } {
+export function checkModels(
+  catalogue: Catalogue,
+  names: readonly string[],
+  pointer: string,
+): { ids: string[]; problems: Problem[] } {
   const ids: string[] = [];
   const problems: Problem[] = [];
   names.forEach((name, index) => {
@@ -27,10 +31,12 @@ export function checkModel(catalogue: Catalogue, name: string, pointer: string):
 
 /** A tier that no model has would entitle to nothing, and is a slip of the pen. */
 export function checkTiers(catalogue: Catalogue, tiers: readonly string[], pointer: string): Problem[] {
+  return tiers.flatMap((tier, index) => checkTier(catalogue, tier, `${pointer}/${index}`));
+}
+
+export function checkTier(catalogue: Catalogue, tier: string, pointer: string): Problem[] {
   const known = new Set([...catalogue.models.values()].map((model) => model.tier));
-  return tiers.flatMap((tier, index) =>
-    known.has(tier) ? [] : [{ pointer: `${pointer}/${index}`, detail: unknown("tier", tier, [...known]) }],
-  );
+  return known.has(tier) ? [] : [{ pointer, detail: unknown("tier", tier, [...known]) }];
 }
 
 export function checkCountries(countries: readonly Country[], pointer: string): Problem[] {

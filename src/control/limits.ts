@@ -1,10 +1,11 @@
 import { bucketScale } from "../quota/counter.ts";
+import { endUserPattern } from "../tenant/end-user.ts";
 import { each } from "../tenant/limit-setting.ts";
 import type { LimitSetting } from "../tenant/limit-setting.ts";
 import type { Catalogue } from "../region/catalogue.ts";
 import { change } from "./change.ts";
 import type { ChangeBy, Changed, ChangePorts } from "./change.ts";
-import { checkModel, unknown } from "./known-names.ts";
+import { checkModel, checkTier, unknown } from "./known-names.ts";
 import { done, invalid, no } from "./outcome.ts";
 import type { Outcome, Problem } from "./outcome.ts";
 
@@ -13,6 +14,9 @@ export interface LimitInput extends Pick<LimitSetting, "name" | "unit" | "window
   readonly burst?: number | null | undefined;
   readonly key?: string | null | undefined;
   readonly model?: string | null | undefined;
+  readonly tier?: string | null | undefined;
+  readonly endUser?: string | null | undefined;
+  readonly shadow?: boolean | null | undefined;
 }
 
 /** Every limit that a request falls under is decided in one transaction on its path. */
@@ -74,12 +78,17 @@ export function checkLimits(
     const limit = setting(input);
     const at = `${pointer}/${index}`;
     const before = seen.get(limit.name);
-    if (before !== undefined) problems.push({ pointer: `${at}/name`, detail: `\`${limit.name}\` is also the name of ${pointer}/${before}.` });
+    if (before !== undefined)
+      problems.push({ pointer: `${at}/name`, detail: `\`${limit.name}\` is also the name of ${pointer}/${before}.` });
     else seen.set(limit.name, index);
     problems.push(...checkLimit(limit, at));
     if (limit.key !== undefined && limit.key !== each && !keyIds.includes(limit.key) && !tokenSubjectPattern.test(limit.key)) {
-      problems.push({ pointer: `${at}/key`, detail: `${unknown("key of this tenant", limit.key, keyIds)} \`${each}\` gives every key its own counter.` });
+      problems.push({
+        pointer: `${at}/key`,
+        detail: `${unknown("key of this tenant", limit.key, keyIds)} \`${each}\` gives every key its own counter.`,
+      });
     }
+    if (limit.tier !== undefined && limit.tier !== each) problems.push(...checkTier(catalogue, limit.tier, `${at}/tier`));
     if (limit.model === undefined || limit.model === each) return limit;
     const model = checkModel(catalogue, limit.model, `${at}/model`);
     problems.push(...model.problems);
@@ -97,19 +106,38 @@ const namePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 function checkLimit(limit: LimitSetting, at: string): Problem[] {
   const problems: Problem[] = [];
   const wrong = (field: string, detail: string): void => void problems.push({ pointer: `${at}/${field}`, detail });
-  if (!namePattern.test(limit.name)) wrong("name", "Write 1 to 64 of a-z, 0-9, `-`, `_` and `.`, beginning with a letter or digit.");
-  if (limit.unit === "concurrent" && limit.window !== "open") wrong("window", "`concurrent` counts what is in flight: its window is `open`.");
-  if (limit.unit !== "concurrent" && limit.window === "open") wrong("window", `\`open\` goes with \`concurrent\` alone; for ${limit.unit} write \`minute\`, \`day\` or \`month\`.`);
+  if (!namePattern.test(limit.name))
+    wrong("name", "Write 1 to 64 of a-z, 0-9, `-`, `_` and `.`, beginning with a letter or digit.");
+  if (limit.unit === "concurrent" && limit.window !== "open")
+    wrong("window", "`concurrent` counts what is in flight: its window is `open`.");
+  if (limit.unit !== "concurrent" && limit.window === "open")
+    wrong("window", `\`open\` goes with \`concurrent\` alone; for ${limit.unit} write \`minute\`, \`day\` or \`month\`.`);
   const most = limit.window === "minute" ? bucketCeilingLimit : calendarCeilingLimit;
   const range = `Write an integer from 0 to ${most}.`;
   if (!Number.isSafeInteger(limit.ceiling) || limit.ceiling < 0 || limit.ceiling > most) wrong("ceiling", range);
+  if (limit.endUser !== undefined && limit.endUser !== each && !endUserPattern.test(limit.endUser)) {
+    wrong("endUser", `Write \`${each}\` for a counter per end user, or one end user's hash as receipts show it (\`u_…\`).`);
+  }
   if (limit.burst === undefined) return problems;
   if (limit.window !== "minute") wrong("burst", "Only a window of a `minute` is a bucket with a burst.");
   // A bucket that holds nothing admits nothing, whatever flows in: that is said with a ceiling of 0.
-  else if (!Number.isSafeInteger(limit.burst) || limit.burst < 1 || limit.burst > most) wrong("burst", `Write an integer from 1 to ${most}.`);
+  else if (!Number.isSafeInteger(limit.burst) || limit.burst < 1 || limit.burst > most)
+    wrong("burst", `Write an integer from 1 to ${most}.`);
   return problems;
 }
 
-function setting({ name, unit, window, ceiling, burst, key, model }: LimitInput): LimitSetting {
-  return { name, unit, window, ceiling, burst: burst ?? undefined, key: key ?? undefined, model: model ?? undefined };
+/** What is not set is left out, so that a limit written before these members were known reads the same as one written now. */
+function setting({ name, unit, window, ceiling, burst, key, model, tier, endUser, shadow }: LimitInput): LimitSetting {
+  return {
+    name,
+    unit,
+    window,
+    ceiling,
+    burst: burst ?? undefined,
+    key: key ?? undefined,
+    model: model ?? undefined,
+    ...(typeof tier === "string" ? { tier } : {}),
+    ...(typeof endUser === "string" ? { endUser } : {}),
+    ...(shadow === true ? { shadow } : {}),
+  };
 }

@@ -10,7 +10,8 @@ export function nearNames(name: string, known: Iterable<string>): string[] {
     const distance = editDistance(asked, other);
     const contained = other.includes(asked) || asked.includes(other);
     // A quarter of the shorter name: half of two letters would make any country near to any.
-    if (contained || distance <= Math.max(1, Math.floor(Math.min(asked.length, other.length) / 4))) scored.push({ name: candidate, distance });
+    if (contained || distance <= Math.max(1, Math.floor(Math.min(asked.length, other.length) / 4)))
+      scored.push({ name: candidate, distance });
   }
   scored.sort((left, right) => left.distance - right.distance || (left.name < right.name ? -1 : 1));
   return scored.slice(0, 3).map((each) => each.name);

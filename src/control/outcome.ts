@@ -21,7 +21,9 @@ export type ControlRefusal =
   | { readonly kind: "contended"; readonly tenantId: string };
 
 /** As in the data path, a refusal is a value, so that no step can forget it. */
-export type Outcome<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly refusal: ControlRefusal };
+export type Outcome<Value> =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly refusal: ControlRefusal };
 
 export function done<Value>(value: Value): { readonly ok: true; readonly value: Value } {
   return { ok: true, value };

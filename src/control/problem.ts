@@ -45,7 +45,11 @@ function tell(refusal: ControlRefusal | HttpRefusal): Told {
     case "missing_operator_key":
       return [401, "Operator key required", "Send the operator key as `Authorization: Bearer <operator key>`."];
     case "wrong_operator_key":
-      return [401, "Wrong operator key", "This is not the operator key of this gateway. Tenants' keys do not open the operators' API."];
+      return [
+        401,
+        "Wrong operator key",
+        "This is not the operator key of this gateway. Tenants' keys do not open the operators' API.",
+      ];
     case "route_not_found":
       return [404, "No such route", `Nothing is served at ${refusal.path}; GET /control/v1/openapi.json lists what is.`];
     case "method_not_allowed":
@@ -81,14 +85,20 @@ function tell(refusal: ControlRefusal | HttpRefusal): Told {
     case "contended":
       return [409, "Changed meanwhile", `Others keep changing tenant \`${refusal.tenantId}\`; nothing was written. Try again.`];
     case "store_unavailable":
-      return [503, "Store unavailable", "The store cannot be reached; whether a change was written is not known. Read before trying again."];
+      return [
+        503,
+        "Store unavailable",
+        "The store cannot be reached; whether a change was written is not known. Read before trying again.",
+      ];
     case "internal":
       return [500, "Internal error", "The gateway failed; its log says why."];
   }
 }
 
 function sentence(count: number): string {
-  return count === 1 ? "One value is wrong; `problems` says which and why." : `${count} values are wrong; \`problems\` says which and why.`;
+  return count === 1
+    ? "One value is wrong; `problems` says which and why."
+    : `${count} values are wrong; \`problems\` says which and why.`;
 }
 
 function transitionSentence(from: string, to: string, allowed: readonly string[]): string {

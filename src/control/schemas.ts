@@ -1,6 +1,8 @@
 import { z } from "@hono/zod-openapi";
+import { nearPercent } from "../quota/outcome.ts";
 import { evidenceGrades, surfaces } from "../region/catalogue.ts";
 import { tenantIdPattern } from "../tenant/key.ts";
+import { limitUnits, type LimitUnit } from "../tenant/limit-setting.ts";
 import type {
   AuditDocument,
   IssuedKeyDocument,
@@ -35,6 +37,8 @@ const states = Object.keys(transitions) as [keyof typeof transitions, ...(keyof 
 const state = z.enum(states);
 const audience = z.enum(["internal", "public-facing"]);
 
+const holds = z.enum(["worst_case", "learned"]);
+
 const facts = {
   registeredCountry: country.nullish(),
   headquartersCountry: country.nullish(),
@@ -52,7 +56,8 @@ const jwk = z.record(z.string(), jwkMember).superRefine((key, context) => {
     if (!Object.hasOwn(key, member)) continue;
     context.addIssue({ code: "custom", path: [member], message: "Private key material: send the public half of the key alone." });
   }
-  if (typeof key["kty"] !== "string") context.addIssue({ code: "custom", path: ["kty"], message: "Every key says its type in `kty`." });
+  if (typeof key["kty"] !== "string")
+    context.addIssue({ code: "custom", path: ["kty"], message: "Every key says its type in `kty`." });
 });
 
 const oidc: z.ZodType<OidcDocument> = z
@@ -66,8 +71,10 @@ const oidc: z.ZodType<OidcDocument> = z
 
 const limit = {
   name: z.string().min(1).max(64).openapi({ example: "tokens-per-minute" }),
-  unit: z.enum(["requests", "tokens", "micro_usd", "concurrent"]),
-  window: z.enum(["minute", "day", "month", "open"]).openapi({ description: "`open` goes with `concurrent`, and the others with the other units." }),
+  unit: z.enum(limitUnits as [LimitUnit, ...LimitUnit[]]),
+  window: z
+    .enum(["minute", "day", "month", "open"])
+    .openapi({ description: "`open` goes with `concurrent`, and the others with the other units." }),
   ceiling: z.int().min(0).max(calendarCeilingLimit),
 };
 const limitInput: z.ZodType<LimitInput> = z
@@ -76,6 +83,11 @@ const limitInput: z.ZodType<LimitInput> = z
     burst: z.int().nullish().openapi({ description: "With `minute` alone: the bucket's capacity; one minute's worth without." }),
     key: text(60).nullish().openapi({ description: "A key's id, or `each` for a counter per key." }),
     model: text(200).nullish().openapi({ description: "A model's name, or `each` for a counter per model." }),
+    tier: text(200).nullish().openapi({ description: "A tier of models, or `each` for a counter per tier." }),
+    endUser: text(60).nullish().openapi({
+      description: "`each` for a counter per end user, as requests name them; or one end user's hash, as receipts show it.",
+    }),
+    shadow: z.boolean().nullish().openapi({ description: "Counted and reported, and never refuses." }),
   })
   .openapi("LimitInput");
 const limitInputs = z.array(limitInput).max(limitsLimit);
@@ -85,6 +97,14 @@ const changeable = {
   allowCountries: countries.nullish().openapi({ description: "`null` allows any." }),
   denyCountries: countries.optional(),
   leastEvidence: evidence.nullish().openapi({ description: "`null` takes what the policy says." }),
+  timeZone: text(64)
+    .nullish()
+    .openapi({ description: "Where its days and months begin: an IANA name; `null` is UTC.", example: "Asia/Singapore" }),
+  holds: holds.nullish().openapi({
+    description:
+      "What a request holds of its limits until it is settled. `worst_case`: all that it could use, so that use never passes a limit. " +
+      "`learned`: what requests like it used, which refuses far less and may pass a limit by what a few use more.",
+  }),
   oidc: oidc.nullish(),
 };
 
@@ -137,6 +157,8 @@ export const tenantSchema: z.ZodType<TenantDocument> = z
     allowCountries: z.array(z.string()).nullable(),
     denyCountries: z.array(z.string()),
     leastEvidence: evidence.nullable(),
+    timeZone: z.string(),
+    holds,
     oidc: oidc.nullable(),
   })
   .openapi("Tenant");
@@ -160,7 +182,15 @@ export const issuedKeySchema: z.ZodType<IssuedKeyDocument> = z
   .openapi("IssuedKey");
 
 export const limitSchema: z.ZodType<LimitDocument> = z
-  .object({ ...limit, burst: z.int().nullable(), key: z.string().nullable(), model: z.string().nullable() })
+  .object({
+    ...limit,
+    burst: z.int().nullable(),
+    key: z.string().nullable(),
+    model: z.string().nullable(),
+    tier: z.string().nullable(),
+    endUser: z.string().nullable(),
+    shadow: z.boolean(),
+  })
   .openapi("Limit");
 
 export const limitUseSchema: z.ZodType<LimitUseDocument> = z
@@ -172,9 +202,18 @@ export const limitUseSchema: z.ZodType<LimitUseDocument> = z
     capacity: z.int(),
     remaining: z.int(),
     resetMs: z.int().openapi({ description: "Milliseconds until the limit is whole again with nothing further admitted." }),
+    near: z.boolean().openapi({ description: `At least ${nearPercent} % is used or held.` }),
+    shadow: z.boolean(),
   })
   .openapi("LimitUse");
 
 export const auditSchema: z.ZodType<AuditDocument> = z
-  .object({ id: z.string(), at: time, actor: z.string(), action: z.string(), tenantId: z.string(), detail: z.record(z.string(), z.unknown()) })
+  .object({
+    id: z.string(),
+    at: time,
+    actor: z.string(),
+    action: z.string(),
+    tenantId: z.string(),
+    detail: z.record(z.string(), z.unknown()),
+  })
   .openapi("AuditEntry");

@@ -77,7 +77,10 @@ export function addTenantRoutes(app: OpenAPIHono, ports: ChangePorts): void {
     const outcome = await addTenant(ports, { actor: "operator" }, context.req.valid("json"));
     if (!outcome.ok) return answerProblem(context, outcome.refusal);
     const entry = outcome.value;
-    return context.json(tenantDocument(entry), 201, { ...entityTag(entry), location: `${controlPath}/tenants/${entry.tenant.id}` });
+    return context.json(tenantDocument(entry), 201, {
+      ...entityTag(entry),
+      location: `${controlPath}/tenants/${entry.tenant.id}`,
+    });
   });
 
   app.openapi(show, async (context) => {

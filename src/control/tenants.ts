@@ -1,5 +1,6 @@
 import type { Country } from "../region/country.ts";
 import type { EvidenceGrade } from "../region/catalogue.ts";
+import { isTimeZone } from "../tenant/periods.ts";
 import { hex, tenantIdPattern } from "../tenant/key.ts";
 import type { DirectoryEntry, OidcIssuer, Tenant, TenantFacts } from "../tenant/tenant.ts";
 import { auditEntry, change, nowRfc3339 } from "./change.ts";
@@ -9,6 +10,9 @@ import { checkLimits, defaultLimits } from "./limits.ts";
 import type { LimitInput } from "./limits.ts";
 import { done, invalid, no } from "./outcome.ts";
 import type { Outcome, Problem } from "./outcome.ts";
+
+/** What a request holds of its limits until it is settled; `learned` is what a tenant has unless told otherwise. */
+export type Holds = "worst_case" | "learned";
 
 /** Absent facts are unknown, which refuses wherever a rule asks for them. */
 export interface NewTenant {
@@ -20,6 +24,9 @@ export interface NewTenant {
   readonly allowCountries?: readonly Country[] | null | undefined;
   readonly denyCountries?: readonly Country[] | undefined;
   readonly leastEvidence?: EvidenceGrade | null | undefined;
+  /** An IANA name; absent: UTC. */
+  readonly timeZone?: string | null | undefined;
+  readonly holds?: Holds | null | undefined;
   readonly oidc?: OidcIssuer | null | undefined;
   /** Absent: `defaultLimits`. */
   readonly limits?: readonly LimitInput[] | undefined;
@@ -50,6 +57,7 @@ export async function addTenant(ports: ChangePorts, by: ChangeBy, input: NewTena
     denyCountries: [],
     leastEvidence: undefined,
     oidc: undefined,
+    endUserSecret: hex(ports.entropy.bytes(16)),
     createdAt: now,
   };
   const entry: DirectoryEntry = { revision: 1, tenant: applyChange(blank, input), keys: [], limits: checkedLimits.limits };
@@ -97,8 +105,15 @@ function checkTenant(ports: ChangePorts, input: TenantChange): Problem[] {
     ...checkCountries(input.allowCountries ?? [], "/allowCountries"),
     ...checkCountries(input.denyCountries ?? [], "/denyCountries"),
   ];
+  if (typeof input.timeZone === "string" && !isTimeZone(input.timeZone)) {
+    const detail = `\`${input.timeZone}\` is no time zone. Write it as IANA names it, such as \`Asia/Singapore\`.`;
+    problems.push({ pointer: "/timeZone", detail });
+  }
   if (input.allowCountries?.length === 0) {
-    problems.push({ pointer: "/allowCountries", detail: "An empty list would allow no country at all; write null to allow any." });
+    problems.push({
+      pointer: "/allowCountries",
+      detail: "An empty list would allow no country at all; write null to allow any.",
+    });
   }
   return problems;
 }
@@ -112,6 +127,8 @@ function applyChange(tenant: Tenant, input: TenantChange): Tenant {
     allowCountries: input.allowCountries === undefined ? tenant.allowCountries : sorted(input.allowCountries),
     denyCountries: input.denyCountries === undefined ? tenant.denyCountries : (sorted(input.denyCountries) ?? []),
     leastEvidence: input.leastEvidence === undefined ? tenant.leastEvidence : (input.leastEvidence ?? undefined),
+    timeZone: input.timeZone === undefined ? tenant.timeZone : (input.timeZone ?? undefined),
+    holds: input.holds === undefined ? tenant.holds : input.holds === "worst_case" ? input.holds : undefined,
     oidc: input.oidc === undefined ? tenant.oidc : (input.oidc ?? undefined),
   };
 }
@@ -135,7 +152,14 @@ function auditable(tenant: Tenant): Readonly<Record<string, unknown>> {
     allowCountries: tenant.allowCountries,
     denyCountries: tenant.denyCountries,
     leastEvidence: tenant.leastEvidence,
-    oidc: oidc && { issuer: oidc.issuer, audience: oidc.audience, claims: oidc.claims, keys: oidc.jwks.keys.map((key) => key["kid"]) },
+    timeZone: tenant.timeZone,
+    holds: tenant.holds,
+    oidc: oidc && {
+      issuer: oidc.issuer,
+      audience: oidc.audience,
+      claims: oidc.claims,
+      keys: oidc.jwks.keys.map((key) => key["kid"]),
+    },
   };
 }
 

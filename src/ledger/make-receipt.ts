@@ -1,12 +1,15 @@
 import type { ModelRequest } from "../dialect/model-request.ts";
 import type { Permit } from "../policy/permit.ts";
 import type { Refusal } from "../refusal.ts";
+import type { Deployment } from "../region/catalogue.ts";
+import { priceAt } from "../region/price-at.ts";
 import { showCountries } from "../region/country.ts";
 import type { Hold } from "../quota/estimate.ts";
 import type { Caller } from "../tenant/authenticate.ts";
 import type { Forwarded } from "../upstream/forward.ts";
 import { headerValue } from "../edge.ts";
 import type { End } from "../upstream/record.ts";
+import { placeConflict } from "./place-conflict.ts";
 import type { Receipt } from "./receipt.ts";
 import type { Settled, SettlementFacts } from "./settlement.ts";
 import { unknownUsage } from "../upstream/usage.ts";
@@ -19,6 +22,10 @@ export interface ReceiptBasis {
   readonly request: ModelRequest;
   readonly permit: Permit;
   readonly hold: Hold;
+  /** The end user's hash; `undefined` where the request names none. */
+  readonly endUser: string | undefined;
+  /** Limits in shadow mode that would have refused it; known once it is reserved. */
+  readonly shadowedLimits?: readonly string[] | undefined;
   readonly gatewayPlace: string;
   readonly traceId: string | undefined;
   readonly startedAtMs: number;
@@ -39,6 +46,7 @@ export function intentReceipt(basis: ReceiptBasis): Receipt {
     requestId: basis.requestId,
     tenantId: basis.caller.tenant.id,
     keyId: basis.caller.keyId,
+    endUser: basis.endUser,
     dialect: basis.dialect,
     surface: request.surface,
     modelAsked: request.model,
@@ -84,8 +92,10 @@ export function outcomeReceipt(
   const answering = forwarded?.kind === "answering" ? forwarded.answer : undefined;
   const reading = answering?.reading;
   const headers = answering?.headers ?? (forwarded?.kind === "faulted" ? forwarded.headers : []);
+  const conflict = deployment === undefined ? undefined : placeConflict(deployment, headers, reading?.inferenceGeo);
   return {
     ...intentReceipt(basis),
+    ...(basis.shadowedLimits === undefined ? {} : { shadowedLimits: basis.shadowedLimits }),
     deployment: deployment?.id,
     region: deployment?.region.id,
     sku: deployment?.sku,
@@ -96,7 +106,9 @@ export function outcomeReceipt(
       servedModel: reading?.servedModel,
       upstreamRequestId: forwarded?.upstreamRequestId,
     },
-    evidenceGrade: deployment?.evidence,
+    // What contradicts its declaration shows nothing.
+    evidenceGrade: conflict === undefined ? deployment?.evidence : "none",
+    ...(conflict === undefined ? {} : { evidenceConflict: conflict }),
     attempts: forwarded?.attempts ?? [],
     status,
     end: outcome.end,
@@ -104,6 +116,7 @@ export function outcomeReceipt(
     usageSource: settled.usageSource,
     chargedTokens: settled.charge.tokens,
     costMicroUsd: settled.charge.microUsd,
+    ...priceCharged(basis, deployment, settled),
     // Other surfaces store nothing that a later request could refer to.
     responseId: basis.request.surface === "responses" ? reading?.responseId : undefined,
     firstByteAtMs: outcome.firstByteAtMs,
@@ -111,18 +124,33 @@ export function outcomeReceipt(
   };
 }
 
+/** By which price it was charged, so that the sum can be done again after the price has changed. */
+function priceCharged(
+  basis: ReceiptBasis,
+  deployment: Deployment | undefined,
+  settled: Settled,
+): Pick<Receipt, "priceEffectiveFrom" | "priceTier"> {
+  if (deployment === undefined || settled.usageSource === "none") return {};
+  const { effectiveFromMs } = priceAt(deployment, basis.startedAtMs);
+  return {
+    ...(effectiveFromMs === undefined ? {} : { priceEffectiveFrom: new Date(effectiveFromMs).toISOString() }),
+    ...(settled.priceTier === undefined ? {} : { priceTier: settled.priceTier }),
+  };
+}
+
 /** What settling needs to know of how it went. */
-export function settlementFacts(hold: Hold, forwarded: Forwarded | undefined, brokeUnsent: boolean): SettlementFacts {
+export function settlementFacts(basis: ReceiptBasis, forwarded: Forwarded | undefined, brokeUnsent: boolean): SettlementFacts {
   const reading = forwarded?.kind === "answering" ? forwarded.answer.reading : undefined;
   return {
-    hold,
+    hold: basis.hold,
     reached: forwarded?.reached ?? false,
     failedUpstream: brokeUnsent || forwarded?.kind === "refused",
+    stored: basis.request.stored === true,
     status: statusOf(forwarded),
     usage: reading?.usage ?? unknownUsage,
     usageComplete: reading?.usageComplete ?? false,
     outputEventsSeen: reading?.contentEvents ?? 0,
-    price: forwarded?.deployment?.price,
+    price: forwarded?.deployment === undefined ? undefined : priceAt(forwarded.deployment, basis.startedAtMs).price,
   };
 }
 

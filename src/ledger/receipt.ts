@@ -1,6 +1,6 @@
 import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
 import type { Attempt, End } from "../upstream/record.ts";
-import type { Usage } from "../upstream/usage.ts";
+import type { MeteredUsage } from "../upstream/usage.ts";
 
 /** What the upstream said of itself. */
 export interface EvidenceSeen {
@@ -19,6 +19,8 @@ export interface Receipt {
   readonly requestId: string;
   readonly tenantId: string;
   readonly keyId: string;
+  /** The end user that the request named, hashed with the tenant's own secret. */
+  readonly endUser?: string | undefined;
   readonly dialect: string;
   readonly surface: Surface;
   readonly modelAsked: string;
@@ -31,6 +33,8 @@ export interface Receipt {
   readonly countries: string | undefined;
   readonly evidence: EvidenceSeen;
   readonly evidenceGrade: EvidenceGrade | undefined;
+  /** How what the upstream said of its place contradicts the catalogue; the grade is then `none`. */
+  readonly evidenceConflict?: string;
   readonly policyVersion: string;
   readonly catalogueDigest: string;
   /** The rules that allowed it. */
@@ -42,13 +46,19 @@ export interface Receipt {
   /** The status that the client saw; `undefined` where it left before one was sent. */
   readonly status: number | undefined;
   readonly end: End;
-  readonly usage: Usage;
+  readonly usage: MeteredUsage;
   /** `reported`: the upstream's own count. `estimated`: counted from what was seen. `held`: nothing is known, so the hold stands. */
   readonly usageSource: "reported" | "estimated" | "held" | "none";
   readonly heldTokens: number;
   readonly heldMicroUsd: number;
   readonly chargedTokens: number;
   readonly costMicroUsd: number;
+  /** From when on the price held that it was charged at, RFC 3339; absent for a deployment's first price, or where none was charged. */
+  readonly priceEffectiveFrom?: string | undefined;
+  /** Which of that price's rates: `priority`, `long_context`; absent for the plain ones. */
+  readonly priceTier?: string | undefined;
+  /** Limits in shadow mode that would have refused it, by name. */
+  readonly shadowedLimits?: readonly string[] | undefined;
   /** The id under which the upstream keeps this response, for what refers to it later. */
   readonly responseId: string | undefined;
   readonly traceId: string | undefined;

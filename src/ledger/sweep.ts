@@ -16,7 +16,10 @@ export async function sweepExpired(quota: QuotaStore, journal: Journal, log: Log
     for (const reservation of expired) {
       await journal.append(JSON.parse(reservation.intent) as Receipt);
       await quota.recorded(reservation.tenantId, [reservation.id]);
-      log.warn("a request was left unsettled by a gateway that died", { requestId: reservation.id, tenant: reservation.tenantId });
+      log.warn("a request was left unsettled by a gateway that died", {
+        requestId: reservation.id,
+        tenant: reservation.tenantId,
+      });
     }
     swept += expired.length;
     if (expired.length < batch) return swept;

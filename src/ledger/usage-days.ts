@@ -14,19 +14,16 @@ const farthestMs = 15 * 3_600_000;
 
 const formats = new Map<string, DayOf>();
 
-/** Whether the name is that of a time zone. */
-export function isTimeZone(timeZone: string): boolean {
-  try {
-    return timeZone !== "" && new Intl.DateTimeFormat("en", { timeZone }).resolvedOptions().timeZone !== "";
-  } catch {
-    return false;
-  }
-}
-
+/** Which day a moment is in. */
 export function dayIn(timeZone: string): DayOf {
   const known = formats.get(timeZone);
   if (known !== undefined) return known;
-  const format = new Intl.DateTimeFormat("en-u-ca-iso8601-nu-latn", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" });
+  const format = new Intl.DateTimeFormat("en-u-ca-iso8601-nu-latn", {
+    timeZone,
+    year: "numeric",
+    month: "2-digit",
+    day: "2-digit",
+  });
   const dayOf: DayOf = (timeMs) => {
     const parts = new Map(format.formatToParts(timeMs).map(({ type, value }) => [type, value]));
     return `${(parts.get("year") ?? "").padStart(4, "0")}-${parts.get("month") ?? ""}-${parts.get("day") ?? ""}`;
@@ -57,7 +54,7 @@ export function dayBeginsMs(day: string, timeZone: string): number {
 /** The days that a period touches, cut at its ends. */
 export function* daysBetween(fromMs: number, toMs: number, timeZone: string): Generator<Day> {
   const dayOf = dayIn(timeZone);
-  for (let beginMs = fromMs; beginMs < toMs; ) {
+  for (let beginMs = fromMs; beginMs < toMs;) {
     const day = dayOf(beginMs);
     const endMs = Math.min(toMs, dayBeginsMs(nextDay(day), timeZone));
     yield { day, fromMs: beginMs, toMs: endMs };

@@ -2,8 +2,6 @@ import type { Usage } from "../upstream/usage.ts";
 import type { UsageDimension } from "./journal-reader.ts";
 import type { Receipt } from "./receipt.ts";
 
-export const tokenCounts: readonly (keyof Usage)[] = ["inputTokens", "cachedInputTokens", "cacheWriteTokens", "outputTokens", "reasoningTokens"];
-
 /** Sums over receipts; integers all. */
 export interface UsageSums {
   readonly requests: number;
@@ -27,9 +25,23 @@ export interface UsageRow {
   readonly sums: UsageSums;
 }
 
-const noTokens: UsageSums["tokens"] = { inputTokens: 0, cachedInputTokens: 0, cacheWriteTokens: 0, outputTokens: 0, reasoningTokens: 0 };
+const noTokens: UsageSums["tokens"] = {
+  inputTokens: 0,
+  cachedInputTokens: 0,
+  cacheWriteTokens: 0,
+  outputTokens: 0,
+  reasoningTokens: 0,
+};
 
-export const noUsage: UsageSums = { requests: 0, refused: 0, unsettled: 0, tokens: noTokens, unknown: noTokens, chargedTokens: 0, costMicroUsd: 0 };
+export const noUsage: UsageSums = {
+  requests: 0,
+  refused: 0,
+  unsettled: 0,
+  tokens: noTokens,
+  unknown: noTokens,
+  chargedTokens: 0,
+  costMicroUsd: 0,
+};
 
 /** One receipt as sums. This is the one place that says what counts as refused, and as unknown. */
 export function sumsOf(receipt: Receipt): UsageSums {

@@ -14,14 +14,21 @@ function folder(files: Record<string, string>): string {
 }
 
 test("a bad regions folder is told problem by problem, with file and line, and exit code 1", async () => {
-  const directory = folder({ "models.toml": "[broken\n", "policy.toml": "also = = broken\n", "japaneast.toml": 'id = "japaneast"\n' });
+  const directory = folder({
+    "models.toml": "[broken\n",
+    "policy.toml": "also = = broken\n",
+    "japaneast.toml": 'id = "japaneast"\n',
+  });
   const run = await strait(["check", directory]);
   expect([run.code, run.stdout]).toEqual([1, ""]);
   const lines = run.stderr.trimEnd().split("\n");
   for (const line of lines) expect(line).toMatch(/^regions\/[a-z]+\.toml:\d+: ./);
   expect(new Set(lines.map((line) => line.split(":")[0])).size).toBe(3);
   const machine = await strait(["check", directory, "--json"]);
-  const { ok, problems } = JSON.parse(machine.stderr) as { ok: boolean; problems: { file: string; line: number; message: string }[] };
+  const { ok, problems } = JSON.parse(machine.stderr) as {
+    ok: boolean;
+    problems: { file: string; line: number; message: string }[];
+  };
   expect([machine.code, ok, problems.length]).toEqual([1, false, lines.length]);
 });
 

@@ -22,7 +22,10 @@ const program = join(import.meta.dirname, "../../src/runtime/node/strait.ts");
 /** Runs the command as a shell would, with nothing of this process's environment but what a process needs. */
 export function strait(words: readonly string[], environment: Record<string, string> = {}, input = ""): Promise<Run> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, ...words], { cwd: emptyFolder, env: { PATH: process.env["PATH"], ...environment } });
+    const child = spawn(process.execPath, [program, ...words], {
+      cwd: emptyFolder,
+      env: { PATH: process.env["PATH"], ...environment },
+    });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (chunk: Buffer) => void (stdout += chunk.toString()));

@@ -1,3 +1,4 @@
+import { catalogueOf, deployment, price, region } from "../support/catalogue.ts";
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -13,7 +14,9 @@ vi.setConfig({ testTimeout: 30_000 });
 let api: Served;
 
 beforeAll(async () => {
-  api = await served({ inspectLimits: async (_, limits) => limits.map((limit) => ({ limit, capacity: 10, remaining: 4, resetMs: 1_200 })) });
+  api = await served({
+    inspectLimits: async (_, limits) => limits.map((limit) => ({ limit, capacity: 10, remaining: 4, resetMs: 1_200 })),
+  });
   await api.call("POST", "/tenants", { id: "shown", name: "Shown Ltd", facts: { registeredCountry: "SG" }, tiers: ["standard"] });
 });
 
@@ -44,7 +47,11 @@ describe("help", () => {
   });
 
   test("--version is the package's", async () => {
-    expect(await strait(["--version"])).toEqual({ code: 0, stdout: expect.stringMatching(/^strait \d+\.\d+\.\d+\n$/), stderr: "" });
+    expect(await strait(["--version"])).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^strait \d+\.\d+\.\d+\n$/),
+      stderr: "",
+    });
   });
 });
 
@@ -96,7 +103,10 @@ describe("the operator key", () => {
     const codes = [
       await strait(["tenant", "list"], { ...url, STRAIT_DATA_DIR: folder }),
       await strait(["tenant", "list"], { ...url, STRAIT_DATA_DIR: folder, STRAIT_OPERATOR_KEY: "wrong" }),
-      await strait(["tenant", "list", "--operator-key-file", join(folder, "operator-key")], { ...url, STRAIT_OPERATOR_KEY: "wrong" }),
+      await strait(["tenant", "list", "--operator-key-file", join(folder, "operator-key")], {
+        ...url,
+        STRAIT_OPERATOR_KEY: "wrong",
+      }),
       await strait(["tenant", "list", "--operator-key-file", wrong], { ...url, STRAIT_OPERATOR_KEY: operatorKey }),
     ].map((run) => run.code);
     expect(codes).toEqual([0, 1, 0, 1]);
@@ -131,7 +141,10 @@ describe("reaching the server", () => {
   });
 
   test("--url wins over STRAIT_URL, with a slash at its end or without", async () => {
-    const run = await strait(["tenant", "list", "--json", "--url", `${api.url}/`], { ...api.environment, STRAIT_URL: "http://127.0.0.1:1" });
+    const run = await strait(["tenant", "list", "--json", "--url", `${api.url}/`], {
+      ...api.environment,
+      STRAIT_URL: "http://127.0.0.1:1",
+    });
     expect(run.code).toBe(0);
   });
 
@@ -150,7 +163,21 @@ describe("reaching the server", () => {
 
 describe("tenants", () => {
   test("go from added to verified to suspended, and each step is in the audit", async () => {
-    const added = await api.run(["tenant", "add", "acme", "--name", "Acme Ltd", "--registered-country", "SG", "--parent-country", "JP", "--tiers", "standard,frontier", "--deny-countries", "US, SE"]);
+    const added = await api.run([
+      "tenant",
+      "add",
+      "acme",
+      "--name",
+      "Acme Ltd",
+      "--registered-country",
+      "SG",
+      "--parent-country",
+      "JP",
+      "--tiers",
+      "standard,frontier",
+      "--deny-countries",
+      "US, SE",
+    ]);
     expect([added.code, added.stderr]).toEqual([0, expect.stringContaining("strait tenant verify acme")]);
     expect(added.stdout).toMatch(/^state +applied since/m);
     expect((await api.call("GET", "/tenants/acme")).json).toMatchObject({
@@ -167,15 +194,41 @@ describe("tenants", () => {
     expect((await api.run(["tenant", "suspend", "acme"])).code).toBe(0);
     const audit = await api.run(["audit", "acme", "--json"]);
     expect(JSON.parse(audit.stdout)).toEqual((await api.call("GET", "/tenants/acme/audit")).json);
-    expect(JSON.parse(audit.stdout).audit.map((entry: { action: string }) => entry.action)).toEqual(["tenant.verification", "tenant.verification", "tenant.add"]);
+    expect(JSON.parse(audit.stdout).audit.map((entry: { action: string }) => entry.action)).toEqual([
+      "tenant.verification",
+      "tenant.verification",
+      "tenant.add",
+    ]);
     expect((await api.run(["audit", "--count", "1"])).stdout.split("\n")).toHaveLength(3);
   });
 
   test("are changed by what is named alone, and cleared by a word", async () => {
-    await api.call("POST", "/tenants", { id: "patched", name: "Patched", facts: { registeredCountry: "SG", endUse: "x" }, allowCountries: ["SG"], leastEvidence: "attested" });
-    const run = await api.run(["tenant", "change", "patched", "--end-use", "unknown", "--allow-countries", "any", "--least-evidence", "policy", "--json"]);
+    await api.call("POST", "/tenants", {
+      id: "patched",
+      name: "Patched",
+      facts: { registeredCountry: "SG", endUse: "x" },
+      allowCountries: ["SG"],
+      leastEvidence: "attested",
+    });
+    const run = await api.run([
+      "tenant",
+      "change",
+      "patched",
+      "--end-use",
+      "unknown",
+      "--allow-countries",
+      "any",
+      "--least-evidence",
+      "policy",
+      "--json",
+    ]);
     expect(run.code).toBe(0);
-    expect(JSON.parse(run.stdout)).toMatchObject({ name: "Patched", facts: { registeredCountry: "SG", endUse: null }, allowCountries: null, leastEvidence: null });
+    expect(JSON.parse(run.stdout)).toMatchObject({
+      name: "Patched",
+      facts: { registeredCountry: "SG", endUse: null },
+      allowCountries: null,
+      leastEvidence: null,
+    });
   });
 
   test("are listed as an aligned table, whatever a name holds", async () => {
@@ -210,15 +263,35 @@ describe("tenants", () => {
   });
 
   test("can be added from a document on standard input, over which options win", async () => {
-    const document = JSON.stringify({ name: "From file", tiers: ["standard"], facts: { endUse: "support", registeredCountry: "JP" } });
+    const document = JSON.stringify({
+      name: "From file",
+      tiers: ["standard"],
+      facts: { endUse: "support", registeredCountry: "JP" },
+    });
     const run = await api.run(["tenant", "add", "from_file", "--file", "-", "--registered-country", "SG", "--json"], document);
-    expect(JSON.parse(run.stdout)).toMatchObject({ id: "from_file", name: "From file", facts: { endUse: "support", registeredCountry: "SG" } });
+    expect(JSON.parse(run.stdout)).toMatchObject({
+      id: "from_file",
+      name: "From file",
+      facts: { endUse: "support", registeredCountry: "SG" },
+    });
   });
 });
 
 describe("keys", () => {
   test("are shown once, alone on standard output, then listed and revoked by their id", async () => {
-    const issued = await api.run(["key", "issue", "shown", "--name", "app", "--models", "gpt-5-latest", "--surfaces", "embeddings", "--expires", "30d"]);
+    const issued = await api.run([
+      "key",
+      "issue",
+      "shown",
+      "--name",
+      "app",
+      "--models",
+      "gpt-5-latest",
+      "--surfaces",
+      "embeddings",
+      "--expires",
+      "30d",
+    ]);
     expect(issued.code).toBe(0);
     const key = issued.stdout.trimEnd();
     const id = parseKey(key)?.keyId ?? "";
@@ -236,19 +309,44 @@ describe("keys", () => {
 
 describe("limits", () => {
   test("that are named are set, and the others stay", async () => {
-    await api.call("POST", "/tenants", { id: "limited", name: "Limited", limits: [{ name: "concurrent", unit: "concurrent", window: "open", ceiling: 9 }] });
-    const words = ["--requests-per-minute", "1_000", "--tokens-per-minute", "500", "--tokens-burst", "2500", "--tokens-per-month", "7", "--usd-per-month", "4.35"];
+    await api.call("POST", "/tenants", {
+      id: "limited",
+      name: "Limited",
+      limits: [{ name: "concurrent", unit: "concurrent", window: "open", ceiling: 9 }],
+    });
+    const words = [
+      "--requests-per-minute",
+      "1_000",
+      "--tokens-per-minute",
+      "500",
+      "--tokens-burst",
+      "2500",
+      "--tokens-per-month",
+      "7",
+      "--usd-per-month",
+      "4.35",
+    ];
     expect((await api.run(["limits", "set", "limited", ...words])).code).toBe(0);
-    expect((await api.run(["limits", "set", "limited", "--tokens-per-minute", "50", "--key", "each", "--model", "gpt-5"])).code).toBe(0);
+    expect(
+      (await api.run(["limits", "set", "limited", "--tokens-per-minute", "50", "--key", "each", "--model", "gpt-5"])).code,
+    ).toBe(0);
     const set = await api.run(["limits", "set", "limited", "--remove", "tokens-per-month", "--tokens-per-day", "8", "--json"]);
-    const none = { burst: null, key: null, model: null };
+    const none = { burst: null, key: null, model: null, tier: null, endUser: null, shadow: false };
     expect(JSON.parse(set.stdout)).toEqual({
       limits: [
         { ...none, name: "concurrent", unit: "concurrent", window: "open", ceiling: 9 },
         { ...none, name: "requests-per-minute", unit: "requests", window: "minute", ceiling: 1_000 },
         { ...none, name: "tokens-per-minute", unit: "tokens", window: "minute", ceiling: 500, burst: 2_500 },
         { ...none, name: "usd-per-month", unit: "micro_usd", window: "month", ceiling: 4_350_000 },
-        { ...none, name: "tokens-per-minute-each-key-model-gpt-5", unit: "tokens", window: "minute", ceiling: 50, key: "each", model: "gpt-5" },
+        {
+          ...none,
+          name: "tokens-per-minute-each-key-model-gpt-5",
+          unit: "tokens",
+          window: "minute",
+          ceiling: 50,
+          key: "each",
+          model: "gpt-5",
+        },
         { ...none, name: "tokens-per-day", unit: "tokens", window: "day", ceiling: 8 },
       ],
     });
@@ -270,11 +368,118 @@ describe("limits", () => {
     const run = await busy.run(["limits", "set", "acme", "--concurrent", "3"]);
     await busy.stop();
     expect(run).toMatchObject({ code: 0, stderr: "" });
-    expect(busy.directory.find("acme")?.limits).toMatchObject([{ name: "theirs", ceiling: 2 }, { name: "concurrent", ceiling: 3 }]);
+    expect(busy.directory.find("acme")?.limits).toMatchObject([
+      { name: "theirs", ceiling: 2 },
+      { name: "concurrent", ceiling: 3 },
+    ]);
   });
 
   test("show how far they are used", async () => {
     const run = await api.run(["limits", "show", "shown", "--use"]);
-    expect(run.stdout).toMatch(/^COUNTER +REMAINING +OF +WHOLE IN\nrequests-per-minute +4 +10 +2 s\n/);
+    expect(run.stdout).toMatch(/^COUNTER +REMAINING +OF +WHOLE IN +NOTE\nrequests-per-minute +4 +10 +2 s +-\n/);
+  });
+
+  test("may be a tier's, every end user's, of input and output apart, and watch only", async () => {
+    await api.call("POST", "/tenants", { id: "scoped", name: "Scoped", limits: [] });
+    const words = [
+      "--input-tokens-per-minute",
+      "100",
+      "--input-tokens-burst",
+      "500",
+      "--usd-per-day",
+      "2.5",
+      "--tier",
+      "frontier",
+      "--end-user",
+      "each",
+      "--shadow",
+    ];
+    expect((await api.run(["limits", "set", "scoped", ...words])).code).toBe(0);
+    const scope = { tier: "frontier", endUser: "each", shadow: true };
+    expect(api.directory.find("scoped")?.limits).toMatchObject([
+      {
+        ...scope,
+        name: "input-tokens-per-minute-tier-frontier-each-end-user",
+        unit: "input_tokens",
+        window: "minute",
+        ceiling: 100,
+        burst: 500,
+      },
+      { ...scope, name: "usd-per-day-tier-frontier-each-end-user", unit: "micro_usd", window: "day", ceiling: 2_500_000 },
+    ]);
+    const shown = await api.run(["limits", "show", "scoped"]);
+    expect(shown.stdout).toMatch(/frontier +each +shadow$/m);
+    const use = await api.run(["limits", "show", "scoped", "--use", "--end-user", "anna", "--tier", "frontier", "--json"]);
+    const { use: uses } = JSON.parse(use.stdout) as { use: { counter: string }[] };
+    expect(uses.map(({ counter }) => counter)).toEqual([
+      expect.stringMatching(/^input-.*\|tier=frontier\|user=u_[0-9a-f]{20}$/),
+      expect.stringMatching(/^usd-.*\|tier=frontier\|user=u_[0-9a-f]{20}$/),
+    ]);
+    expect((await api.run(["limits", "show", "scoped", "--tier", "frontier"])).code).toBe(2);
+    expect((await api.run(["limits", "set", "scoped", "--shadow"])).code).toBe(2);
+  });
+
+  test("that are nearly used up or only watch say so", async () => {
+    const near = await served({
+      inspectLimits: async (_, limits) =>
+        limits.map((limit, index) => ({ limit, capacity: 10, remaining: [1, -3, 9][index] ?? 0, resetMs: 0 })),
+    });
+    const limit = (name: string, shadow: boolean): object => ({ name, unit: "tokens", window: "minute", ceiling: 10, shadow });
+    await near.call("POST", "/tenants", {
+      id: "acme",
+      name: "Acme",
+      limits: [limit("a", false), limit("b", true), limit("c", false)],
+    });
+    const run = await near.run(["limits", "show", "acme", "--use"]);
+    await near.stop();
+    expect(
+      run.stdout
+        .split("\n")
+        .slice(1, 4)
+        .map((line) => line.split(/ {2,}/).at(-1)),
+    ).toEqual(["near", "shadow, over", "-"]);
+  });
+
+  test("count days where the tenant's time zone says", async () => {
+    await api.call("POST", "/tenants", { id: "zoned", name: "Zoned" });
+    const changed = await api.run(["tenant", "change", "zoned", "--time-zone", "Asia/Singapore", "--holds", "worst_case"]);
+    expect(changed.stdout).toMatch(/^time zone +Asia\/Singapore$/m);
+    expect(api.directory.find("zoned")?.tenant).toMatchObject({ timeZone: "Asia/Singapore", holds: "worst_case" });
+    await api.run(["tenant", "change", "zoned", "--time-zone", "UTC", "--holds", "learned"]);
+    expect(api.directory.find("zoned")?.tenant).toMatchObject({ timeZone: undefined, holds: undefined });
+  });
+});
+
+describe("prices", () => {
+  test("are listed in dollars for a million tokens, a line for each set of rates", async () => {
+    const dear = { ...price, inputMicroUsdPerMillion: 5_250_000 };
+    const tiers = {
+      longContext: { aboveInputTokens: 200_000, rates: dear },
+      serviceTiers: { priority: { ...dear, longContext: { aboveInputTokens: 100_000, rates: dear } } },
+    };
+    const laterPrices = [{ effectiveFromMs: Date.parse("2027-01-01T00:00:00Z"), price: { ...price, ...tiers } }];
+    const priced = await served({
+      catalogue: () => catalogueOf([deployment("up", { region: region("sea", "SG"), laterPrices })]),
+    });
+    const now = await priced.run(["prices", "list", "--model", "gpt-test"]);
+    const later = await priced.run(["prices", "list", "--at", "2027-01-01T00:00:00Z"]);
+    const wrong = await priced.run(["prices", "list", "--model", "gpt-tset"]);
+    await priced.stop();
+    expect(now.stdout).toMatch(
+      /^DEPLOYMENT +RATES +INPUT +CACHED +CACHE WRITE +OUTPUT +FROM +UNTIL\nsea\/up +- +\$2 +\$0\.50 +\$2\.50 +\$8 +- +2027-01-01T00:00:00\.000Z\n$/,
+    );
+    expect(
+      later.stdout
+        .trim()
+        .split("\n")
+        .slice(1)
+        .map((line) => line.split(/ {2,}/).slice(1, 3)),
+    ).toEqual([
+      ["-", "$2"],
+      ["over 200000", "$5.25"],
+      ["priority", "$5.25"],
+      ["priority, over 100000", "$5.25"],
+    ]);
+    expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining("model") });
   });
 });

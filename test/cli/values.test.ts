@@ -29,7 +29,8 @@ describe("US dollars", () => {
 
 test("whole numbers take underscores between digits and nothing else", () => {
   expect(wholeNumber("1_000_000", "n")).toBe(1_000_000);
-  for (const text of ["", "_1", "1_", "1__0", "-1", "1.0", "0x10", "9007199254740993"]) expect(() => wholeNumber(text, "n")).toThrow(/--n/);
+  for (const text of ["", "_1", "1_", "1__0", "-1", "1.0", "0x10", "9007199254740993"])
+    expect(() => wholeNumber(text, "n")).toThrow(/--n/);
 });
 
 test("an expiry in days counts from now, any other is left to the API", () => {

@@ -25,16 +25,34 @@ export function testClock(): TestClock {
 }
 
 function model(id: string, tier: string, aliases: readonly string[]): Model {
-  const price = { inputMicroUsdPerMillion: 1, cachedInputMicroUsdPerMillion: 1, cacheWriteMicroUsdPerMillion: 1, outputMicroUsdPerMillion: 1 };
+  const price = {
+    inputMicroUsdPerMillion: 1,
+    cachedInputMicroUsdPerMillion: 1,
+    cacheWriteMicroUsdPerMillion: 1,
+    outputMicroUsdPerMillion: 1,
+  };
   const limits = { contextTokens: 200_000, maxOutputTokens: 16_000, createdAt: 1_700_000_000 };
   return { id, aliases, displayName: id, maker: "maker", tier, ...limits, weightsNotIn: new Set(), price };
 }
 
 export const catalogue: Catalogue = (() => {
-  const models = [model("gpt-5", "frontier", ["gpt-5-latest"]), model("gpt-4.1-mini", "standard", []), model("claude-opus", "frontier", [])];
-  const modelNames = new Map(models.flatMap((each) => [each.id, ...each.aliases].map((name): [string, string] => [name, each.id])));
+  const models = [
+    model("gpt-5", "frontier", ["gpt-5-latest"]),
+    model("gpt-4.1-mini", "standard", []),
+    model("claude-opus", "frontier", []),
+  ];
+  const modelNames = new Map(
+    models.flatMap((each) => [each.id, ...each.aliases].map((name): [string, string] => [name, each.id])),
+  );
   const none = new Map<string, never>();
-  return { digest: "digest", models: new Map(models.map((each) => [each.id, each])), modelNames, regions: none, deployments: none, deploymentsByModel: none };
+  return {
+    digest: "digest",
+    models: new Map(models.map((each) => [each.id, each])),
+    modelNames,
+    regions: none,
+    deployments: none,
+    deploymentsByModel: none,
+  };
 })();
 
 export interface LoggedLine {
@@ -70,16 +88,34 @@ export function control(overrides: Partial<ControlPorts> = {}): Fixture {
   const line = (level: string) => (message: string, fields: unknown) => void logged.push({ level, message, fields });
   const log = { info: line("info"), warn: line("warn"), error: line("error") };
   const operatorKeyDigest = createHash("sha256").update(operatorKey).digest("hex");
-  const ports: ControlPorts = { directory, clock, entropy, sha256, operatorKeyDigest, catalogue: () => catalogue, log, ...overrides };
+  const ports: ControlPorts = {
+    directory,
+    clock,
+    entropy,
+    sha256,
+    operatorKeyDigest,
+    catalogue: () => catalogue,
+    log,
+    ...overrides,
+  };
   const app = createControl(ports);
   const call: Fixture["call"] = async (method, path, body, headers = {}) => {
     const response = await app.request(`/control/v1${path}`, {
       method,
-      headers: { authorization: `Bearer ${operatorKey}`, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+      headers: {
+        authorization: `Bearer ${operatorKey}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
-    return { status: response.status, headers: response.headers, text, json: (text === "" ? null : JSON.parse(text)) as Document };
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      json: (text === "" ? null : JSON.parse(text)) as Document,
+    };
   };
   return { app, ports, directory, clock, logged, call };
 }

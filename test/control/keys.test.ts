@@ -25,7 +25,15 @@ describe("issuing a key", () => {
     expect(JSON.stringify(directory.audits)).not.toContain(digest);
 
     const secret = key.split("-").at(-1) ?? "";
-    const paths = ["/tenants", "/tenants/acme", "/tenants/acme/keys", "/tenants/acme/limits", "/tenants/acme/audit", "/audit", "/openapi.json"];
+    const paths = [
+      "/tenants",
+      "/tenants/acme",
+      "/tenants/acme/keys",
+      "/tenants/acme/limits",
+      "/tenants/acme/audit",
+      "/audit",
+      "/openapi.json",
+    ];
     const revoked = await call("DELETE", `/tenants/acme/keys/${String(issued.json["id"])}`);
     for (const answer of [revoked, ...(await Promise.all(paths.map((path) => call("GET", path))))]) {
       expect(answer.status).toBe(200);
@@ -36,7 +44,12 @@ describe("issuing a key", () => {
 
   test("keeps expiry in UTC and scopes by the models' own ids, and lists them", async () => {
     const { call, directory } = await withTenant();
-    const body = { name: "app", expiresAt: "2027-01-01T08:00:00+08:00", models: ["gpt-5-latest", "gpt-5"], surfaces: ["embeddings"] };
+    const body = {
+      name: "app",
+      expiresAt: "2027-01-01T08:00:00+08:00",
+      models: ["gpt-5-latest", "gpt-5"],
+      surfaces: ["embeddings"],
+    };
     const issued = await call("POST", "/tenants/acme/keys", body);
     const { id } = issued.json;
     directory.touchKey("acme", String(id), Date.parse("2026-11-23T11:00:00Z"));
@@ -75,7 +88,9 @@ describe("issuing a key", () => {
   test("never gives two keys one id, though chance did", async () => {
     const drawn = [1, 1, 1, 1, 2, 2];
     const { call } = await withTenant();
-    const { call: rigged } = await withTenant({ entropy: { bytes: (count) => new Uint8Array(count).fill(count === 6 ? 9 : (drawn.shift() ?? 3)) } });
+    const { call: rigged } = await withTenant({
+      entropy: { bytes: (count) => new Uint8Array(count).fill(count === 6 ? 9 : (drawn.shift() ?? 3)) },
+    });
     const first = await rigged("POST", "/tenants/acme/keys", { name: "first" });
     const second = await rigged("POST", "/tenants/acme/keys", { name: "second" });
     expect(second.json["id"]).not.toBe(first.json["id"]);
@@ -94,7 +109,9 @@ describe("issuing a key", () => {
     const refused = await call("POST", "/tenants/acme/keys", { name: "one more" });
     expect([refused.status, refused.json["type"]]).toEqual([409, "urn:strait:problem:too-many-keys"]);
 
-    await call("PUT", "/tenants/acme/limits", { limits: [{ name: "k", unit: "requests", window: "minute", ceiling: 1, key: ids[0] }] });
+    await call("PUT", "/tenants/acme/limits", {
+      limits: [{ name: "k", unit: "requests", window: "minute", ceiling: 1, key: ids[0] }],
+    });
     for (const id of ids.slice(0, 150)) await call("DELETE", `/tenants/acme/keys/${id}`);
     await call("POST", "/tenants/acme/keys", { name: "one more" });
     const kept = directory.find("acme")?.keys.map((key) => key.id) ?? [];

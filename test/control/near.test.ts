@@ -17,7 +17,12 @@ test("at most three are shown", () => {
 
 test("where none is near, all are shown if they are few, and none if they are many", () => {
   expect(suggest("mistral", models)).toBe("Known: claude-opus-4, claude-sonnet-4, gpt-4.1, gpt-5, gpt-5-mini.");
-  expect(suggest("mistral", Array.from({ length: 13 }, (_, index) => `model-${index}-of-many`))).toBe("");
+  expect(
+    suggest(
+      "mistral",
+      Array.from({ length: 13 }, (_, index) => `model-${index}-of-many`),
+    ),
+  ).toBe("");
   expect(suggest("mistral", [])).toBe("None is known.");
 });
 

@@ -17,6 +17,7 @@ describe("the operator key", () => {
       "DELETE /control/v1/tenants/acme/keys/acme",
       "GET /control/v1/audit",
       "GET /control/v1/openapi.json",
+      "GET /control/v1/prices",
       "GET /control/v1/tenants",
       "GET /control/v1/tenants/acme",
       "GET /control/v1/tenants/acme/audit",
@@ -68,11 +69,18 @@ describe("the operator key", () => {
   test("is asked for before the body is looked at", async () => {
     const { app } = control();
     const body = "x".repeat(300 * 1024);
-    const response = await app.request("/control/v1/tenants", { method: "POST", body, headers: { "content-length": `${body.length}` } });
+    const response = await app.request("/control/v1/tenants", {
+      method: "POST",
+      body,
+      headers: { "content-length": `${body.length}` },
+    });
     expect(response.status).toBe(401);
   });
 
-  test.each(["", "abc", "A".repeat(64)])("must have a digest that can be one: %j is refused at the start", (operatorKeyDigest) => {
-    expect(() => createControl({ ...control().ports, operatorKeyDigest })).toThrow(TypeError);
-  });
+  test.each(["", "abc", "A".repeat(64)])(
+    "must have a digest that can be one: %j is refused at the start",
+    (operatorKeyDigest) => {
+      expect(() => createControl({ ...control().ports, operatorKeyDigest })).toThrow(TypeError);
+    },
+  );
 });

@@ -5,7 +5,13 @@ import { StoreUnavailable } from "../../src/quota/store.ts";
 const acme = {
   id: "acme",
   name: "Acme Ltd",
-  facts: { registeredCountry: "SG", headquartersCountry: "SG", ultimateParentCountry: "JP", endUse: "support", audience: "internal" },
+  facts: {
+    registeredCountry: "SG",
+    headquartersCountry: "SG",
+    ultimateParentCountry: "JP",
+    endUse: "support",
+    audience: "internal",
+  },
   tiers: ["standard", "frontier"],
   denyCountries: ["US"],
 };
@@ -24,12 +30,22 @@ describe("adding a tenant", () => {
       verification: { state: "applied", since: "2026-11-23T12:00:00.000Z", evidence: null },
       allowCountries: null,
       leastEvidence: null,
+      timeZone: "UTC",
+      holds: "learned",
       oidc: null,
     });
+    expect(JSON.stringify(directory.audits)).not.toContain(directory.find("acme")?.tenant.endUserSecret);
     expect((await call("GET", "/tenants/acme")).json).toEqual(added.json);
     const limits = (await call("GET", "/tenants/acme/limits")).json["limits"] as unknown as { unit: string; window: string }[];
-    expect(limits.map((limit) => `${limit.unit}/${limit.window}`)).toEqual(["requests/minute", "tokens/minute", "concurrent/open", "tokens/day"]);
-    expect(directory.audits).toMatchObject([{ actor: "operator", action: "tenant.add", tenantId: "acme", at: "2026-11-23T12:00:00.000Z" }]);
+    expect(limits.map((limit) => `${limit.unit}/${limit.window}`)).toEqual([
+      "requests/minute",
+      "tokens/minute",
+      "concurrent/open",
+      "tokens/day",
+    ]);
+    expect(directory.audits).toMatchObject([
+      { actor: "operator", action: "tenant.add", tenantId: "acme", at: "2026-11-23T12:00:00.000Z" },
+    ]);
   });
 
   test("makes up an id where none is given, and leaves unknown facts unknown", async () => {
@@ -61,7 +77,9 @@ describe("adding a tenant", () => {
     });
     expect(answer.status).toBe(422);
     expect(answer.headers.get("content-type")).toBe("application/problem+json");
-    const problems = new Map((answer.json["problems"] as unknown as { pointer: string; detail: string }[]).map((each) => [each.pointer, each.detail]));
+    const problems = new Map(
+      (answer.json["problems"] as unknown as { pointer: string; detail: string }[]).map((each) => [each.pointer, each.detail]),
+    );
     expect([...problems.keys()].sort()).toEqual([
       "/allowCountries/1",
       "/denyCountries/0",
@@ -101,7 +119,10 @@ describe("adding a tenant", () => {
 
   test("refuses a key set that holds private or symmetric keys, and never repeats them", async () => {
     const { call } = control();
-    const oidc = (key: object): object => ({ ...acme, oidc: { issuer: "https://id.example", audience: "strait", jwks: { keys: [key] } } });
+    const oidc = (key: object): object => ({
+      ...acme,
+      oidc: { issuer: "https://id.example", audience: "strait", jwks: { keys: [key] } },
+    });
     for (const [key, member] of [
       [{ kty: "RSA", n: "n", e: "AQAB", d: "planted-secret" }, "d"],
       [{ kty: "oct", k: "planted-secret" }, "k"],
@@ -111,7 +132,14 @@ describe("adding a tenant", () => {
       expect(answer.json["problems"]).toMatchObject([{ pointer: `/oidc/jwks/keys/0/${member}` }]);
       expect(answer.text).not.toContain("planted-secret");
     }
-    expect((await call("POST", "/tenants", { ...acme, oidc: { issuer: "http://id.example", audience: "a", jwks: { keys: [{ kty: "EC" }] } } })).status).toBe(400);
+    expect(
+      (
+        await call("POST", "/tenants", {
+          ...acme,
+          oidc: { issuer: "http://id.example", audience: "a", jwks: { keys: [{ kty: "EC" }] } },
+        })
+      ).status,
+    ).toBe(400);
     const good = await call("POST", "/tenants", oidc({ kty: "EC", kid: "one", crv: "P-256", x: "x", y: "y" }));
     expect(good.status).toBe(201);
     expect(good.json["oidc"]).toMatchObject({ issuer: "https://id.example", claims: {}, jwks: { keys: [{ kid: "one" }] } });
@@ -201,14 +229,17 @@ describe("changing a tenant", () => {
     expect(directory.find("acme")?.revision).toBe(1);
   });
 
-  test.each(["/tenants/nobody", "/tenants/NOT%20AN%20ID", "/tenants/nobody/keys", "/tenants/nobody/limits", "/tenants/nobody/audit"])(
-    "%s is not found",
-    async (path) => {
-      const answer = await control().call("GET", path);
-      expect(answer.status).toBe(404);
-      expect(answer.json["type"]).toBe("urn:strait:problem:tenant-not-found");
-    },
-  );
+  test.each([
+    "/tenants/nobody",
+    "/tenants/NOT%20AN%20ID",
+    "/tenants/nobody/keys",
+    "/tenants/nobody/limits",
+    "/tenants/nobody/audit",
+  ])("%s is not found", async (path) => {
+    const answer = await control().call("GET", path);
+    expect(answer.status).toBe(404);
+    expect(answer.json["type"]).toBe("urn:strait:problem:tenant-not-found");
+  });
 });
 
 describe("HTTP", () => {

@@ -81,7 +81,10 @@ export function directoryContract(name: string, openWorld: OpenStoreWorld): void
       world.directory.touchKey("acme", "key_2", atMs + 7);
       world.directory.touchKey("other", "key_1", atMs + 9);
       await world.advance(60_000);
-      const expected = new Map([["key_1", atMs], ["key_2", atMs + 7]]);
+      const expected = new Map([
+        ["key_1", atMs],
+        ["key_2", atMs + 7],
+      ]);
       for (let lookup = 0; lookup < 2; lookup++) expect(new Map(await world.directory.lastUsed("acme"))).toEqual(expected);
     });
 

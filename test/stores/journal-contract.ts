@@ -60,7 +60,12 @@ export function journalContract(name: string, openWorld: OpenStoreWorld): void {
     });
 
     it("lists the newest first, in pages by time", async () => {
-      for (const [id, startedAtMs] of [["b", 2_000], ["d", 4_000], ["a", 1_000], ["c", 3_000]] as const) {
+      for (const [id, startedAtMs] of [
+        ["b", 2_000],
+        ["d", 4_000],
+        ["a", 1_000],
+        ["c", 3_000],
+      ] as const) {
         await world.journal.append(receipt(id, { startedAtMs }));
       }
       const page = async (beforeMs: number | undefined): Promise<string[]> =>
@@ -112,4 +117,11 @@ export function journalContract(name: string, openWorld: OpenStoreWorld): void {
   });
 }
 
-const attempt = { deployment: "somewhere/model-a", countries: "SE", startedAtMs: 1_000, endedAtMs: 1_500, status: undefined, outcome: "connect" };
+const attempt = {
+  deployment: "somewhere/model-a",
+  countries: "SE",
+  startedAtMs: 1_000,
+  endedAtMs: 1_500,
+  status: undefined,
+  outcome: "connect",
+};

@@ -1,4 +1,5 @@
 import type { AppliedLimit } from "../../src/quota/limit.ts";
+import { amounts } from "./samples.ts";
 
 export interface NaiveReservation {
   readonly id: string;
@@ -24,10 +25,13 @@ interface Charge {
 export class NaiveQuota {
   readonly reservations: NaiveReservation[] = [];
   readonly #charges: Charge[] = [];
+  readonly #zoneOf: (limit: AppliedLimit) => string;
   #nowMs: number;
 
-  constructor(nowMs: number) {
+  /** `zoneOf` says by which wall a limit's days and months are counted. */
+  constructor(nowMs: number, zoneOf: (limit: AppliedLimit) => string) {
     this.#nowMs = nowMs;
+    this.#zoneOf = zoneOf;
   }
 
   advance(byMs: number): void {
@@ -37,11 +41,19 @@ export class NaiveQuota {
   reserve(id: string, limits: readonly AppliedLimit[], tokens: number, leaseMs: number): boolean {
     const fits = limits.every((limit) => {
       const asked = this.#asked(limit, tokens);
-      return asked === 0 || asked <= this.remaining(limit);
+      return limit.setting.shadow === true || asked === 0 || asked <= this.remaining(limit);
     });
     if (!fits) return false;
     const admittedAtMs = this.#nowMs;
-    this.reservations.push({ id, limits, tokens, admittedAtMs, expiresAtMs: admittedAtMs + leaseMs, state: "open", charged: tokens });
+    this.reservations.push({
+      id,
+      limits,
+      tokens,
+      admittedAtMs,
+      expiresAtMs: admittedAtMs + leaseMs,
+      state: "open",
+      charged: tokens,
+    });
     return true;
   }
 
@@ -76,14 +88,30 @@ export class NaiveQuota {
     if (setting.window === "open") return setting.ceiling - held;
     if (setting.window === "minute") {
       const capacity = setting.burst ?? setting.ceiling;
-      if (setting.unit === "requests") return capacity - this.#level(setting.ceiling, counted.map((one) => ({ atMs: one.admittedAtMs, units: 1 })));
+      if (setting.unit === "requests")
+        return (
+          capacity -
+          this.#level(
+            setting.ceiling,
+            counted.map((one) => ({ atMs: one.admittedAtMs, units: 1 })),
+          )
+        );
       const charges = this.#charges.filter((one) => one.limits.includes(limit));
-      return capacity - held - this.#level(setting.ceiling, charges.map((one) => ({ atMs: one.atMs, units: one.tokens })));
+      return (
+        capacity -
+        held -
+        this.#level(
+          setting.ceiling,
+          charges.map((one) => ({ atMs: one.atMs, units: this.#asked(limit, one.tokens) })),
+        )
+      );
     }
     const length = setting.window === "day" ? 10 : 7;
-    const period = (timeMs: number): string => new Date(timeMs).toISOString().slice(0, length);
+    // The Swedish way of writing a date is the ISO one.
+    const wall = new Intl.DateTimeFormat("sv-SE", { timeZone: this.#zoneOf(limit), dateStyle: "short" });
+    const period = (timeMs: number): string => wall.format(timeMs).slice(0, length);
     const ofPeriod = counted.filter((one) => period(one.admittedAtMs) === period(this.#nowMs));
-    return setting.ceiling - ofPeriod.reduce((sum, one) => sum + (setting.unit === "requests" ? 1 : one.charged), 0);
+    return setting.ceiling - ofPeriod.reduce((sum, one) => sum + this.#asked(limit, one.charged), 0);
   }
 
   /** What is in a bucket now that had this poured into it, in whole units rounded up. */
@@ -99,6 +127,10 @@ export class NaiveQuota {
   }
 
   #asked(limit: AppliedLimit, tokens: number): number {
-    return limit.setting.unit === "tokens" ? tokens : 1;
+    const { inputTokens, outputTokens } = amounts(tokens);
+    const { unit } = limit.setting;
+    if (unit === "input_tokens") return inputTokens;
+    if (unit === "output_tokens") return outputTokens;
+    return unit === "tokens" ? tokens : 1;
   }
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { AppliedLimit } from "../../src/quota/limit.ts";
 import type { LimitState, ReserveOutcome } from "../../src/quota/store.ts";
-import { amounts, limit, reservation } from "./samples.ts";
+import { amounts, apply, limit, reservation } from "./samples.ts";
 import type { OpenStoreWorld, StoreWorld } from "./store-world.ts";
 
 const requestsAMinute = limit("requests", "requests", "minute", 60);
@@ -37,7 +37,11 @@ export function quotaContract(name: string, openWorld: OpenStoreWorld): void {
       });
 
       it("takes nothing from any limit when one of them refuses", async () => {
-        const outcome = await reserve("a", [requestsAMinute, tokensAMinute, tokensADay, concurrent, limit("small", "tokens", "day", 10)], 400);
+        const outcome = await reserve(
+          "a",
+          [requestsAMinute, tokensAMinute, tokensADay, concurrent, limit("small", "tokens", "day", 10)],
+          400,
+        );
         expect(outcome.admitted).toBe(false);
         const states = await world.quota.inspect("acme", [requestsAMinute, tokensAMinute, tokensADay, concurrent]);
         expect(states.map((state) => state.remaining)).toEqual([60, 1_000, 1_000, 2]);
@@ -45,7 +49,9 @@ export function quotaContract(name: string, openWorld: OpenStoreWorld): void {
       });
 
       it("never admits more than fits, however many ask at once", async () => {
-        const outcomes = await Promise.all(Array.from({ length: 30 }, (_, index) => reserve(`r${index}`, [tokensADay, tokensAMinute], 90)));
+        const outcomes = await Promise.all(
+          Array.from({ length: 30 }, (_, index) => reserve(`r${index}`, [tokensADay, tokensAMinute], 90)),
+        );
         expect(outcomes.filter((outcome) => outcome.admitted)).toHaveLength(11);
         expect(await remaining(tokensADay)).toBe(10);
         expect(await remaining(tokensAMinute)).toBe(10);
@@ -70,11 +76,13 @@ export function quotaContract(name: string, openWorld: OpenStoreWorld): void {
       });
 
       it("counts each tenant, and each counter of one setting, apart", async () => {
-        const ofKey = (key: string): AppliedLimit => ({ setting: { ...tokensADay.setting, key: "each" }, counter: `daily|key=${key}` });
+        const ofKey = (key: string): AppliedLimit => apply({ ...tokensADay.setting, key: "each" }, `|key=${key}`);
         await reserve("a", [ofKey("k1")], 1_000);
         expect(refused(await reserve("b", [ofKey("k1")], 1)).binding.remaining).toBe(0);
         expect((await reserve("c", [ofKey("k2")], 1_000)).admitted).toBe(true);
-        expect((await world.quota.reserve(reservation("d", [ofKey("k1")], amounts(1_000), { tenantId: "other" }))).admitted).toBe(true);
+        expect((await world.quota.reserve(reservation("d", [ofKey("k1")], amounts(1_000), { tenantId: "other" }))).admitted).toBe(
+          true,
+        );
       });
 
       it("judges what was already used by a ceiling that was changed since", async () => {
@@ -145,7 +153,7 @@ export function quotaContract(name: string, openWorld: OpenStoreWorld): void {
 
       it("never hands back a request that was counted", async () => {
         await reserve("a", [requestsAMinute], 0);
-        await world.quota.settle({ id: "a", tenantId: "acme", charge: { requests: 0, tokens: 0, microUsd: 0 } });
+        await world.quota.settle({ id: "a", tenantId: "acme", charge: { ...amounts(0), requests: 0 } });
         expect(await remaining(requestsAMinute)).toBe(59);
       });
     });
@@ -176,6 +184,124 @@ export function quotaContract(name: string, openWorld: OpenStoreWorld): void {
         await world.advance(-60_000);
         expect((await reserve("b", [tokensADay], 1)).admitted).toBe(false);
       });
+    });
+
+    describe("a calendar window in a time zone", () => {
+      const daily = (nowMs: number): AppliedLimit => apply(tokensADay.setting, "", "Australia/Sydney", nowMs);
+      const moveTo = (time: string): void | Promise<void> => world.advance(Date.parse(time) - world.nowMs());
+
+      it.each([
+        ["25 hours, in which summer time ends", "2026-04-04T13:00:00Z", 25],
+        ["24 hours", "2026-04-05T14:00:00Z", 24],
+        ["23 hours, in which summer time begins", "2026-10-03T14:00:00Z", 23],
+      ])("lasts a day of %s", async (_, begins, hours) => {
+        await moveTo(begins);
+        const startMs = world.nowMs();
+        await world.advance(-1);
+        await reserve("yesterday", [daily(startMs)], 1_000);
+        await world.advance(1);
+        expect((await reserve("a", [daily(startMs)], 1_000)).admitted).toBe(true);
+        await settle("a", 1_000);
+        await world.advance(hours * 3_600_000 - 1);
+        expect(refused(await reserve("b", [daily(startMs)], 1)).retryAfterMs).toBe(1);
+        await world.advance(1);
+        expect((await reserve("c", [daily(startMs)], 1_000)).admitted).toBe(true);
+      });
+
+      it.each([-600_000, 600_000])(
+        "is the one of the store's clock, where the gateway's is %i ms away from it",
+        async (skewMs) => {
+          await moveTo("2026-04-04T13:00:00Z");
+          const startMs = world.nowMs();
+          await world.advance(-1);
+          expect((await reserve("a", [daily(startMs + skewMs)], 1_000)).admitted).toBe(true);
+          await settle("a", 1_000);
+          expect(refused(await reserve("c", [daily(startMs - skewMs)], 1)).retryAfterMs).toBe(1);
+          await world.advance(1);
+          expect((await reserve("d", [daily(startMs + skewMs)], 1_000)).admitted).toBe(true);
+        },
+      );
+
+      it("takes a new zone's date when it comes, and hands out nothing for one that is already over", async () => {
+        const tokyo = apply(tokensADay.setting, "", "Asia/Tokyo", world.nowMs());
+        const losAngeles = apply(tokensADay.setting, "", "America/Los_Angeles", world.nowMs());
+        await reserve("a", [tokyo], 1_000);
+        await settle("a", 1_000);
+        expect((await reserve("b", [losAngeles], 1)).admitted).toBe(false);
+        expect(await remaining(tokyo)).toBe(0);
+      });
+    });
+
+    describe("input and output", () => {
+      it("are counted apart and together", async () => {
+        const limits = [limit("in", "input_tokens", "day", 1_000), limit("out", "output_tokens", "day", 1_000), tokensADay];
+        await world.quota.reserve(
+          reservation("a", limits, { requests: 1, tokens: 700, inputTokens: 600, outputTokens: 100, microUsd: 0 }),
+        );
+        expect((await world.quota.inspect("acme", limits)).map((state) => state.remaining)).toEqual([400, 900, 300]);
+        await world.quota.settle({
+          id: "a",
+          tenantId: "acme",
+          charge: { requests: 0, tokens: 350, inputTokens: 50, outputTokens: 300, microUsd: 0 },
+        });
+        expect((await world.quota.inspect("acme", limits)).map((state) => state.remaining)).toEqual([950, 700, 650]);
+      });
+
+      it("come back as they were held when a lease runs out", async () => {
+        const hold = { requests: 1, tokens: 700, inputTokens: 600, outputTokens: 100, microUsd: 3 };
+        await world.quota.reserve(reservation("a", [tokensADay], hold, { leaseMs: 1_000 }));
+        await world.advance(1_000);
+        expect((await world.quota.expire(10)).map((one) => one.hold)).toEqual([hold]);
+      });
+
+      it("that do not come to the tokens are refused", async () => {
+        const wrong = { requests: 1, tokens: 10, inputTokens: 4, outputTokens: 5, microUsd: 0 };
+        await expect(world.quota.reserve(reservation("a", [tokensADay], wrong))).rejects.toBeInstanceOf(Error);
+      });
+    });
+
+    describe("shadow mode", () => {
+      const shadow = apply({ ...tokensADay.setting, name: "shadow", ceiling: 500, shadow: true });
+      const counters = (states: readonly LimitState[]): string[] => states.map((state) => state.limit.counter);
+
+      it("counts and reports, and refuses nothing", async () => {
+        expect((await reserve("a", [tokensADay, shadow], 400)).shadowed).toEqual([]);
+        const over = await reserve("b", [tokensADay, shadow], 101);
+        expect(over.admitted).toBe(true);
+        expect(counters(over.shadowed)).toEqual(["shadow"]);
+        expect(over.states.map((state) => state.remaining)).toEqual([499, -1]);
+        expect(counters((await reserve("larger than it could ever be", [tokensADay, shadow], 499)).shadowed)).toEqual(["shadow"]);
+        await settle("b", 0);
+        expect(await remaining(shadow)).toBe(500 - 400 - 499);
+      });
+
+      it("is not reported for a request that asks nothing of it", async () => {
+        await reserve("a", [shadow], 600);
+        expect((await reserve("b", [shadow], 0)).shadowed).toEqual([]);
+      });
+
+      it("never binds, however long it would take, and counts nothing where another limit refuses", async () => {
+        await reserve("a", [concurrent, shadow], 500);
+        await reserve("b", [concurrent, shadow], 0);
+        const outcome = refused(await reserve("c", [shadow, concurrent], 501));
+        expect(outcome.binding.limit.counter).toBe("concurrent");
+        expect(outcome.neverFits).toBe(false);
+        expect(counters(outcome.shadowed)).toEqual(["shadow"]);
+        expect(await remaining(shadow)).toBe(0);
+      });
+
+      it("hands on what it counted when it is enforced", async () => {
+        await reserve("a", [shadow], 450);
+        const enforced = apply({ ...shadow.setting, shadow: false });
+        expect(refused(await reserve("b", [enforced], 51)).binding.remaining).toBe(50);
+      });
+    });
+
+    it("reports the limits that are nearly used up, admitted or not", async () => {
+      const near = (outcome: ReserveOutcome): string[] => outcome.near.map((state) => state.limit.counter);
+      expect(near(await reserve("a", [requestsAMinute, tokensADay], 799))).toEqual([]);
+      expect(near(await reserve("b", [requestsAMinute, tokensADay], 1))).toEqual(["daily"]);
+      expect(near(await reserve("c", [requestsAMinute, tokensADay], 500))).toEqual(["daily"]);
     });
 
     describe("settling", () => {
@@ -332,7 +458,11 @@ export function quotaContract(name: string, openWorld: OpenStoreWorld): void {
     describe("inspecting", () => {
       it("shows a limit that nothing has counted on yet as whole", async () => {
         const states = await world.quota.inspect("acme", [requestsAMinute, tokensADay, concurrent]);
-        expect(states.map((state) => [state.remaining, state.resetMs])).toEqual([[60, 0], [1_000, 0], [2, 0]]);
+        expect(states.map((state) => [state.remaining, state.resetMs])).toEqual([
+          [60, 0],
+          [1_000, 0],
+          [2, 0],
+        ]);
       });
 
       it("admits nothing", async () => {

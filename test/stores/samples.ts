@@ -1,21 +1,39 @@
 import type { Receipt } from "../../src/ledger/receipt.ts";
 import { unknownUsage } from "../../src/upstream/usage.ts";
-import type { Amounts, AppliedLimit } from "../../src/quota/limit.ts";
+import { periodsOf, type Amounts, type AppliedLimit } from "../../src/quota/limit.ts";
 import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
 import type { ReservationRequest } from "../../src/quota/store.ts";
 import type { AuditEntry } from "../../src/tenant/directory.ts";
 import type { DirectoryEntry } from "../../src/tenant/tenant.ts";
+import { worldBeginsMs } from "./store-world.ts";
 
-export function limit(name: string, unit: LimitSetting["unit"], window: LimitSetting["window"], ceiling: number, burst?: number): AppliedLimit {
-  const setting: LimitSetting = { name, unit, window, ceiling, burst, key: undefined, model: undefined };
-  return { setting, counter: name };
+export function limit(
+  name: string,
+  unit: LimitSetting["unit"],
+  window: LimitSetting["window"],
+  ceiling: number,
+  burst?: number,
+): AppliedLimit {
+  return apply({ name, unit, window, ceiling, burst, key: undefined, model: undefined });
 }
 
+/** With the periods around the moment at which every world begins, as a gateway with a clock of its own would send them. */
+export function apply(setting: LimitSetting, scope = "", timeZone?: string, nowMs: number = worldBeginsMs): AppliedLimit {
+  return { setting, counter: `${setting.name}${scope}`, periods: periodsOf(setting, timeZone, nowMs) };
+}
+
+/** Tokens as input and output, three to one. */
 export function amounts(tokens: number, microUsd = 0): Amounts {
-  return { requests: 1, tokens, microUsd };
+  const outputTokens = Math.floor(tokens / 4);
+  return { requests: 1, tokens, inputTokens: tokens - outputTokens, outputTokens, microUsd };
 }
 
-export function reservation(id: string, limits: readonly AppliedLimit[], hold: Amounts, more: Partial<ReservationRequest> = {}): ReservationRequest {
+export function reservation(
+  id: string,
+  limits: readonly AppliedLimit[],
+  hold: Amounts,
+  more: Partial<ReservationRequest> = {},
+): ReservationRequest {
   return { id, tenantId: "acme", limits, hold, leaseMs: 60_000, intent: `{"requestId":"${id}"}`, ...more };
 }
 
@@ -63,7 +81,13 @@ export function directoryEntry(id: string, revision: number, name = "Acme"): Dir
     tenant: {
       id,
       name,
-      facts: { registeredCountry: "SE", headquartersCountry: "SE", ultimateParentCountry: undefined, endUse: undefined, audience: undefined },
+      facts: {
+        registeredCountry: "SE",
+        headquartersCountry: "SE",
+        ultimateParentCountry: undefined,
+        endUse: undefined,
+        audience: undefined,
+      },
       verification: { state: "verified", since: "2026-01-01T00:00:00Z", evidence: undefined },
       tiers: ["frontier"],
       allowCountries: undefined,

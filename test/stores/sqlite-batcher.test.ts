@@ -19,8 +19,18 @@ describe("SqliteBatcher", () => {
 
   beforeEach(() => {
     directory = temporaryDirectory();
-    database = new SqliteDatabase(join(directory, "batch.sqlite"), { synchronous: "normal", busyTimeoutMs: busyLimitMs, exclusive: false });
-    other = new SqliteDatabase(join(directory, "batch.sqlite"), { synchronous: "normal", busyTimeoutMs: 0, exclusive: false });
+    database = new SqliteDatabase(join(directory, "batch.sqlite"), {
+      synchronous: "normal",
+      busyTimeoutMs: busyLimitMs,
+      exclusive: false,
+      checkpointThread: false,
+    });
+    other = new SqliteDatabase(join(directory, "batch.sqlite"), {
+      synchronous: "normal",
+      busyTimeoutMs: 0,
+      exclusive: false,
+      checkpointThread: false,
+    });
     database.run("CREATE TABLE item (name TEXT PRIMARY KEY, bulk TEXT)");
     flushes = 0;
     forgets = 0;
@@ -34,7 +44,8 @@ describe("SqliteBatcher", () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  const add = (name: string, bulk = ""): Promise<void> => batcher.run(() => database.run("INSERT INTO item VALUES (?, ?)", name, bulk));
+  const add = (name: string, bulk = ""): Promise<void> =>
+    batcher.run(() => database.run("INSERT INTO item VALUES (?, ?)", name, bulk));
   const stored = (): string[] => other.all<{ name: string }>("SELECT name FROM item ORDER BY name").map((row) => row.name);
 
   it("runs what one turn asks for in one transaction, in order", async () => {
@@ -122,7 +133,12 @@ describe("migrate", () => {
   const second = ["CREATE TABLE two (b TEXT)", "INSERT INTO one VALUES ('from two')"];
 
   it("applies each version once, and areas apart", () => {
-    const database = new SqliteDatabase(":memory:", { synchronous: "normal", busyTimeoutMs: 0, exclusive: false });
+    const database = new SqliteDatabase(":memory:", {
+      synchronous: "normal",
+      busyTimeoutMs: 0,
+      exclusive: false,
+      checkpointThread: false,
+    });
     migrate(database, "ledger", [first]);
     migrate(database, "ledger", [first, second]);
     migrate(database, "ledger", [first, second]);
@@ -133,7 +149,12 @@ describe("migrate", () => {
   });
 
   it("leaves a database alone that a newer version wrote", () => {
-    const database = new SqliteDatabase(":memory:", { synchronous: "normal", busyTimeoutMs: 0, exclusive: false });
+    const database = new SqliteDatabase(":memory:", {
+      synchronous: "normal",
+      busyTimeoutMs: 0,
+      exclusive: false,
+      checkpointThread: false,
+    });
     migrate(database, "ledger", [first, second]);
     expect(() => migrate(database, "ledger", [first])).toThrow(/newer/);
     database.close();

@@ -20,7 +20,12 @@ export interface HammerOrder {
 export type HammerReport =
   | { readonly kind: "ready" }
   | { readonly kind: "reserved"; readonly id: string }
-  | { readonly kind: "done"; readonly charged: number; readonly spans: readonly (readonly [fromMs: number, toMs: number])[]; readonly refused: number };
+  | {
+      readonly kind: "done";
+      readonly charged: number;
+      readonly spans: readonly (readonly [fromMs: number, toMs: number])[];
+      readonly refused: number;
+    };
 
 const order = JSON.parse(process.argv[2] ?? "") as HammerOrder;
 const clock = { nowMs: () => order.noonMs + Date.now() - order.epochMs, after: () => () => undefined };

@@ -67,7 +67,10 @@ describe("several processes on one SQLite file", () => {
     for (const one of done) expect(one.spans.length).toBeGreaterThan(0);
 
     const stores = openSqliteStores(directory, new ManualClock(noonMs + 1_000));
-    const [daily, concurrent] = await stores.quota.inspect("acme", [limit("daily", "tokens", "day", ceiling), limit("concurrent", "concurrent", "open", 5)]);
+    const [daily, concurrent] = await stores.quota.inspect("acme", [
+      limit("daily", "tokens", "day", ceiling),
+      limit("concurrent", "concurrent", "open", 5),
+    ]);
     const receipts = await stores.journal.list("acme", undefined, 100_000);
     stores.close();
     expect(daily?.remaining).toBe(ceiling - charged);
@@ -100,7 +103,10 @@ describe("several processes on one SQLite file", () => {
 
 /** The most spans that overlap; one that ends where another begins does not. */
 function mostAtOnce(spans: readonly (readonly [fromMs: number, toMs: number])[]): number {
-  const edges = spans.flatMap(([fromMs, toMs]) => [{ atMs: fromMs, by: 1 }, { atMs: toMs, by: -1 }]);
+  const edges = spans.flatMap(([fromMs, toMs]) => [
+    { atMs: fromMs, by: 1 },
+    { atMs: toMs, by: -1 },
+  ]);
   edges.sort((left, right) => left.atMs - right.atMs || left.by - right.by);
   let now = 0;
   let most = 0;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSqliteStores, type SqliteStores } from "../../src/runtime/node/sqlite.ts";
 import { ManualClock } from "./manual-clock.ts";
-import { worldBeginsMs, type StoreWorld } from "./store-world.ts";
+import { worldBeginsMs, type ReaderWorld } from "./store-world.ts";
 
 // Opening and closing a file syncs it to disk a few times; memory makes that free where the system has such a place.
 const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
@@ -13,7 +13,7 @@ export function temporaryDirectory(): string {
 }
 
 /** `gateways` openings of the same two files, as that many processes of one machine have them; calls go to each in turn. */
-export function sqliteWorld(gateways: number): StoreWorld {
+export function sqliteWorld(gateways: number): ReaderWorld {
   const directory = temporaryDirectory();
   const clock = new ManualClock(worldBeginsMs);
   const open = (): SqliteStores[] => Array.from({ length: gateways }, () => openSqliteStores(directory, clock));
@@ -42,6 +42,12 @@ export function sqliteWorld(gateways: number): StoreWorld {
       list: (tenantId, beforeMs, count) => next().journal.list(tenantId, beforeMs, count),
       findResponse: (tenantId, responseId) => next().journal.findResponse(tenantId, responseId),
     },
+    reader: {
+      scan: (query) => next().reader.scan(query),
+      usage: (query) => next().reader.usage(query),
+      completeUntilMs: () => next().reader.completeUntilMs(),
+    },
+    reservations: { open: (tenantId) => next().reservations.open(tenantId) },
     books: { close: (receipt, settlement) => next().books.close(receipt, settlement) },
     directory: {
       find: (tenantId) => next().directory.find(tenantId),

@@ -1,4 +1,5 @@
 import type { Books, Journal } from "../../src/ledger/journal.ts";
+import type { JournalReader, ReservationReader } from "../../src/ledger/journal-reader.ts";
 import type { QuotaStore } from "../../src/quota/store.ts";
 import type { DirectoryAdmin } from "../../src/tenant/directory.ts";
 
@@ -17,6 +18,12 @@ export interface StoreWorld {
   /** Drops all that is kept in memory, as a restart or an eviction does. */
   restart(): void | Promise<void>;
   close(): void | Promise<void>;
+}
+
+/** Stores whose journal can be read for reports as well. */
+export interface ReaderWorld extends StoreWorld {
+  readonly reader: JournalReader;
+  readonly reservations: ReservationReader;
 }
 
 export type OpenStoreWorld = () => StoreWorld | Promise<StoreWorld>;

@@ -8,16 +8,20 @@ export interface SqliteOptions {
   /** How long another process's lock is waited for before the store counts as unavailable. */
   readonly busyTimeoutMs: number;
   /**
-   * Whether this is the only process to use the file. Another one is then kept out, which saves taking a lock and asking
-   * what others did on every transaction: a quarter of what it costs.
+   * Whether this is the only process to use the files. Others are then kept out, which saves asking on every transaction
+   * what they did.
    */
   readonly exclusive: boolean;
+  /** Whether a thread copies the log back, instead of the commit that finds it long. */
+  readonly checkpointThread: boolean;
 }
 
 /** SQLite's primary result codes that this module tells apart. */
 const busy = 5;
 const locked = 6;
-const faultsOfTheCaller: ReadonlySet<number> = new Set([1 /* ERROR */, 18 /* TOOBIG */, 19 /* CONSTRAINT */, 20 /* MISMATCH */, 25 /* RANGE */]);
+const faultsOfTheCaller: ReadonlySet<number> = new Set([
+  1 /* ERROR */, 18 /* TOOBIG */, 19 /* CONSTRAINT */, 20 /* MISMATCH */, 25 /* RANGE */,
+]);
 
 /** One SQLite file, shared with other processes of this machine. */
 export class SqliteDatabase implements SqlDatabase {
@@ -27,13 +31,11 @@ export class SqliteDatabase implements SqlDatabase {
 
   constructor(path: string, options: SqliteOptions) {
     this.#exclusive = options.exclusive;
-    this.#database = new DatabaseSync(path, { timeout: options.exclusive ? 1_000 : options.busyTimeoutMs });
-    // Before the journal mode, so that the log's index never leaves this process's memory.
-    if (options.exclusive) this.#database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    this.#database = new DatabaseSync(path, { timeout: options.busyTimeoutMs });
     this.#database.exec("PRAGMA journal_mode = WAL");
     this.#database.exec(`PRAGMA synchronous = ${options.synchronous === "full" ? "FULL" : "NORMAL"}`);
     // Pages that every batch changes are copied back once a checkpoint: fewer checkpoints, less copying. 16 MB of log.
-    this.#database.exec("PRAGMA wal_autocheckpoint = 4000");
+    this.#database.exec(`PRAGMA wal_autocheckpoint = ${options.checkpointThread ? 0 : 4_000}`);
   }
 
   run(sql: string, ...parameters: readonly SqlValue[]): void {

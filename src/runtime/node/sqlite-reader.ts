@@ -33,50 +33,45 @@ export class SqliteReader implements JournalReader, ReservationReader {
     this.#clock = clock;
   }
 
-  scan: JournalReader["scan"] = async (query) => this.#read(() => this.#reader.scan(query));
+  scan: JournalReader["scan"] = async (query) => {
+    if (query.tenantId === undefined) await this.keepUp();
+    return this.#read(() => this.#reader.scan(query));
+  };
 
-  completeUntilMs: JournalReader["completeUntilMs"] = async () => this.#read(() => this.#reader.completeUntilMs(this.#clock.nowMs()));
+  completeUntilMs: JournalReader["completeUntilMs"] = async () =>
+    this.#read(() => this.#reader.completeUntilMs(this.#clock.nowMs()));
 
   open: ReservationReader["open"] = async (tenantId) => this.#read(() => this.#reader.open(tenantId));
 
   async usage(query: UsageQuery): Promise<readonly UsageRow[]> {
-    if (this.#read(() => this.#usage.behind()) > readBehind) await this.keepUp();
+    if (this.#read(() => this.#usage.last() - this.#usage.progress()) > readBehind) await this.keepUp();
     for (let attempt = 1; attempt < patience; attempt += 1) {
       const groups = new UsageGroups(query.most);
       const progress = this.#read(() => this.#usage.progress());
       const steps = this.#usage.sliced(query, groups);
       while (this.#read(() => steps.next()).done !== true) await turn();
       // The same slices from the first step to the last, and the receipts beside them as of one moment.
-      const whole = await this.#batcher.run(() => {
-        if (this.#usage.progress() !== progress) return false;
-        this.#usage.unsliced(query, groups);
-        return true;
-      });
-      if (whole) return groups.rows;
-    }
-    return this.#batcher.run(() => {
-      const groups = new UsageGroups(query.most);
-      for (const step of this.#usage.sliced(query, groups)) void step;
-      this.#usage.unsliced(query, groups);
+      const rest = await this.#batcher.run(() => (this.#usage.progress() === progress ? this.#usage.unsliced(query) : undefined));
+      if (rest === undefined) continue;
+      for (const { group, sums } of rest) groups.add(group, sums);
       return groups.rows;
-    });
+    }
+    return this.#batcher.run(() => this.#usage.whole(query));
   }
 
-  /** Takes what the journal has into the slices; whoever asks while it is done waits for the same. */
-  keepUp(): Promise<void> {
-    this.#rolling ??= this.#roll().finally(() => (this.#rolling = undefined));
-    return this.#rolling;
+  /** Takes what the journal has by now into the slices and the order of all. What comes meanwhile is for the next time. */
+  async keepUp(): Promise<void> {
+    const last = this.#read(() => this.#usage.last());
+    while (this.#read(() => this.#usage.progress()) < last) {
+      // Two callers share one batch, and each goes on to its own end.
+      this.#rolling ??= this.#batcher.run(() => this.#usage.roll(rollBatch)).finally(() => (this.#rolling = undefined));
+      await this.#rolling;
+      await turn();
+    }
   }
 
   close(): void {
     this.#closed = true;
-  }
-
-  async #roll(): Promise<void> {
-    while (!this.#closed && this.#read(() => this.#usage.behind()) > 0) {
-      await this.#batcher.run(() => this.#usage.roll(rollBatch));
-      await turn();
-    }
   }
 
   #read<T>(work: () => T): T {

@@ -2,7 +2,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../clock.ts";
 import type { Books, Journal } from "../../ledger/journal.ts";
-import { StoreUnavailable, type QuotaStore } from "../../quota/store.ts";
+import type { JournalReader, ReservationReader } from "../../ledger/journal-reader.ts";
+import type { QuotaStore } from "../../quota/store.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
 import { closeBooks } from "../sql/books.ts";
 import { migrate } from "../sql/database.ts";
@@ -11,8 +12,11 @@ import { SqlKeyUse } from "../sql/key-use.ts";
 import { SqlQuota } from "../sql/quota.ts";
 import { directoryMigrations, ledgerMigrations } from "../sql/schema.ts";
 import { SqliteBatcher } from "./sqlite-batcher.ts";
-import { asStoreError, isBusy, SqliteDatabase, type SqliteOptions } from "./sqlite-database.ts";
+import { asStoreError, SqliteDatabase, type SqliteOptions } from "./sqlite-database.ts";
+import { SqliteCheckpointer } from "./sqlite-checkpointer.ts";
 import { SqliteDirectory } from "./sqlite-directory.ts";
+import { ownDirectory } from "./sqlite-owner.ts";
+import { SqliteReader } from "./sqlite-reader.ts";
 
 /** The embedded stores: two SQLite files that several processes of one machine may share. */
 export interface SqliteStores {
@@ -21,11 +25,15 @@ export interface SqliteStores {
   /** Receipt and settlement in one transaction. */
   readonly books: Books;
   readonly directory: DirectoryAdmin;
+  readonly reader: JournalReader;
+  readonly reservations: ReservationReader;
+  /** Sums up what came since the last time, so that the next question about usage is quickly answered. */
+  sumUp(): Promise<void>;
   /** Writes what is queued and closes the files. What is asked for afterwards is refused with `StoreUnavailable`. */
   close(): void;
 }
 
-const defaults: SqliteOptions = { synchronous: "normal", busyTimeoutMs: 5_000, exclusive: false };
+const defaults: SqliteOptions = { synchronous: "normal", busyTimeoutMs: 5_000, exclusive: false, checkpointThread: false };
 
 /**
  * Opens `ledger.sqlite` (limits, reservations, receipts) and `directory.sqlite` (tenants, audit) in `dataDir`, which is
@@ -34,8 +42,10 @@ const defaults: SqliteOptions = { synchronous: "normal", busyTimeoutMs: 5_000, e
 export function openSqliteStores(dataDir: string, clock: Clock, options: Partial<SqliteOptions> = {}): SqliteStores {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const settings = { ...defaults, ...options };
-  const ledger = openDatabase(join(dataDir, "ledger.sqlite"), settings);
-  const tenants = openDatabase(join(dataDir, "directory.sqlite"), settings);
+  const disown = settings.exclusive ? ownDirectory(dataDir) : undefined;
+  const ledger = new SqliteDatabase(join(dataDir, "ledger.sqlite"), settings);
+  // Written so seldom that its log is short.
+  const tenants = new SqliteDatabase(join(dataDir, "directory.sqlite"), { ...settings, checkpointThread: false });
   ledger.transact(() => migrate(ledger, "ledger", ledgerMigrations));
   tenants.transact(() => migrate(tenants, "directory", directoryMigrations));
 
@@ -43,19 +53,27 @@ export function openSqliteStores(dataDir: string, clock: Clock, options: Partial
   const journal = new SqlJournal(ledger);
   const batcher = new SqliteBatcher(ledger, quota, settings.busyTimeoutMs);
   const directory = new SqliteDirectory(tenants, new SqlKeyUse(ledger), batcher, clock);
+  const reader = new SqliteReader(ledger, batcher, clock);
+  const checkpointer = settings.checkpointThread ? new SqliteCheckpointer(join(dataDir, "ledger.sqlite")) : undefined;
   let closed = false;
   return {
     quota: quotaStore(quota, batcher, clock),
     journal: journalOn(journal, batcher),
     books: { close: (receipt, settlement) => batcher.run(() => closeBooks(journal, quota, receipt, settlement, clock.nowMs())) },
     directory,
+    reader,
+    reservations: reader,
+    sumUp: () => reader.keepUp(),
     close() {
       if (closed) return;
       closed = true;
+      reader.close();
       directory.close();
       batcher.close();
+      checkpointer?.close();
       ledger.close();
       tenants.close();
+      disown?.();
     },
   };
 }
@@ -86,13 +104,4 @@ function journalOn(journal: SqlJournal, batcher: SqliteBatcher): Journal {
     list: (tenantId, beforeMs, count) => read(() => journal.list(tenantId, beforeMs, count)),
     findResponse: (tenantId, responseId) => read(() => journal.findResponse(tenantId, responseId)),
   };
-}
-
-function openDatabase(path: string, options: SqliteOptions): SqliteDatabase {
-  try {
-    return new SqliteDatabase(path, options);
-  } catch (error) {
-    if (!isBusy(error)) throw error;
-    throw new StoreUnavailable(`${path} is in use by another gateway. Stop it, or give this one a STRAIT_DATA_DIR of its own.`, { cause: error });
-  }
 }

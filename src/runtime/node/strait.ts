@@ -10,5 +10,6 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 process.exitCode = await runStrait(process.argv.slice(2), {
   environment: process.env,
   print: (text) => void process.stdout.write(`${text}\n`),
+  write: (bytes) => new Promise((resolve) => void process.stdout.write(bytes, () => resolve())),
   remark: (text) => void process.stderr.write(`${text}\n`),
 });

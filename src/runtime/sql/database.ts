@@ -23,7 +23,9 @@ export function migrate(database: SqlDatabase, area: string, migrations: readonl
   const version = stored?.version ?? 0;
   // Going on would write rows in a form that the newer process does not expect.
   if (version > migrations.length) {
-    throw new Error(`The ${area} database has schema version ${version}, newer than ${migrations.length}. Start the newer Strait that wrote it.`);
+    throw new Error(
+      `The ${area} database has schema version ${version}, newer than ${migrations.length}. Start the newer Strait that wrote it.`,
+    );
   }
   if (version === migrations.length) return;
   for (const statement of migrations.slice(version).flat()) database.run(statement);

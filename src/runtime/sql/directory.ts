@@ -20,7 +20,11 @@ export class SqlDirectory {
   }
 
   list(after: string | undefined, count: number): DirectoryEntry[] {
-    const rows = this.#database.all<DocumentRow>("SELECT document FROM tenant WHERE id > ? ORDER BY id LIMIT ?", after ?? "", count);
+    const rows = this.#database.all<DocumentRow>(
+      "SELECT document FROM tenant WHERE id > ? ORDER BY id LIMIT ?",
+      after ?? "",
+      count,
+    );
     return rows.map((row) => JSON.parse(row.document) as DirectoryEntry);
   }
 
@@ -42,7 +46,11 @@ export class SqlDirectory {
     const rows =
       tenantId === undefined
         ? this.#database.all<DocumentRow>("SELECT document FROM audit ORDER BY sequence DESC LIMIT ?", count)
-        : this.#database.all<DocumentRow>("SELECT document FROM audit WHERE tenant_id = ? ORDER BY sequence DESC LIMIT ?", tenantId, count);
+        : this.#database.all<DocumentRow>(
+            "SELECT document FROM audit WHERE tenant_id = ? ORDER BY sequence DESC LIMIT ?",
+            tenantId,
+            count,
+          );
     return rows.map((row) => JSON.parse(row.document) as AuditEntry);
   }
 }

@@ -12,6 +12,15 @@ interface OpenRow {
 /** Open or expired, and in any case not yet in the journal. */
 const awaited = "state IN (0, 1)";
 
+/** The index gives the order by time; only receipts of one millisecond are sorted. */
+const scanTenant = `SELECT document FROM receipt INDEXED BY receipt_by_start
+  WHERE tenant_id = ? AND started_at_ms >= ? AND started_at_ms < ? AND (started_at_ms, request_id, tenant_id) > (?, ?, ?)
+  ORDER BY started_at_ms, request_id LIMIT ?`;
+
+const scanAll = `SELECT document FROM receipt_order AS place CROSS JOIN receipt ON receipt.sequence = place.sequence
+  WHERE place.started_at_ms >= ? AND place.started_at_ms < ? AND (receipt.started_at_ms, request_id, tenant_id) > (?, ?, ?)
+  ORDER BY place.started_at_ms, request_id, tenant_id LIMIT ?`;
+
 /** The journal's reading side on SQLite, save for sums. Only reads: what was committed is all that there is. */
 export class SqlJournalReader {
   readonly #database: SqlDatabase;
@@ -20,21 +29,16 @@ export class SqlJournalReader {
     this.#database = database;
   }
 
+  /** Across tenants it finds what was taken into the order of all: the owner sees to that first. */
   scan({ tenantId, fromMs, toMs, after, count }: ScanQuery): Receipt[] {
     // No receipt has an empty id, so this stands right before the period's first.
-    const begin = after !== undefined && after.startedAtMs >= fromMs ? after : { startedAtMs: fromMs, requestId: "", tenantId: "" };
+    const begin =
+      after !== undefined && after.startedAtMs >= fromMs ? after : { startedAtMs: fromMs, requestId: "", tenantId: "" };
     const bounds: SqlValue[] = [begin.startedAtMs, toMs, begin.startedAtMs, begin.requestId, begin.tenantId];
-    const where = "started_at_ms >= ? AND started_at_ms < ? AND (started_at_ms, request_id, tenant_id) > (?, ?, ?)";
-    const order = "ORDER BY started_at_ms, request_id, tenant_id LIMIT ?";
     const rows =
       tenantId === undefined
-        ? this.#database.all<{ document: string }>(`SELECT document FROM receipt INDEXED BY receipt_by_time WHERE ${where} ${order}`, ...bounds, count)
-        : this.#database.all<{ document: string }>(
-            `SELECT document FROM receipt INDEXED BY receipt_by_start WHERE tenant_id = ? AND ${where} ${order}`,
-            tenantId,
-            ...bounds,
-            count,
-          );
+        ? this.#database.all<{ document: string }>(scanAll, ...bounds, count)
+        : this.#database.all<{ document: string }>(scanTenant, tenantId, ...bounds, count);
     return rows.map(({ document }) => JSON.parse(document) as Receipt);
   }
 
@@ -46,7 +50,10 @@ export class SqlJournalReader {
   }
 
   open(tenantId: string): OpenReservation[] {
-    const rows = this.#database.all<OpenRow>(`SELECT id, tokens, micro_usd, intent FROM reservation WHERE tenant_id = ? AND ${awaited}`, tenantId);
+    const rows = this.#database.all<OpenRow>(
+      `SELECT id, tokens, micro_usd, intent FROM reservation WHERE tenant_id = ? AND ${awaited}`,
+      tenantId,
+    );
     return rows.map(({ id, tokens, micro_usd: microUsd, intent }) => {
       const { keyId, model, startedAtMs } = JSON.parse(intent) as Receipt;
       return { requestId: id, keyId, model, startedAtMs, tokens, microUsd };

@@ -1,11 +1,19 @@
 import { advance, amountOf, counterKey, judge, place, scopeOf, settleHold, settleLate, standing } from "../../quota/counter.ts";
-import type { CounterState, PlacedHold, Verdict } from "../../quota/counter.ts";
-import type { Amounts, AppliedLimit } from "../../quota/limit.ts";
+import type { CounterState, PlacedHold } from "../../quota/counter.ts";
+import { amountsOf, type Amounts, type AppliedLimit } from "../../quota/limit.ts";
+import { admitted, refused, type Judged } from "../../quota/outcome.ts";
 import type { ExpiredReservation, LimitState, ReservationRequest, ReserveOutcome, Settlement } from "../../quota/store.ts";
 import { CounterGroups, type CounterGroup } from "./counter-groups.ts";
 import type { SqlDatabase } from "./database.ts";
 
-type StoredHold = readonly [scope: string, key: string, unit: PlacedHold["unit"], window: PlacedHold["window"], amount: number, mark: number];
+type StoredHold = readonly [
+  scope: string,
+  key: string,
+  unit: PlacedHold["unit"],
+  window: PlacedHold["window"],
+  amount: number,
+  mark: number,
+];
 
 interface OpenRow {
   readonly tenant_id: string;
@@ -18,18 +26,17 @@ interface ExpiredRow {
   readonly id: string;
   readonly requests: number;
   readonly tokens: number;
+  readonly output_tokens: number;
   readonly micro_usd: number;
   readonly intent: string;
 }
 
 /** One limit of a request with the counter that it is judged on. */
-interface Judged {
+interface Opened {
   readonly limit: AppliedLimit;
   readonly key: string;
   readonly group: CounterGroup;
-  readonly state: CounterState;
-  readonly asked: number;
-  readonly verdict: Verdict;
+  readonly counter: CounterState;
 }
 
 const open = 0;
@@ -62,21 +69,20 @@ export class SqlQuota {
 
   reserve(request: ReservationRequest, nowMs: number): ReserveOutcome {
     requireAmounts(request.hold);
-    const judged = request.limits.map((limit) => this.#judge(request.tenantId, limit, request.hold, nowMs));
-    const binding = bindingOf(judged);
-    if (binding !== undefined) {
-      const { neverFits, retryAfterMs } = binding.verdict;
-      const states = statesOf(judged, nowMs);
-      return { admitted: false, binding: stateOf(binding, nowMs), asked: binding.asked, retryAfterMs, neverFits, states };
-    }
+    const opened = request.limits.map((limit) => this.#open(request.tenantId, limit, nowMs));
+    const refusal = refused(opened.map((one) => judgedOf(one, request.hold, nowMs)));
+    if (refusal !== undefined) return refusal;
     const holds: StoredHold[] = [];
-    for (const { limit, key, group, state, asked } of judged) {
-      const hold = place(state, limit.setting, asked);
+    for (const { limit, key, group, counter } of opened) {
+      const hold = place(counter, limit.setting, amountOf(limit.setting.unit, request.hold));
       this.#groups.change(group);
       if (hold !== undefined) holds.push([group.scope, key, hold.unit, hold.window, hold.amount, hold.mark]);
     }
     this.#insert(request, holds, nowMs);
-    return { admitted: true, states: statesOf(judged, nowMs) };
+    return admitted(
+      opened.map((one) => stateOf(one, nowMs)),
+      request.hold,
+    );
   }
 
   settle(settlement: Settlement, nowMs: number): boolean {
@@ -107,15 +113,11 @@ export class SqlQuota {
     }
     this.#database.run(`DELETE FROM reservation WHERE state = ${recorded} AND expires_at_ms < ?`, nowMs - lateSettlementMs);
     const rows = this.#database.all<ExpiredRow>(
-      `SELECT tenant_id, id, requests, tokens, micro_usd, intent FROM reservation WHERE state = ${expired} ORDER BY expires_at_ms LIMIT ?`,
+      `SELECT tenant_id, id, requests, tokens, output_tokens, micro_usd, intent FROM reservation WHERE state = ${expired} ORDER BY expires_at_ms LIMIT ?`,
       count,
     );
-    return rows.map((row) => ({
-      id: row.id,
-      tenantId: row.tenant_id,
-      hold: { requests: row.requests, tokens: row.tokens, microUsd: row.micro_usd },
-      intent: row.intent,
-    }));
+    this.#groups.prune(nowMs);
+    return rows.map((row) => ({ id: row.id, tenantId: row.tenant_id, hold: holdOf(row), intent: row.intent }));
   }
 
   recorded(tenantId: string, ids: readonly string[]): void {
@@ -124,37 +126,34 @@ export class SqlQuota {
   }
 
   inspect(tenantId: string, limits: readonly AppliedLimit[], nowMs: number): LimitState[] {
-    const nothing: Amounts = { requests: 0, tokens: 0, microUsd: 0 };
-    return statesOf(
-      limits.map((limit) => this.#judge(tenantId, limit, nothing, nowMs)),
-      nowMs,
-    );
+    return limits.map((limit) => stateOf(this.#open(tenantId, limit, nowMs), nowMs));
   }
 
-  #judge(tenantId: string, limit: AppliedLimit, hold: Amounts, nowMs: number): Judged {
+  #open(tenantId: string, limit: AppliedLimit, nowMs: number): Opened {
     const { setting } = limit;
     const key = counterKey(setting);
     const group = this.#groups.group(tenantId, scopeOf(limit));
-    const state = this.#groups.counter(group, key);
-    advance(state, setting.window, nowMs);
-    if (state.rate !== setting.ceiling) {
+    const counter = this.#groups.counter(group, key);
+    advance(counter, setting.window, limit.periods, nowMs);
+    if (counter.rate !== setting.ceiling) {
       // What leaks from here on leaks at the new ceiling; written at once, or another process would leak at the old one.
-      state.rate = setting.ceiling;
+      counter.rate = setting.ceiling;
       this.#groups.change(group);
     }
-    const asked = amountOf(setting.unit, hold);
-    return { limit, key, group, state, asked, verdict: judge(state, setting, asked, nowMs) };
+    return { limit, key, group, counter };
   }
 
   #insert(request: ReservationRequest, holds: readonly StoredHold[], nowMs: number): void {
     const { hold } = request;
     this.#database.run(
-      `INSERT INTO reservation (tenant_id, id, state, expires_at_ms, requests, tokens, micro_usd, holds, intent) VALUES (?, ?, ${open}, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO reservation (tenant_id, id, state, expires_at_ms, requests, tokens, output_tokens, micro_usd, holds, intent)
+       VALUES (?, ?, ${open}, ?, ?, ?, ?, ?, ?, ?)`,
       request.tenantId,
       request.id,
       nowMs + request.leaseMs,
       hold.requests,
       hold.tokens,
+      hold.outputTokens,
       hold.microUsd,
       JSON.stringify(holds),
       request.intent,
@@ -170,28 +169,27 @@ export class SqlQuota {
   }
 }
 
-/** What can never fit binds before what takes longest, since waiting does not help it. */
-function bindingOf(judged: readonly Judged[]): Judged | undefined {
-  let binding: Judged | undefined;
-  for (const one of judged) {
-    if (one.verdict.neverFits) return one;
-    if (!one.verdict.fits && (binding === undefined || one.verdict.retryAfterMs > binding.verdict.retryAfterMs)) binding = one;
-  }
-  return binding;
+function judgedOf(opened: Opened, hold: Amounts, nowMs: number): Judged {
+  const { setting } = opened.limit;
+  const asked = amountOf(setting.unit, hold);
+  return { state: stateOf(opened, nowMs), asked, verdict: judge(opened.counter, setting, asked, nowMs) };
 }
 
-function statesOf(judged: readonly Judged[], nowMs: number): LimitState[] {
-  return judged.map((one) => stateOf(one, nowMs));
+function stateOf({ limit, counter }: Opened, nowMs: number): LimitState {
+  return { limit, ...standing(counter, limit.setting, nowMs) };
 }
 
-function stateOf({ limit, state }: Judged, nowMs: number): LimitState {
-  const { capacity, remaining, resetMs } = standing(state, limit.setting, nowMs);
-  return { limit, capacity, remaining, resetMs };
+/** One that was placed before input and output were told apart counts as input. */
+function holdOf(row: ExpiredRow): Amounts {
+  const inputTokens = row.tokens - row.output_tokens;
+  return amountsOf(row.requests, inputTokens, row.output_tokens, row.micro_usd);
 }
 
 /** No float ever enters a counter, and nothing negative, which would create capacity. */
 function requireAmounts(amounts: Amounts): void {
-  for (const amount of [amounts.requests, amounts.tokens, amounts.microUsd]) {
+  for (const amount of [amounts.requests, amounts.inputTokens, amounts.outputTokens, amounts.microUsd]) {
     if (!Number.isSafeInteger(amount) || amount < 0) throw new RangeError(`Amounts are non-negative integers; got ${amount}.`);
   }
+  if (amounts.tokens !== amounts.inputTokens + amounts.outputTokens)
+    throw new RangeError("Tokens are input and output together.");
 }

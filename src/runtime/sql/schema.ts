@@ -4,8 +4,9 @@ import type { Migration } from "./database.ts";
  * The stored form. A migration that was released is never edited; a change is one more at the end.
  *
  * - `counter_group`: the counters of a tenant that share a scope (all of it, one key, one model, one key with one model)
- *   in one row, as JSON `[[key, used, held, mark, rate], …]` of `quota/counter.ts`: a request falls under several limits
- *   and mostly one or two scopes, and a row costs the same to write however many counters it carries.
+ *   in one row, as JSON `[[key, used, held, mark, rate, endsMs], …]` of `quota/counter.ts`: a request falls under several
+ *   limits and mostly one or two scopes, and a row costs the same to write however many counters it carries. `idle_at_ms`,
+ *   for scopes that there is no end of: when the row is back to nothing and may go; null where it stays or holds something.
  * - `reservation`: what is held. `state` 0 open, 1 expired and not yet in the journal, 2 expired and recorded, kept for
  *   a late settlement. `holds` is JSON `[[scope, key, unit, window, amount, mark], …]`. Open ones are in no index beside
  *   their key: they come and go with every request, and every page that a commit changes is written whole. There are never
@@ -14,8 +15,10 @@ import type { Migration } from "./database.ts";
  *   indexes.
  * - `key_use`: when a key was last used.
  * - `usage_slice`: sums over receipts of one quarter of an hour since the epoch, apart by what usage is asked by; `region`
- *   is empty where none was reached. Receipts up to the row id in `usage_progress` are in it, save those that are
- *   unsettled: they are still to change. Written behind, in large batches, so that no request pays for it.
+ *   is empty where none was reached. Receipts up to the row id in `reading_progress` are in it, save those that are
+ *   unsettled: they are still to change.
+ * - `receipt_order`: the receipts of all tenants by time, up to the same row id. A receipt that moved leaves an entry behind
+ *   that leads nowhere. This and the slices are written behind, in large batches, so that no request pays for them.
  *
  * Ids stand first in their indexes, before the tenant: where ids grow with time, every tenant's rows go to the same end of
  * the index, and a batch changes few pages.
@@ -47,7 +50,10 @@ export const ledgerMigrations: readonly Migration[] = [
     ) WITHOUT ROWID`,
   ],
   [
-    "CREATE INDEX receipt_by_time ON receipt (started_at_ms, request_id, tenant_id)",
+    `CREATE TABLE receipt_order (
+      started_at_ms INTEGER NOT NULL, sequence INTEGER NOT NULL,
+      PRIMARY KEY (started_at_ms, sequence)
+    ) WITHOUT ROWID`,
     "CREATE INDEX receipt_unsettled ON receipt (started_at_ms) WHERE unsettled = 1",
     `CREATE TABLE usage_slice (
       tenant_id TEXT NOT NULL, quarter INTEGER NOT NULL, key_id TEXT NOT NULL, model TEXT NOT NULL, region TEXT NOT NULL, end TEXT NOT NULL,
@@ -59,8 +65,13 @@ export const ledgerMigrations: readonly Migration[] = [
       PRIMARY KEY (tenant_id, quarter, key_id, model, region, end)
     ) WITHOUT ROWID`,
     "CREATE INDEX usage_slice_by_time ON usage_slice (quarter)",
-    "CREATE TABLE usage_progress (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL)",
-    "INSERT INTO usage_progress (one, sequence) VALUES (1, 0)",
+    "CREATE TABLE reading_progress (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL)",
+    "INSERT INTO reading_progress (one, sequence) VALUES (1, 0)",
+  ],
+  [
+    "ALTER TABLE counter_group ADD COLUMN idle_at_ms INTEGER",
+    "CREATE INDEX counter_group_idle ON counter_group (idle_at_ms) WHERE idle_at_ms IS NOT NULL",
+    "ALTER TABLE reservation ADD COLUMN output_tokens INTEGER NOT NULL DEFAULT 0",
   ],
 ];
 

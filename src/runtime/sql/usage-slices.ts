@@ -31,8 +31,10 @@ const upsert = `INSERT INTO usage_slice (tenant_id, quarter, key_id, model, regi
 
 type SliceRow = Readonly<Record<string, string | number>>;
 
-/** Across tenants, at most so much of a period is summed in one go. */
-const stepMs = 3_600_000;
+/** Across tenants, so much of a period is summed in one go: the more as long as there is little in it. */
+const firstStepMs = 3_600_000;
+const fewRows = 200;
+const manyRows = 2_000;
 
 /**
  * Sums over receipts, kept a quarter of an hour: whoever asks for a month must not read a million documents. A question is
@@ -45,19 +47,19 @@ export class SqlUsage {
     this.#database = database;
   }
 
-  /** How many receipts are not in the slices; those that are unsettled and long passed over do not count. */
-  behind(): number {
+  /** Where the journal ends: as far as `progress` can come. */
+  last(): number {
     const [row] = this.#database.all<{ last: number | null }>("SELECT max(sequence) AS last FROM receipt");
-    return (row?.last ?? 0) - this.progress();
+    return row?.last ?? 0;
   }
 
   /** Changes whenever slices do. */
   progress(): number {
-    const [row] = this.#database.all<{ sequence: number }>("SELECT sequence FROM usage_progress");
+    const [row] = this.#database.all<{ sequence: number }>("SELECT sequence FROM reading_progress");
     return row?.sequence ?? 0;
   }
 
-  /** Takes the next receipts into the slices, at most `count`; in a transaction of the owner's. */
+  /** Takes the next receipts into the slices and into the order of all, at most `count`; in a transaction of the owner's. */
   roll(count: number): void {
     const progress = this.progress();
     const rows = this.#database.all<{ sequence: number; document: string }>(
@@ -66,8 +68,13 @@ export class SqlUsage {
       count,
     );
     const slices = new Map<string, { readonly key: readonly SqlValue[]; sums: UsageSums }>();
-    for (const { document } of rows) {
+    for (const { sequence, document } of rows) {
       const receipt = JSON.parse(document) as Receipt;
+      this.#database.run(
+        "INSERT OR IGNORE INTO receipt_order (started_at_ms, sequence) VALUES (?, ?)",
+        receipt.startedAtMs,
+        sequence,
+      );
       // It comes again, at the end, once more is known of it.
       if (receipt.end === "unsettled") continue;
       const quarter = Math.floor(receipt.startedAtMs / quarterMs);
@@ -79,23 +86,31 @@ export class SqlUsage {
     }
     for (const { key, sums } of slices.values()) this.#database.run(upsert, ...key, ...written(sums));
     const last = rows.at(-1);
-    if (last !== undefined) this.#database.run("UPDATE usage_progress SET sequence = ?", last.sequence);
+    if (last !== undefined) this.#database.run("UPDATE reading_progress SET sequence = ?", last.sequence);
   }
 
   /** What the slices say, in steps: between two of them other work may be done. */
   *sliced(query: UsageQuery, groups: UsageGroups): Generator<void, void> {
     const by = query.by.filter((dimension) => dimension !== "day");
-    for (const { day, fromMs, toMs } of query.by.includes("day") ? daysBetween(query.fromMs, query.toMs, query.timeZone) : [{ day: "", ...query }]) {
-      const step = query.tenantId === undefined ? stepMs : Math.max(stepMs, toMs - fromMs);
-      for (let atMs = fromMs; atMs < toMs; atMs += step) {
-        for (const row of this.#slices(query.tenantId, atMs, Math.min(toMs, atMs + step), by)) groups.add(groupOf(row, by, query.by, day), read(row));
+    let step = query.tenantId === undefined ? firstStepMs : query.toMs - query.fromMs;
+    for (const { day, fromMs, toMs } of query.by.includes("day")
+      ? daysBetween(query.fromMs, query.toMs, query.timeZone)
+      : [{ day: "", ...query }]) {
+      for (let atMs = fromMs; atMs < toMs;) {
+        const endMs = Math.min(toMs, atMs + step);
+        const rows = this.#slices(query.tenantId, atMs, endMs, by);
+        for (const row of rows) groups.add(groupOf(row, by, query.by, day), read(row));
+        atMs = endMs;
+        if (rows.length < fewRows) step *= 2;
+        else if (rows.length > manyRows && step > quarterMs) step = Math.ceil(step / quarterMs / 2) * quarterMs;
         yield;
       }
     }
   }
 
   /** What is in no slice yet, or not for good: in one transaction with a look at `progress`. */
-  unsliced({ tenantId, fromMs, toMs, timeZone, by }: UsageQuery, groups: UsageGroups): void {
+  unsliced({ tenantId, fromMs, toMs, timeZone, by, most }: UsageQuery): readonly UsageRow[] {
+    const groups = new UsageGroups(most);
     const progress = this.progress();
     const ofTenant = tenantId === undefined ? "" : "AND tenant_id = ?";
     const bounds: SqlValue[] = tenantId === undefined ? [progress, fromMs, toMs] : [progress, fromMs, toMs, tenantId];
@@ -111,6 +126,16 @@ export class SqlUsage {
         groups.add(groupOfReceipt(receipt, by, day), sumsOf(receipt));
       }
     }
+    return groups.rows;
+  }
+
+  /** The answer in one go, where nobody else waits meanwhile. */
+  whole(query: UsageQuery): readonly UsageRow[] {
+    const groups = new UsageGroups(query.most);
+    const steps = this.sliced(query, groups);
+    while (steps.next().done !== true);
+    for (const { group, sums } of this.unsliced(query)) groups.add(group, sums);
+    return groups.rows;
   }
 
   #slices(tenantId: string | undefined, fromMs: number, toMs: number, by: readonly Exclude<UsageDimension, "day">[]): SliceRow[] {
@@ -147,7 +172,12 @@ export class UsageGroups {
   }
 }
 
-function groupOf(row: SliceRow, by: readonly Exclude<UsageDimension, "day">[], asked: readonly UsageDimension[], day: string): UsageGroup {
+function groupOf(
+  row: SliceRow,
+  by: readonly Exclude<UsageDimension, "day">[],
+  asked: readonly UsageDimension[],
+  day: string,
+): UsageGroup {
   const values = new Map<UsageDimension, string | undefined>(by.map((dimension) => [dimension, text(row[columns[dimension]])]));
   values.set("day", day);
   return Object.fromEntries(asked.map((dimension) => [dimension, values.get(dimension)]));

@@ -14,7 +14,13 @@ export const auditCommand: Command = {
     const path = `${tenant === undefined ? "" : `/tenants/${encodeURIComponent(tenant)}`}/audit?count=${count}`;
     const { document } = await session.client().send<{ audit: AuditDocument[] }>({ method: "GET", path });
     if (session.json) return session.print(JSON.stringify(document, undefined, 2));
-    const rows = document.audit.map(({ at, actor, action, tenantId, detail }) => [at, actor, action, tenantId, JSON.stringify(detail)]);
+    const rows = document.audit.map(({ at, actor, action, tenantId, detail }) => [
+      at,
+      actor,
+      action,
+      tenantId,
+      JSON.stringify(detail),
+    ]);
     session.print(table(["AT", "WHO", "WHAT", "TENANT", "DETAIL"], rows));
   },
 };

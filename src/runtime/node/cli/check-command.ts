@@ -14,7 +14,8 @@ export const checkCommand: Command = {
     const shipped = join(import.meta.dirname, "../../../../regions");
     const directory = input.argument("DIR") ?? (session.environment["STRAIT_REGIONS_DIR"] || shipped);
     const reading = await read(directory);
-    if (!reading.ok) throw new Failure(exitCodes.failed, formatProblems(reading.problems), { ok: false, problems: reading.problems });
+    if (!reading.ok)
+      throw new Failure(exitCodes.failed, formatProblems(reading.problems), { ok: false, problems: reading.problems });
     const { regions, deployments, models, digest } = reading.catalogue;
     const counts = { regions: regions.size, deployments: deployments.size, models: models.size };
     if (session.json) return session.print(JSON.stringify({ ok: true, ...counts, digest }, undefined, 2));

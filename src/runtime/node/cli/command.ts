@@ -45,6 +45,8 @@ export interface Session {
   client(): ControlClient;
   /** One line or several to standard output. */
   print(text: string): void;
+  /** Bytes to standard output; resolves once they are taken, so that whoever reads slowly is waited for. */
+  write(bytes: Uint8Array): Promise<void>;
   /** To standard error: what is said beside the result. */
   remark(text: string): void;
 }

@@ -40,10 +40,29 @@ export class ControlClient {
     return { document: document as Shape, etag: response.headers.get("etag") ?? undefined };
   }
 
-  async #fetch(url: string, init: RequestInit): Promise<{ response: Response; text: string }> {
+  /** A long answer, piece by piece as it comes and only as fast as it is taken. Breaks off with a `Failure`. */
+  async *stream(path: string): AsyncGenerator<Uint8Array, void> {
+    const headers = { authorization: `Bearer ${this.#operatorKey}` };
+    const response = await this.#reach(() => fetch(`${this.#url}${controlPath}${path}`, { headers, redirect: "manual" }));
+    if (!response.ok || response.body === null)
+      throw refused(response.status, parsed(await this.#reach(() => response.text())), this.#url);
     try {
+      yield* response.body;
+    } catch (error) {
+      throw new Failure(exitCodes.unreachable, `The answer broke off (${reason(error)}).`);
+    }
+  }
+
+  #fetch(url: string, init: RequestInit): Promise<{ response: Response; text: string }> {
+    return this.#reach(async () => {
       const response = await fetch(url, init);
       return { response, text: await response.text() };
+    });
+  }
+
+  async #reach<Result>(call: () => Promise<Result>): Promise<Result> {
+    try {
+      return await call();
     } catch (error) {
       const message = `Strait cannot be reached at ${this.#url} (${reason(error)}). Is it started? Another address goes in --url or STRAIT_URL.`;
       throw new Failure(exitCodes.unreachable, message);
@@ -53,11 +72,15 @@ export class ControlClient {
 
 function refused(status: number, document: unknown, url: string): Failure {
   if (!isProblem(document)) {
-    return new Failure(exitCodes.failed, `${url} answered ${status}, and not as Strait's operators' API does. Does --url point at Strait?`);
+    return new Failure(
+      exitCodes.failed,
+      `${url} answered ${status}, and not as Strait's operators' API does. Does --url point at Strait?`,
+    );
   }
   const lines = [`${document.title}: ${document.detail}`];
   for (const { pointer, parameter, detail } of document.problems ?? []) lines.push(`  ${pointer ?? parameter ?? ""}: ${detail}`);
-  if (status === 401) lines.push("The key was read from --operator-key-file, STRAIT_OPERATOR_KEY or STRAIT_DATA_DIR/operator-key, in this order.");
+  if (status === 401)
+    lines.push("The key was read from --operator-key-file, STRAIT_OPERATOR_KEY or STRAIT_DATA_DIR/operator-key, in this order.");
   return new Failure(exitCodes.failed, lines.join("\n"), document);
 }
 

@@ -16,7 +16,8 @@ export function help(commands: readonly Command[], path: readonly string[]): str
 }
 
 function groupHelp(commands: readonly Command[], path: readonly string[]): string {
-  const title = path.length === 0 ? "strait: run a Strait gateway from the command line, by its operators' API" : `strait ${path.join(" ")}`;
+  const title =
+    path.length === 0 ? "strait: run a Strait gateway from the command line, by its operators' API" : `strait ${path.join(" ")}`;
   const uses = commands.map((command): [string, string] => [synopsis(command), command.summary]);
   return [
     title,
@@ -31,9 +32,14 @@ function groupHelp(commands: readonly Command[], path: readonly string[]): strin
 }
 
 function commandHelp(command: Command): string {
-  const parts = [`Usage: strait ${synopsis(command)}${command.options.length > 0 ? " [OPTIONS]" : ""}`, "", sentence(command.summary)];
+  const parts = [
+    `Usage: strait ${synopsis(command)}${command.options.length > 0 ? " [OPTIONS]" : ""}`,
+    "",
+    sentence(command.summary),
+  ];
   if (command.notes !== undefined) parts.push(command.notes);
-  if (command.arguments.length > 0) parts.push("", columns(command.arguments.map(({ name, help: text }): [string, string] => [name, text])));
+  if (command.arguments.length > 0)
+    parts.push("", columns(command.arguments.map(({ name, help: text }): [string, string] => [name, text])));
   if (command.options.length > 0) parts.push("", "Options:", columns(command.options.map(described)));
   parts.push("", "Options of every command:", columns(commonOptions.map(described)));
   return parts.join("\n");

@@ -15,7 +15,11 @@ const issue: Command = {
     { name: "name", value: "NAME", help: "what the key is for (default: key)" },
     { name: "expires", value: "TIME|DAYS", help: "when it ends, as RFC 3339 or as days from now such as 90d" },
     { name: "models", value: "A,B", help: "the only models it opens" },
-    { name: "surfaces", value: "A,B", help: "the only calls it opens: chat.completions, completions, embeddings, responses, messages, count_tokens" },
+    {
+      name: "surfaces",
+      value: "A,B",
+      help: "the only calls it opens: chat.completions, completions, embeddings, responses, messages, count_tokens",
+    },
   ],
   notes: "Standard output is the key alone, so that KEY=$(strait key issue TENANT) works.",
   async run(input, session) {
@@ -28,7 +32,9 @@ const issue: Command = {
       models: models === undefined ? undefined : commaList(models),
       surfaces: surfaces === undefined ? undefined : commaList(surfaces),
     };
-    const { document } = await session.client().send<IssuedKeyDocument>({ method: "POST", path: `${tenantPath(input)}/keys`, body });
+    const { document } = await session
+      .client()
+      .send<IssuedKeyDocument>({ method: "POST", path: `${tenantPath(input)}/keys`, body });
     if (session.json) return session.print(JSON.stringify(document, undefined, 2));
     session.print(document.key);
     session.remark(`Key ${document.id} was issued. It is stored nowhere and cannot be shown again.`);
@@ -41,7 +47,9 @@ const list: Command = {
   arguments: [tenantArgument],
   options: [],
   async run(input, session) {
-    const { document } = await session.client().send<{ keys: KeyDocument[] }>({ method: "GET", path: `${tenantPath(input)}/keys` });
+    const { document } = await session
+      .client()
+      .send<{ keys: KeyDocument[] }>({ method: "GET", path: `${tenantPath(input)}/keys` });
     if (session.json) return session.print(JSON.stringify(document, undefined, 2));
     if (document.keys.length === 0) return session.remark(`No key yet: strait key issue ${required(input, "TENANT")}`);
     session.print(keyTable(document.keys));

@@ -20,6 +20,8 @@ const kinds: Readonly<Record<string, Kind>> = {
   "requests-per-minute": { unit: "requests", window: "minute", burst: "requests-burst" },
   "requests-per-day": { unit: "requests", window: "day" },
   "tokens-per-minute": { unit: "tokens", window: "minute", burst: "tokens-burst" },
+  "input-tokens-per-minute": { unit: "input_tokens", window: "minute", burst: "input-tokens-burst" },
+  "output-tokens-per-minute": { unit: "output_tokens", window: "minute", burst: "output-tokens-burst" },
   "tokens-per-day": { unit: "tokens", window: "day" },
   "tokens-per-month": { unit: "tokens", window: "month" },
   "usd-per-day": { unit: "micro_usd", window: "day" },
@@ -28,8 +30,14 @@ const kinds: Readonly<Record<string, Kind>> = {
 };
 
 const kindOptions: readonly Option[] = Object.entries(kinds).flatMap(([name, { unit, burst }]) => {
-  const option: Option = { name, value: unit === "micro_usd" ? "USD" : "N", help: `at most so many ${name.replaceAll("-", " ").replace("usd", "US dollars")}` };
-  return burst === undefined ? [option] : [option, { name: burst, value: "N", help: `with --${name}: how many at once, a minute's worth without` }];
+  const option: Option = {
+    name,
+    value: unit === "micro_usd" ? "USD" : "N",
+    help: `at most so many ${name.replaceAll("-", " ").replace("usd", "US dollars")}`,
+  };
+  return burst === undefined
+    ? [option]
+    : [option, { name: burst, value: "N", help: `with --${name}: how many at once, a minute's worth without` }];
 });
 
 const show: Command = {
@@ -39,23 +47,35 @@ const show: Command = {
   options: [
     { name: "use", help: "how far they are used now" },
     { name: "key", value: "KEY", help: "with --use: the key whose own counters to show" },
-    { name: "model", value: "MODEL", help: "with --use: the model whose own counters to show" },
+    { name: "model", value: "MODEL", help: "with --use: the model whose own counters to show, and its tier's" },
+    { name: "tier", value: "TIER", help: "with --use: the tier whose own counters to show" },
+    { name: "end-user", value: "USER", help: "with --use: the end user, by name or hash, whose own counters to show" },
   ],
   async run(input, session) {
     const path = `${tenantPath(input)}/limits`;
     if (!input.isOn("use")) {
-      if (input.option("key") !== undefined || input.option("model") !== undefined) throw usageFailure("--key and --model go with --use.");
+      if (Object.keys(counterOptions).some((name) => input.option(name) !== undefined)) {
+        throw usageFailure("--key, --model, --tier and --end-user go with --use.");
+      }
       return print((await session.client().send<Limits>({ method: "GET", path })).document, session);
     }
     const query = new URLSearchParams();
-    for (const name of ["key", "model"]) {
+    for (const [name, parameter] of Object.entries(counterOptions)) {
       const value = input.option(name);
-      if (value !== undefined) query.set(name, value);
+      if (value !== undefined) query.set(parameter, value);
     }
-    const { document } = await session.client().send<{ use: LimitUseDocument[] }>({ method: "GET", path: `${path}/use?${query.toString()}` });
+    const { document } = await session
+      .client()
+      .send<{ use: LimitUseDocument[] }>({ method: "GET", path: `${path}/use?${query.toString()}` });
     if (session.json) return session.print(JSON.stringify(document, undefined, 2));
-    const rows = document.use.map((use) => [use.counter, amount(use.unit, use.remaining), amount(use.unit, use.capacity), `${Math.ceil(use.resetMs / 1_000)} s`]);
-    session.print(table(["COUNTER", "REMAINING", "OF", "WHOLE IN"], rows));
+    const rows = document.use.map((use) => [
+      use.counter,
+      amount(use.unit, use.remaining),
+      amount(use.unit, use.capacity),
+      `${Math.ceil(use.resetMs / 1_000)} s`,
+      standing(use),
+    ]);
+    session.print(table(["COUNTER", "REMAINING", "OF", "WHOLE IN", "NOTE"], rows));
   },
 };
 
@@ -67,16 +87,27 @@ const set: Command = {
     ...kindOptions,
     { name: "key", value: "KEY|each", help: "the limits set here are this key's, or every key's own" },
     { name: "model", value: "MODEL|each", help: "the limits set here are this model's, or every model's own" },
+    { name: "tier", value: "TIER|each", help: "the limits set here are for this tier's models, or every tier's own" },
+    { name: "end-user", value: "HASH|each", help: "the limits set here are this end user's, or every end user's own" },
+    { name: "shadow", help: "the limits set here are counted and reported, and refuse nothing" },
     { name: "remove", value: "NAME", help: "remove the limit of this name", multiple: true },
-    { name: "file", value: "FILE", help: 'replace all by the file\'s {"limits": [...]}, as `limits show --json` prints it (`-`: standard input)' },
+    {
+      name: "file",
+      value: "FILE",
+      help: 'replace all by the file\'s {"limits": [...]}, as `limits show --json` prints it (`-`: standard input)',
+    },
   ],
-  notes: "A limit that is set anew is set whole: without its burst option it has a minute's worth again.",
+  notes:
+    "A limit that is set anew is set whole: without its burst option it has a minute's worth again, and without --shadow it is enforced. " +
+    "A burst of five minutes' worth is a normal choice. Days and months begin where `strait tenant change --time-zone` says.",
   async run(input, session) {
     const file = input.option("file");
     const wanted = readWanted(input);
     const removed = input.options("remove");
-    if (file !== undefined && wanted.length + removed.length > 0) throw usageFailure("--file replaces all limits: it goes with no other limit.");
-    if (file === undefined && wanted.length + removed.length === 0) throw usageFailure("Name at least one limit to set or remove; --help lists them.");
+    if (file !== undefined && wanted.length + removed.length > 0)
+      throw usageFailure("--file replaces all limits: it goes with no other limit.");
+    if (file === undefined && wanted.length + removed.length === 0)
+      throw usageFailure("Name at least one limit to set or remove; --help lists them.");
     const path = `${tenantPath(input)}/limits`;
     const client = session.client();
     if (file !== undefined) {
@@ -96,6 +127,9 @@ const set: Command = {
   },
 };
 
+/** The options that name a counter, with what the API calls them. */
+const counterOptions: Readonly<Record<string, string>> = { key: "key", model: "model", tier: "tier", "end-user": "endUser" };
+
 export const limitCommands: readonly Command[] = [show, set];
 
 interface Limits {
@@ -103,8 +137,13 @@ interface Limits {
 }
 
 function readWanted(input: Input): LimitDocument[] {
-  const key = input.option("key") ?? null;
-  const model = input.option("model") ?? null;
+  const scope: Scope = {
+    key: input.option("key") ?? null,
+    model: input.option("model") ?? null,
+    tier: input.option("tier") ?? null,
+    endUser: input.option("end-user") ?? null,
+  };
+  const shadow = input.isOn("shadow");
   const wanted: LimitDocument[] = [];
   for (const [name, { unit, window, burst }] of Object.entries(kinds)) {
     const value = input.option(name);
@@ -115,21 +154,38 @@ function readWanted(input: Input): LimitDocument[] {
     }
     const ceiling = unit === "micro_usd" ? microUsd(value, name) : wholeNumber(value, name);
     const capacity = burstValue === undefined ? null : wholeNumber(burstValue, burst ?? "");
-    wanted.push({ name: scopedName(name, key, model), unit, window, ceiling, burst: capacity, key, model });
+    wanted.push({ name: scopedName(name, scope), unit, window, ceiling, burst: capacity, ...scope, shadow });
   }
-  if (wanted.length === 0 && (key !== null || model !== null)) throw usageFailure("--key and --model say whose limits are set: name a limit as well.");
+  if (wanted.length === 0 && (shadow || Object.values(scope).some((part) => part !== null))) {
+    throw usageFailure("--key, --model, --tier, --end-user and --shadow say whose limits are set and how: name a limit as well.");
+  }
   return wanted;
 }
 
+type Scope = Pick<LimitDocument, "key" | "model" | "tier" | "endUser">;
+
 /** `tokens-per-minute-each-key`: so a key's limit stands beside the tenant's and does not replace it. */
-function scopedName(name: string, key: string | null, model: string | null): string {
-  const part = (scope: string | null, word: string): string => (scope === null ? "" : scope === "each" ? `-each-${word}` : `-${word}-${scope}`);
-  return `${name}${part(key, "key")}${part(model, "model")}`.toLowerCase().replaceAll(/[^a-z0-9._-]/g, "-").slice(0, 64);
+function scopedName(name: string, { key, model, tier, endUser }: Scope): string {
+  const part = (scope: string | null, word: string): string =>
+    scope === null ? "" : scope === "each" ? `-each-${word}` : `-${word}-${scope}`;
+  const whole = `${name}${part(key, "key")}${part(model, "model")}${part(tier, "tier")}${part(endUser, "end-user")}`;
+  return whole
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9._-]/g, "-")
+    .slice(0, 64);
 }
 
-function merged(current: readonly LimitDocument[], wanted: readonly LimitDocument[], removed: readonly string[]): LimitDocument[] {
+function merged(
+  current: readonly LimitDocument[],
+  wanted: readonly LimitDocument[],
+  removed: readonly string[],
+): LimitDocument[] {
   const missing = removed.filter((name) => !current.some((limit) => limit.name === name));
-  if (missing.length > 0) throw new Failure(1, `The tenant has no limit called ${missing.join(" or ")}; it has ${current.map((limit) => limit.name).join(", ") || "none"}.`);
+  if (missing.length > 0)
+    throw new Failure(
+      1,
+      `The tenant has no limit called ${missing.join(" or ")}; it has ${current.map((limit) => limit.name).join(", ") || "none"}.`,
+    );
   const limits = new Map(current.filter((limit) => !removed.includes(limit.name)).map((limit) => [limit.name, limit]));
   for (const limit of wanted) limits.set(limit.name, limit);
   return [...limits.values()];
@@ -143,18 +199,29 @@ function isChangedMeanwhile(error: unknown): boolean {
 function print(document: Limits, session: Session): void {
   if (session.json) return session.print(JSON.stringify(document, undefined, 2));
   if (document.limits.length === 0) return session.remark("No limits: only the upstreams' own capacity bounds this tenant.");
-  const rows = document.limits.map(({ name, unit, window, ceiling, burst, key, model }) => [
-    name,
-    amount(unit, ceiling),
-    burst === null ? null : amount(unit, burst),
-    unit === "micro_usd" ? "US dollars" : unit,
-    window,
-    key,
-    model,
+  const rows = document.limits.map((limit) => [
+    limit.name,
+    amount(limit.unit, limit.ceiling),
+    limit.burst === null ? null : amount(limit.unit, limit.burst),
+    limit.unit === "micro_usd" ? "US dollars" : limit.unit,
+    limit.window,
+    limit.key,
+    limit.model,
+    limit.tier,
+    limit.endUser,
+    limit.shadow ? "shadow" : null,
   ]);
-  session.print(table(["LIMIT", "CEILING", "BURST", "UNIT", "WINDOW", "KEY", "MODEL"], rows));
+  session.print(table(["LIMIT", "CEILING", "BURST", "UNIT", "WINDOW", "KEY", "MODEL", "TIER", "END USER", "MODE"], rows));
+}
+
+function standing(use: LimitUseDocument): string | null {
+  const notes = [use.shadow ? "shadow" : undefined, use.remaining < 0 ? "over" : use.near ? "near" : undefined].filter(
+    (note) => note !== undefined,
+  );
+  return notes.length === 0 ? null : notes.join(", ");
 }
 
 function amount(unit: LimitSetting["unit"], value: number): string {
-  return unit === "micro_usd" ? showMicroUsd(value) : String(value);
+  if (unit !== "micro_usd") return String(value);
+  return value < 0 ? `-${showMicroUsd(-value)}` : showMicroUsd(value);
 }

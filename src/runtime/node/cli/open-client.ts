@@ -9,7 +9,11 @@ export const defaultUrl = "http://127.0.0.1:8787";
 /** There is no option for the key itself: a command line is shown to everyone on the machine by `ps`, and kept by shells. */
 export const clientOptions: readonly Option[] = [
   { name: "url", value: "URL", help: `where Strait listens (STRAIT_URL; default ${defaultUrl})` },
-  { name: "operator-key-file", value: "FILE", help: "a file that holds the operator key (else STRAIT_OPERATOR_KEY, else the data directory's)" },
+  {
+    name: "operator-key-file",
+    value: "FILE",
+    help: "a file that holds the operator key (else STRAIT_OPERATOR_KEY, else the data directory's)",
+  },
 ];
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -35,7 +39,9 @@ function readKey(file: string | undefined, environment: Environment): string {
   const kept = join(environment["STRAIT_DATA_DIR"] || ".strait", "operator-key");
   const key = file !== undefined ? readKeyFile(file) : environment["STRAIT_OPERATOR_KEY"] || readKeyFile(kept, true);
   if (key === undefined) {
-    throw usageFailure(`No operator key: set STRAIT_OPERATOR_KEY, name a file with --operator-key-file, or run where ${kept} is.`);
+    throw usageFailure(
+      `No operator key: set STRAIT_OPERATOR_KEY, name a file with --operator-key-file, or run where ${kept} is.`,
+    );
   }
   // Checked here because fetch repeats a value that cannot stand in a header in its error, and so onto the terminal.
   if (!/^[\x21-\x7e]+$/.test(key)) throw usageFailure("The operator key is empty or holds characters that no operator key has.");

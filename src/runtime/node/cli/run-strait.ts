@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { auditCommand } from "./audit-command.ts";
 import { checkCommand } from "./check-command.ts";
+import { exportCommand } from "./export-command.ts";
 import type { Command, Session } from "./command.ts";
 import { exitCodes, Failure } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
@@ -8,14 +9,28 @@ import { help } from "./help.ts";
 import { keyCommands } from "./key-commands.ts";
 import { limitCommands } from "./limit-commands.ts";
 import { openClient } from "./open-client.ts";
+import { priceCommand } from "./price-command.ts";
 import { readCommand, readInput } from "./parse.ts";
+import { reconcileCommands } from "./reconcile-commands.ts";
 import { tenantCommands } from "./tenant-commands.ts";
+import { usageCommand } from "./usage-command.ts";
 
-export const commands: readonly Command[] = [...tenantCommands, ...keyCommands, ...limitCommands, auditCommand, checkCommand];
+export const commands: readonly Command[] = [
+  ...tenantCommands,
+  ...keyCommands,
+  ...limitCommands,
+  priceCommand,
+  usageCommand,
+  exportCommand,
+  ...reconcileCommands,
+  auditCommand,
+  checkCommand,
+];
 
 export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly print: (text: string) => void;
+  readonly write: (bytes: Uint8Array) => Promise<void>;
   readonly remark: (text: string) => void;
 }
 
@@ -31,7 +46,7 @@ export async function runStrait(words: readonly string[], terminal: Terminal): P
   }
 }
 
-async function dispatch(words: readonly string[], { environment, print, remark }: Terminal): Promise<ExitCode> {
+async function dispatch(words: readonly string[], { environment, print, write, remark }: Terminal): Promise<ExitCode> {
   const { path, command, wantsHelp, wantsVersion } = readCommand(commands, words);
   if (wantsHelp) {
     print(help(commands, path));
@@ -46,7 +61,14 @@ async function dispatch(words: readonly string[], { environment, print, remark }
     return exitCodes.usage;
   }
   const input = readInput(command, words);
-  const session: Session = { environment, json: input.isOn("json"), print, remark, client: () => openClient(input, environment, remark) };
+  const session: Session = {
+    environment,
+    json: input.isOn("json"),
+    print,
+    write,
+    remark,
+    client: () => openClient(input, environment, remark),
+  };
   await command.run(input, session);
   return exitCodes.ok;
 }

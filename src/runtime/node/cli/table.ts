@@ -2,7 +2,14 @@
 export function table(heads: readonly string[], rows: readonly (readonly (string | number | null | undefined)[])[]): string {
   const cells = [heads, ...rows.map((row) => row.map(cell))];
   const widths = heads.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
-  return cells.map((row) => row.map((text, column) => text.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
+  return cells
+    .map((row) =>
+      row
+        .map((text, column) => text.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }
 
 /** Names and values, one a line. */

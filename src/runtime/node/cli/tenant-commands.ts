@@ -18,6 +18,8 @@ const factOptions: readonly Option[] = [
   { name: "allow-countries", value: "CC,CC", help: "the only countries it allows; `any` clears it" },
   { name: "deny-countries", value: "CC,CC", help: "countries it denies; `none` clears it" },
   { name: "least-evidence", value: "GRADE", help: "the least evidence of place it accepts; `policy` takes the policy's" },
+  { name: "time-zone", value: "ZONE", help: "where the days and months of its limits begin, as IANA names it; `UTC` clears it" },
+  { name: "holds", value: "worst_case|learned", help: "what a request holds of its limits until it is settled" },
   { name: "file", value: "FILE", help: "a JSON document as the API takes it (`-`: standard input); options win over it" },
 ];
 
@@ -59,7 +61,10 @@ const list: Command = {
     let cursor: string | null = "";
     while (cursor !== null) {
       const after: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-      const { document } = await client.send<{ tenants: TenantDocument[]; nextCursor: string | null }>({ method: "GET", path: `/tenants?count=500${after}` });
+      const { document } = await client.send<{ tenants: TenantDocument[]; nextCursor: string | null }>({
+        method: "GET",
+        path: `/tenants?count=500${after}`,
+      });
       tenants.push(...document.tenants);
       cursor = document.nextCursor;
     }
@@ -88,7 +93,11 @@ const showCommand: Command = {
   },
 };
 
-const evidenceOption: Option = { name: "evidence", value: "REFERENCE", help: "the document that shows it; a reference, not the document" };
+const evidenceOption: Option = {
+  name: "evidence",
+  value: "REFERENCE",
+  help: "the document that shows it; a reference, not the document",
+};
 const reasonOption: Option = { name: "reason", value: "TEXT", help: "why, for the audit" };
 
 export const tenantCommands: readonly Command[] = [
@@ -96,8 +105,14 @@ export const tenantCommands: readonly Command[] = [
   list,
   showCommand,
   change,
-  verification("review", "under_review", "take a tenant under review; it is not served meanwhile", [evidenceOption, reasonOption]),
-  verification("verify", "verified", "verify a tenant on the evidence named; it is served from the next request on", [evidenceOption, reasonOption]),
+  verification("review", "under_review", "take a tenant under review; it is not served meanwhile", [
+    evidenceOption,
+    reasonOption,
+  ]),
+  verification("verify", "verified", "verify a tenant on the evidence named; it is served from the next request on", [
+    evidenceOption,
+    reasonOption,
+  ]),
   verification("suspend", "suspended", "stop serving a tenant from the next request on", [reasonOption]),
   verification("close", "closed", "close a tenant for good", [reasonOption]),
 ];
@@ -110,7 +125,8 @@ function verification(word: string, state: string, summary: string, options: rea
     options,
     async run(input, session) {
       const body = { state, evidence: input.option("evidence"), reason: input.option("reason") };
-      if (state === "verified" && body.evidence === undefined) throw usageFailure("Name what shows that the tenant is verified: --evidence REFERENCE.");
+      if (state === "verified" && body.evidence === undefined)
+        throw usageFailure("Name what shows that the tenant is verified: --evidence REFERENCE.");
       const path = `${tenantPath(input)}/verification`;
       show((await session.client().send<TenantDocument>({ method: "POST", path, body })).document, session);
     },
@@ -126,7 +142,8 @@ function tenantBody(input: Input): Record<string, unknown> {
   const file = input.option("file");
   const body: Record<string, unknown> = {};
   if (file !== undefined) Object.assign(body, objectFile(file));
-  const cleared = (name: string, word: string): string | null | undefined => (input.option(name) === word ? null : input.option(name));
+  const cleared = (name: string, word: string): string | null | undefined =>
+    input.option(name) === word ? null : input.option(name);
   const facts = defined({
     registeredCountry: cleared("registered-country", "unknown"),
     headquartersCountry: cleared("headquarters-country", "unknown"),
@@ -146,13 +163,16 @@ function tenantBody(input: Input): Record<string, unknown> {
       allowCountries: typeof allow === "string" ? commaList(allow) : allow,
       denyCountries: deny === null ? [] : deny === undefined ? undefined : commaList(deny),
       leastEvidence: cleared("least-evidence", "policy"),
+      timeZone: cleared("time-zone", "UTC"),
+      holds: input.option("holds"),
     }),
   );
 }
 
 function objectFile(path: string): object {
   const document = jsonFile(path);
-  if (typeof document !== "object" || document === null || Array.isArray(document)) throw usageFailure(`${path} holds no JSON object.`);
+  if (typeof document !== "object" || document === null || Array.isArray(document))
+    throw usageFailure(`${path} holds no JSON object.`);
   return document;
 }
 
@@ -178,6 +198,8 @@ function show(tenant: TenantDocument, session: Session): void {
       ["allows countries", listed(tenant.allowCountries, "any")],
       ["denies countries", listed(tenant.denyCountries, "-")],
       ["least evidence", tenant.leastEvidence ?? "as the policy says"],
+      ["time zone", tenant.timeZone],
+      ["holds", tenant.holds],
       ["OIDC issuer", tenant.oidc?.issuer],
       ["added", tenant.createdAt],
       ["revision", tenant.revision],

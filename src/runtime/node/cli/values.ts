@@ -4,7 +4,8 @@ import { exitCodes, Failure, usageFailure } from "./failure.ts";
 /** A non-negative integer; `_` may part its digits. */
 export function wholeNumber(text: string, option: string): number {
   const number = /^[0-9]+(_[0-9]+)*$/.test(text) ? Number(text.replaceAll("_", "")) : Number.NaN;
-  if (!Number.isSafeInteger(number)) throw usageFailure(`--${option} takes a whole number, such as 1000 or 1_000; not "${text}".`);
+  if (!Number.isSafeInteger(number))
+    throw usageFailure(`--${option} takes a whole number, such as 1000 or 1_000; not "${text}".`);
   return number;
 }
 
@@ -14,7 +15,8 @@ export function wholeNumber(text: string, option: string): number {
 export function microUsd(text: string, option: string): number {
   const match = /^([0-9]{1,10})(?:\.([0-9]{1,6}))?$/.exec(text);
   const micro = match === null ? Number.NaN : Number(`${match[1] ?? ""}${(match[2] ?? "").padEnd(6, "0")}`);
-  if (!Number.isSafeInteger(micro)) throw usageFailure(`--${option} takes US dollars with at most six decimals, such as 250 or 99.50; not "${text}".`);
+  if (!Number.isSafeInteger(micro))
+    throw usageFailure(`--${option} takes US dollars with at most six decimals, such as 250 or 99.50; not "${text}".`);
   return micro;
 }
 
@@ -53,6 +55,8 @@ function readText(path: string): string {
   try {
     return readFileSync(path === "-" ? 0 : path, "utf8");
   } catch (error) {
-    throw usageFailure(`${path} cannot be read (${error instanceof Error && "code" in error ? String(error.code) : String(error)}).`);
+    throw usageFailure(
+      `${path} cannot be read (${error instanceof Error && "code" in error ? String(error.code) : String(error)}).`,
+    );
   }
 }
