@@ -1,6 +1,8 @@
 import type { MetricName } from "./metrics.ts";
 import { median, medianRatio } from "./statistics.ts";
 
+const longestNote = 400;
+
 /** What was seen: for each metric and subject one value a round, with holes where a measurement failed. */
 export class Results {
   readonly #values = new Map<MetricName, Map<string, (number | undefined)[]>>();
@@ -17,7 +19,9 @@ export class Results {
 
   /** Something the reader must know; the same note is kept once. */
   note(text: string): void {
-    this.#notes.set(text, (this.#notes.get(text) ?? 0) + 1);
+    // What a process said on its way out has many lines, and a note is one.
+    const line = text.replaceAll(/\s+/g, " ").slice(0, longestNote);
+    this.#notes.set(line, (this.#notes.get(line) ?? 0) + 1);
   }
 
   get notes(): readonly string[] {

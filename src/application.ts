@@ -5,12 +5,16 @@
 import { createControl } from "./control/create-control.ts";
 import type { ExchangePorts } from "./exchange-ports.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
+import type { ReservationReader } from "./ledger/journal-reader.ts";
+import { Learning } from "./quota/learning.ts";
+import { LimitNotices } from "./quota/limit-notices.ts";
 import { hex } from "./tenant/key.ts";
 import type { DirectoryAdmin } from "./tenant/directory.ts";
 
 export interface ApplicationPorts extends ExchangePorts {
   readonly directory: DirectoryAdmin;
   readonly operatorKey: string;
+  readonly reservations?: ReservationReader | undefined;
 }
 
 export interface Application {
@@ -22,7 +26,7 @@ export interface Application {
 export function createApplication(ports: ApplicationPorts): Application {
   const { directory, clock, entropy, sha256, log } = ports;
   return {
-    gateway: createGateway(ports),
+    gateway: createGateway({ learning: new Learning(), limitNotices: new LimitNotices(), ...ports }),
     control: createControl({
       directory,
       clock,
@@ -31,6 +35,8 @@ export function createApplication(ports: ApplicationPorts): Application {
       log,
       catalogue: () => ports.world().catalogue,
       operatorKeyDigest: hex(sha256(ports.operatorKey)),
+      reader: ports.reader,
+      reservations: ports.reservations,
       inspectLimits: (tenantId, limits) => ports.quota.inspect(tenantId, limits),
     }),
   };

@@ -1,10 +1,11 @@
 /** The way of an answer to the client: all but its last piece while it comes, and the last once the books are closed. */
 import { concat } from "./bytes.ts";
-import type { Outbound } from "./edge.ts";
+import type { HeaderList, Outbound } from "./edge.ts";
 import type { ExchangePorts, ModelCall } from "./exchange-ports.ts";
 import type { Outcome } from "./ledger/make-receipt.ts";
 import type { Lifetime } from "./lifetime.ts";
 import type { Refusal } from "./refusal.ts";
+import type { Deployment } from "./region/catalogue.ts";
 import { showCountries } from "./region/country.ts";
 import { answerHeaders, type Reply } from "./reply.ts";
 import type { DeploymentHealth } from "./routing/health.ts";
@@ -23,15 +24,28 @@ export async function relay(
   if (forwarded.kind === "cut") return { ...endOfCut(forwarded.reason), firstByteAtMs: undefined };
   if (forwarded.kind === "refused") return { end: "upstream_failed", refusal: forwarded.refusal, firstByteAtMs: undefined };
   const firstByteAtMs = ports.clock.nowMs();
+  reply.add(placeHeaders(forwarded.deployment));
   if (forwarded.kind === "faulted") return { end: "completed", refusal: undefined, firstByteAtMs };
 
   const { answer, deployment } = forwarded;
-  reply.add(["x-strait-region", deployment.region.id, "x-strait-countries", showCountries(deployment.countries)]);
   if (!answer.whole) reply.head(answer.status, answerHeaders(answer.headers, answer.stream));
   const { keepAliveMs, lingerMs, deadlines } = ports.settings;
-  const ended = await answer.relay(outbound, life, { clock: ports.clock, idleMs: deadlines.idleMs, keepAliveMs, lingerMs, keepAlive: call.dialect.keepAlive });
+  const ended = await answer.relay(outbound, life, {
+    clock: ports.clock,
+    idleMs: deadlines.idleMs,
+    keepAliveMs,
+    lingerMs,
+    keepAlive: call.dialect.keepAlive,
+  });
   reportHealth(ended, ports.health.of(deployment.id), ports.clock.nowMs());
   return { ...ended, firstByteAtMs };
+}
+
+/** Which region answered, and where it may have processed. */
+function placeHeaders(deployment: Deployment | undefined): HeaderList {
+  return deployment === undefined
+    ? []
+    : ["x-strait-region", deployment.region.id, "x-strait-countries", showCountries(deployment.countries)];
 }
 
 /** A deployment that begins its answers and does not end them is as ill as one that begins none. */

@@ -19,7 +19,8 @@ const demoTenants = [
     id: "demo_cn",
     name: "Demonstration company in China",
     country: "CN",
-    explanation: "jurisdiction CN: the GPT models, from outside CN, HK and MO; Claude is refused, as its maker's ownership rule says",
+    explanation:
+      "jurisdiction CN: the GPT models, from outside CN, HK and MO; Claude is refused, as its maker's ownership rule says",
   },
   { id: "demo_sg", name: "Demonstration company in Singapore", country: "SG", explanation: "jurisdiction SG: every model" },
 ] as const;

@@ -72,7 +72,14 @@ function unavailable(status: number, code: string, message: string, advice: Retr
 
 type LimitRefusal = Extract<Refusal, { kind: "limit_reached" | "never_fits" }>;
 
-const unitNames = { requests: "requests", tokens: "tokens", micro_usd: "USD", concurrent: "requests at once" } as const;
+const unitNames = {
+  requests: "requests",
+  tokens: "tokens",
+  input_tokens: "input tokens",
+  output_tokens: "output tokens",
+  micro_usd: "USD",
+  concurrent: "requests at once",
+} as const;
 const windowNames = { minute: " a minute", day: " a day", month: " a month", open: "" } as const;
 
 /** Micro-USD as USD, without a float: 1_500_000 is `1.5`. */
@@ -89,7 +96,9 @@ function ceilingOf(refusal: LimitRefusal): string {
   return `${amountOf(ceiling, unit)} ${unitNames[unit]}${windowNames[window]} (limit ${quoted(limit)}, set for the ${limitedBy})`;
 }
 
+/** What no short wait mends. What open requests hold back of a long window may be free again in a moment. */
 function isLasting(refusal: LimitRefusal): boolean {
+  if (refusal.kind === "limit_reached" && refusal.heldByOpen === true) return false;
   return refusal.window === "day" || refusal.window === "month";
 }
 
@@ -102,7 +111,7 @@ function limitParts(refusal: LimitRefusal, code: string, message: string, advice
     ...(budget ? { anthropicStatus: 402 } : {}),
     openai: lasting
       ? { type: "insufficient_quota", code: "insufficient_quota" }
-      : { type: refusal.unit === "tokens" ? "tokens" : "requests", code },
+      : { type: isTokens(refusal.unit) ? "tokens" : "requests", code },
     azure: { code: lasting ? "insufficient_quota" : code === "rate_limit_exceeded" ? "RateLimitReached" : "RequestExceedsLimit" },
     anthropic: { type: budget ? "billing_error" : "rate_limit_error" },
     message,
@@ -114,17 +123,28 @@ function limitReached(refusal: Extract<Refusal, { kind: "limit_reached" }>): Par
   const advice = isLasting(refusal) ? never : after(refusal.retryAfterMs);
   const seconds = Math.max(1, Math.ceil(refusal.retryAfterMs / 1_000));
   const next = isLasting(refusal)
-    ? "Ask your operator for more, or come back in the next period."
+    ? `Ask your operator for more, or come back ${nextPeriod(refusal)}.`
     : refusal.window === "open"
       ? "Try again when one of your open requests has ended."
-      : `Try again in ${seconds} s.`;
+      : refusal.heldByOpen === true
+        ? `Requests of yours that are still open hold the rest: try again in ${seconds} s.`
+        : `Try again in ${seconds} s.`;
   const remaining = amountOf(Math.max(0, refusal.remaining), refusal.unit);
   const message = `Limit reached: ${ceilingOf(refusal)}. This request may need ${amountOf(refusal.asked, refusal.unit)}, ${remaining} remain. ${next}`;
   return limitParts(refusal, "rate_limit_exceeded", message, advice);
 }
 
+function nextPeriod({ window, periodEndsMs }: Extract<Refusal, { kind: "limit_reached" }>): string {
+  if (periodEndsMs === undefined) return "in the next period";
+  return `when the ${window} ends, at ${new Date(periodEndsMs).toISOString().replace(".000Z", "Z")}`;
+}
+
+function isTokens(unit: LimitRefusal["unit"]): boolean {
+  return unit === "tokens" || unit === "input_tokens" || unit === "output_tokens";
+}
+
 function neverFits(refusal: Extract<Refusal, { kind: "never_fits" }>): Parts {
-  const shrinkable = refusal.unit === "tokens" || refusal.unit === "micro_usd";
+  const shrinkable = isTokens(refusal.unit) || refusal.unit === "micro_usd";
   const next = shrinkable
     ? "Lower max_tokens, shorten the prompt, or ask your operator for more."
     : "Ask your operator for more.";

@@ -2,9 +2,12 @@ import type { Tracer } from "@opentelemetry/api";
 import type { Clock, Entropy, Sha256 } from "./clock.ts";
 import type { Dialect } from "./dialect/dialect.ts";
 import type { Books, Journal } from "./ledger/journal.ts";
+import type { JournalReader } from "./ledger/journal-reader.ts";
 import type { Log } from "./log.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
 import type { World } from "./policy/world.ts";
+import type { Learning } from "./quota/learning.ts";
+import type { LimitNotices } from "./quota/limit-notices.ts";
 import type { QuotaStore } from "./quota/store.ts";
 import type { Surface } from "./region/catalogue.ts";
 import type { Health } from "./routing/health.ts";
@@ -25,12 +28,18 @@ export interface ExchangePorts {
   readonly world: () => World;
   readonly quota: QuotaStore;
   readonly journal: Journal;
+  /** Absent where the runtime has no adapter of it: usage is then not served. */
+  readonly reader?: JournalReader | undefined;
   readonly books: Books;
   readonly transport: Transport;
   readonly credentials: Credentials;
   readonly health: Health;
   readonly open: OpenExchanges;
   readonly settings: Settings;
+  /** What this process learns from what it settles. Absent: every hold is the worst case. */
+  readonly learning?: Learning | undefined;
+  /** Absent: the log is told nothing of limits. */
+  readonly limitNotices?: LimitNotices | undefined;
 }
 
 /** What the path of a request already tells. */

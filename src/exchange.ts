@@ -20,11 +20,20 @@ import { StoreUnavailable } from "./quota/store.ts";
 import type { Refusal } from "./refusal.ts";
 import { Reply } from "./reply.ts";
 import { requestId } from "./request-id.ts";
-import { reserve } from "./reserve.ts";
+import { limitsAsTheyStand, namesOf, reserve } from "./reserve.ts";
 import { permitFor, readSubject } from "./subject.ts";
-import { authenticate, credentialsOf } from "./tenant/authenticate.ts";
+import { authenticate, credentialsOf, type Caller } from "./tenant/authenticate.ts";
+import { endUserHash } from "./tenant/end-user.ts";
 import { ExchangeTrace } from "./trace.ts";
-import { attemptSpans, callerAttributes, permitAttributes, receiptAttributes, requestAttributes } from "./trace-exchange.ts";
+import {
+  attemptSpans,
+  callerAttributes,
+  deniedAttributes,
+  limitAttributes,
+  permitAttributes,
+  receiptAttributes,
+  requestAttributes,
+} from "./trace-exchange.ts";
 import { attribute, spanName } from "./trace-names.ts";
 import { forward, type ForwardSettings, type Forwarded, type Outgoing } from "./upstream/forward.ts";
 
@@ -44,7 +53,11 @@ export async function exchange(call: ModelCall, inbound: Inbound, outbound: Outb
     reply.refuse(error instanceof StoreUnavailable ? { kind: "store_unavailable", retryAfterMs: 1_000 } : { kind: "internal" });
   } finally {
     stopDeadline();
-    trace.set(() => ({ [attribute.requestId]: reply.requestId, [attribute.dialect]: call.dialect.name }));
+    trace.set(() => ({
+      [attribute.requestId]: reply.requestId,
+      [attribute.dialect]: call.dialect.name,
+      [attribute.urlPath]: inbound.path,
+    }));
     trace.end(reply.status, errorType ?? reply.refusal?.kind);
   }
 }
@@ -68,34 +81,47 @@ async function run(
   trace.set(() => callerAttributes(caller.value));
 
   const subject = await readSubject(call, inbound, ports, caller.value);
-  if (!subject.ok) return subject.refusal;
+  if (!subject.ok) return withLimits(subject.refusal, caller.value, call, reply, ports);
   const { request, boundTo } = subject.value;
   trace.set(() => requestAttributes(call.surface, request));
 
   const authorising = trace.step(spanName.authorise);
   const permit = permitFor(caller.value, request, call.surface, boundTo, ports, startedAtMs);
-  if (permit.ok && trace.recording) authorising.set(permitAttributes(permit.value));
+  if (trace.recording)
+    authorising.set(
+      permit.ok
+        ? permitAttributes(permit.value)
+        : deniedAttributes(caller.value, request, call.surface, ports.world(), startedAtMs),
+    );
   authorising.end(permit.ok ? undefined : permit.refusal);
-  if (!permit.ok) return permit.refusal;
+  if (!permit.ok) return withLimits(permit.refusal, caller.value, call, reply, ports);
 
   const reserving = trace.step(spanName.reserve);
-  const hold = estimate(request, permit.value);
-  const basis: ReceiptBasis = {
+  const hold = estimate(
+    request,
+    permit.value,
+    startedAtMs,
+    caller.value.tenant.holds === "worst_case" ? undefined : ports.learning,
+  );
+  const asked: ReceiptBasis = {
     requestId: reply.requestId,
     caller: caller.value,
     dialect: call.dialect.name,
     request,
     permit: permit.value,
     hold,
+    endUser: request.endUser === undefined ? undefined : endUserHash(caller.value.tenant, request.endUser, ports.sha256),
     gatewayPlace: ports.settings.gatewayPlace,
     traceId: trace.traceId,
     startedAtMs,
   };
-  const reserved = await reserve(basis, ports);
+  const reserved = await reserve(asked, ports);
   reply.add(call.dialect.rateHeaders(reserved.states, ports.clock.nowMs()));
   reserving.set({ [attribute.heldTokens]: hold.amounts.tokens, [attribute.heldMicroUsd]: hold.amounts.microUsd });
+  if (trace.recording) reserving.set(limitAttributes(reserved));
   reserving.end(reserved.refusal);
   if (reserved.refusal !== undefined) return reserved.refusal;
+  const basis: ReceiptBasis = reserved.shadowed.length === 0 ? asked : { ...asked, shadowedLimits: namesOf(reserved.shadowed) };
 
   ports.open.add(reply.requestId, life);
   const stopRenewing = keepLease(basis, ports);
@@ -103,7 +129,13 @@ async function run(
   let outcome: Outcome = { end: "upstream_failed", refusal: { kind: "internal" }, firstByteAtMs: undefined };
   try {
     const outgoing = outgoingOf(call, request, inbound);
-    forwarded = await forward(permit.value, outgoing, life, forwardSettings(ports, request.stream), attemptSpans(trace, call.surface, request.model));
+    forwarded = await forward(
+      permit.value,
+      outgoing,
+      life,
+      forwardSettings(ports, request.stream),
+      attemptSpans(trace, call.surface, request.model),
+    );
     // No attempt comes after this: a long stream must not hold on to a long prompt.
     request.release();
     outcome = await relay(forwarded, call, reply, outbound, life, ports);
@@ -117,6 +149,18 @@ async function run(
     ports.open.delete(reply.requestId);
   }
   return finish(forwarded, outcome, call, reply);
+}
+
+/** A refusal before the reservation: the client sees its limits all the same. */
+async function withLimits(
+  refusal: Refusal,
+  caller: Caller,
+  call: ModelCall,
+  reply: Reply,
+  ports: ExchangePorts,
+): Promise<Refusal> {
+  reply.add(call.dialect.rateHeaders(await limitsAsTheyStand(caller, ports), ports.clock.nowMs()));
+  return refusal;
 }
 
 /** Keeps the store from taking back what is still in use. Most exchanges are over before it is time. */
@@ -145,14 +189,26 @@ async function closeBooks(
   const settling = trace.step(spanName.settle);
   // What broke before its head was sent is told as a plain error, so nothing of it was given to the client.
   const brokeUnsent = outcome.end === "upstream_failed" && reply.status === undefined;
-  const settled = settle(settlementFacts(basis.hold, forwarded, brokeUnsent));
+  const settled = settle(settlementFacts(basis, forwarded, brokeUnsent));
   const receipt = outcomeReceipt(basis, forwarded, outcome, settled, statusFor(forwarded, outcome, reply), ports.clock.nowMs());
   trace.set(() => receiptAttributes(receipt));
+  if (receipt.evidenceConflict !== undefined)
+    ports.log.warn("an upstream contradicts where it is declared to run", {
+      requestId: basis.requestId,
+      deployment: receipt.deployment,
+      conflict: receipt.evidenceConflict,
+    });
+  if (settled.usageSource === "reported" && outcome.end === "completed") {
+    ports.learning?.learn(basis.caller.tenant.id, basis.permit.model.id, basis.request, settled.usage);
+  }
   try {
     await ports.books.close(receipt, { id: basis.requestId, tenantId: basis.caller.tenant.id, charge: settled.charge });
     settling.end();
   } catch (error) {
-    ports.log.error("a receipt could not be written; its reservation will expire into one", { requestId: basis.requestId, error: errorText(error) });
+    ports.log.error("a receipt could not be written; its reservation will expire into one", {
+      requestId: basis.requestId,
+      error: errorText(error),
+    });
     settling.fail("store_unavailable");
   }
 }
@@ -173,7 +229,17 @@ function forwardSettings(ports: ExchangePorts, stream: boolean): ForwardSettings
   const { clock, entropy, transport, health, credentials } = ports;
   // A whole answer's first byte comes when all of it was generated: to give it up early is to pay for it again elsewhere.
   const firstByteMs = stream ? deadlines.firstByteMs : deadlines.totalMs;
-  return { clock, entropy, transport, health, credentials, deadlines: { ...deadlines, firstByteMs }, bounds, attempts, longestWaitMs };
+  return {
+    clock,
+    entropy,
+    transport,
+    health,
+    credentials,
+    deadlines: { ...deadlines, firstByteMs },
+    bounds,
+    attempts,
+    longestWaitMs,
+  };
 }
 
 /** For the operator's log: the error's own words, which hold no part of a request. */

@@ -12,7 +12,7 @@ import { dialectOf } from "./dialect/dialects.ts";
 import type { Inbound, Outbound } from "./edge.ts";
 import { exchange } from "./exchange.ts";
 import type { ExchangePorts } from "./exchange-ports.ts";
-import { listModels, showModel, showReceipt } from "./lookups.ts";
+import { listModels, showModel, showReceipt, showUsage } from "./lookups.ts";
 import type { Refusal } from "./refusal.ts";
 import { Reply } from "./reply.ts";
 import { requestId } from "./request-id.ts";
@@ -42,7 +42,8 @@ export function createGateway(ports: ExchangePorts): Gateway {
     const [matches, stash] = router.match("ALL", path) as [[Route, Params | ParamIndexMap][], string[]?];
     return matches.map(([route, parameters]) => ({
       route,
-      parameter: (name) => decode(stash === undefined ? (parameters as Params)[name] : stash[(parameters as ParamIndexMap)[name] ?? -1]),
+      parameter: (name) =>
+        decode(stash === undefined ? (parameters as Params)[name] : stash[(parameters as ParamIndexMap)[name] ?? -1]),
     }));
   }
 
@@ -72,11 +73,25 @@ function answer(match: Match, inbound: Inbound, outbound: Outbound, ports: Excha
   switch (route.action.kind) {
     case "model": {
       const modelFromPath = route.path.includes(":deployment") ? match.parameter("deployment") : undefined;
-      return exchange({ dialect, surface: route.action.surface, route: route.path, modelFromPath, stored: undefined }, inbound, outbound, ports);
+      return exchange(
+        { dialect, surface: route.action.surface, route: route.path, modelFromPath, stored: undefined },
+        inbound,
+        outbound,
+        ports,
+      );
     }
     case "stored_response": {
-      const stored = { id: match.parameter("id"), method: route.method === "DELETE" ? "DELETE" : "GET", query: storedQuery(inbound.query) } as const;
-      return exchange({ dialect, surface: "responses", route: route.path, modelFromPath: undefined, stored }, inbound, outbound, ports);
+      const stored = {
+        id: match.parameter("id"),
+        method: route.method === "DELETE" ? "DELETE" : "GET",
+        query: storedQuery(inbound.query),
+      } as const;
+      return exchange(
+        { dialect, surface: "responses", route: route.path, modelFromPath: undefined, stored },
+        inbound,
+        outbound,
+        ports,
+      );
     }
     case "list_models":
       return listModels(inbound, outbound, dialect, ports);
@@ -84,6 +99,8 @@ function answer(match: Match, inbound: Inbound, outbound: Outbound, ports: Excha
       return showModel(match.parameter("model"), inbound, outbound, dialect, ports);
     case "show_receipt":
       return showReceipt(match.parameter("id"), inbound, outbound, dialect, ports);
+    case "show_usage":
+      return showUsage(inbound, outbound, dialect, ports);
     case "health":
       health(outbound, dialect, ports);
       return Promise.resolve();
@@ -91,7 +108,11 @@ function answer(match: Match, inbound: Inbound, outbound: Outbound, ports: Excha
 }
 
 function health(outbound: Outbound, dialect: Dialect, ports: ExchangePorts): void {
-  new Reply(outbound, dialect, requestId(ports.entropy, ports.clock), ports.clock).whole(200, ["content-type", "text/plain"], new TextEncoder().encode("ok\n"));
+  new Reply(outbound, dialect, requestId(ports.entropy, ports.clock), ports.clock).whole(
+    200,
+    ["content-type", "text/plain"],
+    new TextEncoder().encode("ok\n"),
+  );
 }
 
 /** Azure by its path, Anthropic by its path or the header that its SDK always sends, OpenAI otherwise. */

@@ -1,12 +1,17 @@
-/** What a tenant may look up with its key: the models it may use now, and its receipts. */
+/** What a tenant may look up with its key: the models it may use now, its receipts, and what it used. */
 import type { Dialect } from "./dialect/dialect.ts";
 import type { Inbound, Outbound } from "./edge.ts";
 import { allow, refuse, type Decision } from "./decision.ts";
 import type { ExchangePorts } from "./exchange-ports.ts";
+import { usageDimensions } from "./ledger/journal-reader.ts";
+import { usageDocument } from "./ledger/usage-document.ts";
+import { readUsageAsked } from "./ledger/usage-period.ts";
 import { permittedModels } from "./policy/permitted-models.ts";
+import { StoreUnavailable } from "./quota/store.ts";
 import type { Model } from "./region/catalogue.ts";
 import { Reply } from "./reply.ts";
 import { requestId } from "./request-id.ts";
+import { limitsAsTheyStand } from "./reserve.ts";
 import { authenticate, credentialsOf, type Caller } from "./tenant/authenticate.ts";
 
 const encoder = new TextEncoder();
@@ -14,16 +19,23 @@ const encoder = new TextEncoder();
 type Lookup = (caller: Caller) => Decision<unknown> | Promise<Decision<unknown>>;
 
 /** Authenticates, looks up, answers: a lookup holds no quota and reaches no upstream. */
-async function answerLookup(lookup: Lookup, inbound: Inbound, outbound: Outbound, dialect: Dialect, ports: ExchangePorts): Promise<void> {
+async function answerLookup(
+  lookup: Lookup,
+  inbound: Inbound,
+  outbound: Outbound,
+  dialect: Dialect,
+  ports: ExchangePorts,
+): Promise<void> {
   const reply = new Reply(outbound, dialect, requestId(ports.entropy, ports.clock), ports.clock);
   try {
     const caller = await authenticate(credentialsOf(inbound), ports);
     const found = caller.ok ? await lookup(caller.value) : caller;
+    if (caller.ok) reply.add(dialect.rateHeaders(await limitsAsTheyStand(caller.value, ports), ports.clock.nowMs()));
     if (!found.ok) return reply.refuse(found.refusal);
     reply.whole(200, ["content-type", "application/json"], encoder.encode(JSON.stringify(found.value)));
   } catch (error) {
     ports.log.error("a lookup failed", { requestId: reply.requestId, error: String(error) });
-    reply.refuse({ kind: "internal" });
+    reply.refuse(error instanceof StoreUnavailable ? { kind: "store_unavailable", retryAfterMs: 1_000 } : { kind: "internal" });
   }
 }
 
@@ -31,7 +43,13 @@ export function listModels(inbound: Inbound, outbound: Outbound, dialect: Dialec
   return answerLookup((caller) => allow(modelPage(usableModels(caller, ports), dialect)), inbound, outbound, dialect, ports);
 }
 
-export function showModel(name: string, inbound: Inbound, outbound: Outbound, dialect: Dialect, ports: ExchangePorts): Promise<void> {
+export function showModel(
+  name: string,
+  inbound: Inbound,
+  outbound: Outbound,
+  dialect: Dialect,
+  ports: ExchangePorts,
+): Promise<void> {
   const lookup: Lookup = (caller) => {
     const id = ports.world().catalogue.modelNames.get(name);
     const model = usableModels(caller, ports).find((candidate) => candidate.id === id);
@@ -40,13 +58,37 @@ export function showModel(name: string, inbound: Inbound, outbound: Outbound, di
   return answerLookup(lookup, inbound, outbound, dialect, ports);
 }
 
-export function showReceipt(id: string, inbound: Inbound, outbound: Outbound, dialect: Dialect, ports: ExchangePorts): Promise<void> {
+export function showReceipt(
+  id: string,
+  inbound: Inbound,
+  outbound: Outbound,
+  dialect: Dialect,
+  ports: ExchangePorts,
+): Promise<void> {
   const lookup: Lookup = async (caller) => {
     const receipt = await ports.journal.find(caller.tenant.id, id);
     return receipt === undefined ? refuse({ kind: "receipt_not_found", id }) : allow(receipt);
   };
   return answerLookup(lookup, inbound, outbound, dialect, ports);
 }
+
+/** Sums over the tenant's own receipts. */
+export function showUsage(inbound: Inbound, outbound: Outbound, dialect: Dialect, ports: ExchangePorts): Promise<void> {
+  const lookup: Lookup = async ({ tenant }) => {
+    const { reader } = ports;
+    if (reader === undefined) return refuse({ kind: "route_not_found" });
+    const query = new URLSearchParams(inbound.query);
+    const defaults = { nowMs: ports.clock.nowMs(), timeZone: tenant.timeZone };
+    const asked = readUsageAsked((name) => query.get(name) || undefined, defaults, tenantDimensions);
+    const usage = asked.ok ? await usageDocument(reader, tenant.id, asked.value) : asked;
+    if (usage.ok) return allow(usage.value);
+    const [problem] = usage.problems;
+    return refuse({ kind: "invalid_field", param: problem?.parameter ?? "", expected: problem?.expected ?? "" });
+  };
+  return answerLookup(lookup, inbound, outbound, dialect, ports);
+}
+
+const tenantDimensions = usageDimensions.filter((dimension) => dimension !== "tenant");
 
 /** The models for which this caller would get a permit right now, as far as its key reaches. */
 function usableModels(caller: Caller, ports: ExchangePorts): readonly Model[] {
@@ -63,5 +105,10 @@ function modelPage(models: readonly Model[], dialect: Dialect): unknown {
 
 function modelDocument(model: Model, dialect: Dialect): unknown {
   if (dialect.name !== "anthropic") return { id: model.id, object: "model", created: model.createdAt, owned_by: model.maker };
-  return { type: "model", id: model.id, display_name: model.displayName, created_at: new Date(model.createdAt * 1_000).toISOString() };
+  return {
+    type: "model",
+    id: model.id,
+    display_name: model.displayName,
+    created_at: new Date(model.createdAt * 1_000).toISOString(),
+  };
 }

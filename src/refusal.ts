@@ -3,6 +3,8 @@
  * reason does not compile until it has a status, a code and a sentence.
  */
 
+import type { LimitUnit, LimitWindow } from "./limit-unit.ts";
+
 /** The kinds of policy rule that can refuse; a refusal says which, so that a tenant knows whom to ask. */
 export type RuleKind =
   | "weights_location" // the model's weights must not be in any candidate's countries
@@ -14,7 +16,7 @@ export type RuleKind =
   | "evidence"; // the least grade of evidence asked for
 
 /** Which party's ceiling it was: a client must know whom to ask for more. */
-export type LimitedBy = "tenant" | "key" | "model" | "gateway" | "upstream";
+export type LimitedBy = "tenant" | "key" | "model" | "tier" | "end user" | "gateway" | "upstream";
 
 export type Refusal =
   // The request itself.
@@ -56,20 +58,24 @@ export type Refusal =
       readonly kind: "limit_reached";
       readonly limitedBy: LimitedBy;
       readonly limit: string;
-      readonly unit: "requests" | "tokens" | "micro_usd" | "concurrent";
-      readonly window: "minute" | "day" | "month" | "open";
+      readonly unit: LimitUnit;
+      readonly window: LimitWindow;
       readonly ceiling: number;
       readonly asked: number;
       readonly remaining: number;
       /** Milliseconds until this request could fit, as far as the limit's own state tells. */
       readonly retryAfterMs: number;
+      /** `day` and `month`: when the period ends, in milliseconds since the epoch. */
+      readonly periodEndsMs?: number | undefined;
+      /** `day` and `month`: enough is unused, but open requests hold it, and may give it back before the period ends. */
+      readonly heldByOpen?: boolean | undefined;
     }
   | {
       readonly kind: "never_fits";
       readonly limitedBy: LimitedBy;
       readonly limit: string;
-      readonly unit: "requests" | "tokens" | "micro_usd" | "concurrent";
-      readonly window: "minute" | "day" | "month" | "open";
+      readonly unit: LimitUnit;
+      readonly window: LimitWindow;
       readonly ceiling: number;
       readonly asked: number;
     }

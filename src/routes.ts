@@ -7,6 +7,7 @@ export type Action =
   | { readonly kind: "list_models" }
   | { readonly kind: "show_model" }
   | { readonly kind: "show_receipt" }
+  | { readonly kind: "show_usage" }
   | { readonly kind: "health" };
 
 export interface Route {
@@ -61,6 +62,7 @@ export const routes: readonly Route[] = [
   post("anthropic", "/v1/messages/count_tokens", "count_tokens"),
 
   get("shared", "/v1/strait/receipts/:id", { kind: "show_receipt" }),
+  get("shared", "/v1/strait/usage", { kind: "show_usage" }),
   get("openai", "/healthz", { kind: "health" }),
 ];
 

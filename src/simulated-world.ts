@@ -5,10 +5,16 @@ export function simulatedWorld(world: World, url: string): World {
   const { catalogue, policy } = world;
   const regions = new Map([...catalogue.regions].map(([id, region]) => [id, { ...region, endpoint: `${url}/${id}` }]));
   const deployments = new Map(
-    [...catalogue.deployments].map(([id, deployment]) => [id, { ...deployment, region: regions.get(deployment.region.id) ?? deployment.region }]),
+    [...catalogue.deployments].map(([id, deployment]) => [
+      id,
+      { ...deployment, region: regions.get(deployment.region.id) ?? deployment.region },
+    ]),
   );
   const deploymentsByModel = new Map(
-    [...catalogue.deploymentsByModel].map(([model, list]) => [model, list.map((deployment) => deployments.get(deployment.id) ?? deployment)]),
+    [...catalogue.deploymentsByModel].map(([model, list]) => [
+      model,
+      list.map((deployment) => deployments.get(deployment.id) ?? deployment),
+    ]),
   );
   return { policy, catalogue: { ...catalogue, regions, deployments, deploymentsByModel } };
 }

@@ -16,11 +16,24 @@ export interface Subject {
   readonly boundTo: { readonly deployment: string; readonly responseId: string } | undefined;
 }
 
-export async function readSubject(call: ModelCall, inbound: Inbound, ports: ExchangePorts, caller: Caller): Promise<Decision<Subject>> {
+export async function readSubject(
+  call: ModelCall,
+  inbound: Inbound,
+  ports: ExchangePorts,
+  caller: Caller,
+): Promise<Decision<Subject>> {
   const bodiless = call.stored === undefined ? undefined : storedRequest(call.surface, call.stored.query);
-  const request = bodiless === undefined ? await readBody(call.surface, inbound, call.modelFromPath, ports.settings.bodyLimitBytes) : allow(bodiless);
+  const request =
+    bodiless === undefined
+      ? await readBody(call.surface, inbound, call.modelFromPath, ports.settings.bodyLimitBytes)
+      : allow(bodiless);
   if (!request.ok) return request;
-  if (request.value.extractsWeights) return refuse({ kind: "unsupported_field", param: "logit_bias", detail: "together with logprobs it extracts a model's weights. Send one of them." });
+  if (request.value.extractsWeights)
+    return refuse({
+      kind: "unsupported_field",
+      param: "logit_bias",
+      detail: "together with logprobs it extracts a model's weights. Send one of them.",
+    });
   const responseId = call.stored?.id ?? request.value.previousResponseId;
   if (responseId === undefined) return allow({ request: request.value, boundTo: undefined });
   // An id made elsewhere means nothing there, and must not pull the request out of its permit: it goes to its issuer.

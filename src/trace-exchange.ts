@@ -2,9 +2,12 @@
 import { SpanKind, type Attributes } from "@opentelemetry/api";
 import type { ModelRequest } from "./dialect/model-request.ts";
 import type { Receipt } from "./ledger/receipt.ts";
+import { evaluate } from "./policy/evaluate.ts";
 import type { Permit } from "./policy/permit.ts";
+import type { World } from "./policy/world.ts";
 import type { Surface } from "./region/catalogue.ts";
 import { showCountries } from "./region/country.ts";
+import { namesOf, type Reserved } from "./reserve.ts";
 import type { Caller } from "./tenant/authenticate.ts";
 import { attribute, operationName, providerName } from "./trace-names.ts";
 import type { ExchangeTrace, Step } from "./trace.ts";
@@ -40,7 +43,37 @@ function describePermit(permit: Permit): Attributes {
     [attribute.policyVersion]: permit.policyVersion,
     [attribute.rules]: [...permit.rules],
     [attribute.admitted]: permit.deployments.slice(0, listedCandidates).map((deployment) => deployment.id),
-    [attribute.refusedCandidates]: permit.refused.slice(0, listedCandidates).map(({ deployment, rule, reason }) => `${deployment}: ${rule}: ${reason}`),
+    [attribute.refusedCandidates]: permit.refused
+      .slice(0, listedCandidates)
+      .map(({ deployment, rule, reason }) => `${deployment}: ${rule}: ${reason}`),
+  };
+}
+
+export function limitAttributes({ near, shadowed }: Pick<Reserved, "near" | "shadowed">): Attributes {
+  return {
+    ...(near.length === 0 ? {} : { [attribute.limitsNear]: namesOf(near) }),
+    ...(shadowed.length === 0 ? {} : { [attribute.limitsShadowed]: namesOf(shadowed) }),
+  };
+}
+
+/** Why nothing was permitted: evaluated once more for the span alone, for a refusal keeps no candidates. */
+export function deniedAttributes(
+  caller: Caller,
+  request: ModelRequest,
+  surface: Surface,
+  world: World,
+  atMs: number,
+): Attributes {
+  const evaluation = evaluate({ tenant: caller.tenant, modelName: request.model, surface }, world.policy, world.catalogue, atMs);
+  if (evaluation === undefined) return { [attribute.policyVersion]: world.policy.version };
+  const refused = evaluation.candidates.flatMap(({ deployment, objections }) =>
+    objections.map(({ rule, reason }) => `${deployment.id}: ${rule}: ${reason}`),
+  );
+  return {
+    [attribute.policyVersion]: world.policy.version,
+    [attribute.rules]: [...evaluation.rules],
+    [attribute.admitted]: [],
+    [attribute.refusedCandidates]: refused.slice(0, listedCandidates),
   };
 }
 
@@ -52,6 +85,7 @@ export function receiptAttributes(receipt: Receipt): Attributes {
     [attribute.costMicroUsd]: receipt.costMicroUsd,
   };
   const optional: readonly (readonly [string, string | number | undefined])[] = [
+    [attribute.endUser, receipt.endUser],
     [attribute.deployment, receipt.deployment],
     [attribute.region, receipt.region],
     [attribute.countries, receipt.countries],

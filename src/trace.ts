@@ -1,4 +1,15 @@
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags, type Attributes, type Context, type Link, type Span, type Tracer } from "@opentelemetry/api";
+import {
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  TraceFlags,
+  type Attributes,
+  type Context,
+  type Link,
+  type Span,
+  type Tracer,
+} from "@opentelemetry/api";
 import type { Refusal } from "./refusal.ts";
 import { attribute } from "./trace-names.ts";
 
@@ -36,7 +47,11 @@ export class ExchangeTrace {
 
   static start(tracer: Tracer, method: string, route: string, traceparent: string | undefined): ExchangeTrace {
     const link = traceparent === undefined ? undefined : linkTo(traceparent);
-    const span = tracer.startSpan(`${method} ${route}`, { kind: SpanKind.SERVER, root: true, ...(link === undefined ? {} : { links: [link] }) }, ROOT_CONTEXT);
+    const span = tracer.startSpan(
+      `${method} ${route}`,
+      { kind: SpanKind.SERVER, root: true, ...(link === undefined ? {} : { links: [link] }) },
+      ROOT_CONTEXT,
+    );
     const exchange = new ExchangeTrace(tracer, span);
     if (exchange.recording) span.setAttributes({ [attribute.httpMethod]: method, [attribute.httpRoute]: route });
     return exchange;

@@ -16,7 +16,7 @@ const batch = 1000;
 /** Writes verified tenants with a key each straight into a directory: by the operators' API, 100,000 would take minutes. Returns the keys. */
 export function fillDirectory(dataDirectory: string, tenants: number, model: BenchModel): readonly string[] {
   mkdirSync(dataDirectory, { recursive: true });
-  const options = { synchronous: "normal", busyTimeoutMs: 5000, exclusive: true } as const;
+  const options = { synchronous: "normal", busyTimeoutMs: 5000, exclusive: true, checkpointThread: false } as const;
   const database = new SqliteDatabase(join(dataDirectory, "directory.sqlite"), options);
   const directory = new SqlDirectory(database);
   database.transact(() => migrate(database, "directory", directoryMigrations));

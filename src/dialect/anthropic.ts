@@ -2,6 +2,7 @@ import { describeRefusal } from "../describe-refusal.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Dialect } from "./dialect.ts";
 import { errorAnswer, serverSentEvent } from "./error-answer.ts";
+import { rateLimitFields } from "./rate-limit-fields.ts";
 import { tightest } from "./rate-limits.ts";
 
 export const anthropic: Dialect = {
@@ -15,13 +16,14 @@ export const anthropic: Dialect = {
   errorEvent: (refusal, requestId) => serverSentEvent("error", errorBody(refusal, requestId)),
   keepAlive: new TextEncoder().encode('event: ping\ndata: {"type": "ping"}\n\n'),
   rateHeaders(states, nowMs) {
-    const headers: string[] = [];
-    for (const unit of ["requests", "tokens"] as const) {
+    const headers = [...rateLimitFields(states, nowMs)];
+    for (const unit of ["requests", "tokens", "input_tokens", "output_tokens"] as const) {
       const shown = tightest(states, unit);
       if (shown === undefined) continue;
-      headers.push(`anthropic-ratelimit-${unit}-limit`, String(shown.limit));
-      headers.push(`anthropic-ratelimit-${unit}-remaining`, String(shown.remaining));
-      headers.push(`anthropic-ratelimit-${unit}-reset`, rfc3339(nowMs + shown.resetMs));
+      const prefix = `anthropic-ratelimit-${unit.replace("_", "-")}`;
+      headers.push(`${prefix}-limit`, String(shown.limit));
+      headers.push(`${prefix}-remaining`, String(shown.remaining));
+      headers.push(`${prefix}-reset`, rfc3339(nowMs + shown.resetMs));
     }
     return headers;
   },

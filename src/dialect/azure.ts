@@ -17,5 +17,5 @@ export const azure: Dialect = {
   // In a stream Azure speaks as OpenAI does, through the same SDK.
   errorEvent: (refusal, _requestId, surface) => openaiErrorEvent(refusal, surface),
   keepAlive: openai.keepAlive,
-  rateHeaders: (states) => rateLimitHeaders(states, (resetMs) => String(Math.ceil(resetMs / 1_000))),
+  rateHeaders: (states, nowMs) => rateLimitHeaders(states, nowMs, (resetMs) => String(Math.ceil(resetMs / 1_000))),
 };

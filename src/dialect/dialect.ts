@@ -1,5 +1,6 @@
 import type { HeaderList } from "../edge.ts";
 import type { LimitUnit, LimitWindow } from "../tenant/limit-setting.ts";
+import type { Period } from "../tenant/periods.ts";
 import type { Refusal } from "../refusal.ts";
 
 export type DialectName = "openai" | "azure" | "anthropic";
@@ -12,7 +13,16 @@ export interface ErrorAnswer {
 
 /** What rate headers show of one limit. The quota store's states have this form. */
 export interface RateState {
-  readonly limit: { readonly setting: { readonly unit: LimitUnit; readonly window: LimitWindow } };
+  readonly limit: {
+    readonly setting: {
+      readonly name: string;
+      readonly unit: LimitUnit;
+      readonly window: LimitWindow;
+      readonly ceiling: number;
+      readonly shadow?: boolean | undefined;
+    };
+    readonly periods: readonly Period[];
+  };
   readonly capacity: number;
   readonly remaining: number;
   readonly resetMs: number;
@@ -34,6 +44,6 @@ export interface Dialect {
   errorEvent(refusal: Refusal, requestId: string, surface: string): Uint8Array;
   /** What is safe to send on a silent stream. */
   readonly keepAlive: Uint8Array;
-  /** The rate headers, from the states that the reservation returned; empty without a minute limit. */
+  /** The rate headers, its own and the IETF's, from the states that the reservation returned; empty where no limit is of a kind to be shown. */
   rateHeaders(states: readonly RateState[], nowMs: number): HeaderList;
 }

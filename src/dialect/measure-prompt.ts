@@ -8,19 +8,37 @@ import type { Survey } from "./survey-content.ts";
  * tokens is as many bytes outside ASCII as it has tokens, for no reckoning takes such a byte for more than one.
  */
 export function measurePrompt(source: SourceText, survey: Survey, prompts: Prompts | undefined): PromptMeasure {
-  const otherBytes = source.text.length === source.bytes.length ? 0 : countOtherBytes(source.bytes);
+  const { otherBytes, cjkBytes } = source.text.length === source.bytes.length ? noOther : countOtherBytes(source.bytes);
   const span = prompts === undefined || prompts.tokens === 0 ? undefined : source.members.spans.get(prompts.field);
   const numberBytes = span === undefined ? 0 : span.end - span.start;
   return {
-    asciiBytes: Math.max(0, source.bytes.length - otherBytes - survey.imageDataBytes - numberBytes),
+    asciiBytes: Math.max(0, source.bytes.length - otherBytes - survey.imageDataBytes - survey.audioDataBytes - numberBytes),
     otherBytes: otherBytes + (prompts?.tokens ?? 0),
+    cjkBytes,
     images: survey.images,
+    audioBytes: survey.audioDataBytes,
     unbounded: survey.unbounded,
   };
 }
 
-function countOtherBytes(bytes: Uint8Array): number {
-  let count = 0;
-  for (let index = 0; index < bytes.length; index++) count += (bytes[index] as number) >> 7;
-  return count;
+interface OtherBytes {
+  readonly otherBytes: number;
+  readonly cjkBytes: number;
+}
+
+const noOther: OtherBytes = { otherBytes: 0, cjkBytes: 0 };
+
+/** Kana, Chinese characters and Hangul are written in three bytes, of which the first lies between these two. */
+const firstCjk = 0xe3;
+const lastCjk = 0xed;
+
+function countOtherBytes(bytes: Uint8Array): OtherBytes {
+  let otherBytes = 0;
+  let cjkBytes = 0;
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index] as number;
+    otherBytes += byte >> 7;
+    if (byte >= firstCjk && byte <= lastCjk) cjkBytes += 3;
+  }
+  return { otherBytes, cjkBytes };
 }

@@ -6,6 +6,8 @@ export interface ModelRequest {
   /** The name as the client wrote it; from the path where the path names a deployment. */
   readonly model: string;
   readonly stream: boolean;
+  /** Set for a call to an answer that was made before. */
+  readonly stored?: boolean;
   /**
    * Whether the client is to see the usage in its stream: asked for by `stream_options.include_usage` in chat and
    * completions, always there in the other surfaces.
@@ -18,6 +20,8 @@ export interface ModelRequest {
   readonly previousResponseId: string | undefined;
   /** The end user as the client names it (`safety_identifier`, `user`, `metadata.user_id`). */
   readonly endUser: string | undefined;
+  /** The tier of service asked for, which may have rates of its own. */
+  readonly serviceTier?: string | undefined;
   /** Measures of the prompt for the estimate; no text. */
   readonly prompt: PromptMeasure;
   /** Set where a combination of fields would extract the model: `logit_bias` with `logprobs`. */
@@ -32,7 +36,11 @@ export interface PromptMeasure {
   readonly asciiBytes: number;
   /** Bytes of characters outside ASCII, as UTF-8. */
   readonly otherBytes: number;
+  /** The part of `otherBytes` that is Chinese, Japanese or Korean. */
+  readonly cjkBytes?: number;
   readonly images: number;
+  /** Bytes of recorded speech, in Base64; they are in none of the above. */
+  readonly audioBytes?: number;
   /**
    * Set where the body does not bound the input: it refers to documents elsewhere, continues a stored answer, or lets
    * the upstream run tools of its own. Only the model's context bounds it then.

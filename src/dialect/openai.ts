@@ -16,7 +16,7 @@ export const openai: Dialect = {
   },
   errorEvent: (refusal, _requestId, surface) => openaiErrorEvent(refusal, surface),
   keepAlive: new TextEncoder().encode(": keep-alive\n\n"),
-  rateHeaders: (states) => rateLimitHeaders(states, goDuration),
+  rateHeaders: (states, nowMs) => rateLimitHeaders(states, nowMs, goDuration),
 };
 
 /**

@@ -1,5 +1,7 @@
 import type { HeaderList } from "../edge.ts";
+import type { LimitUnit } from "../tenant/limit-setting.ts";
 import type { RateState } from "./dialect.ts";
+import { rateLimitFields } from "./rate-limit-fields.ts";
 
 /** What a dialect's headers show of one unit: the limit that is nearest to stopping the client. */
 export interface ShownLimit {
@@ -10,13 +12,14 @@ export interface ShownLimit {
 
 /**
  * Of the minute limits of one unit the one with least left; of equals, the one that takes longest to be whole again.
- * Day and month limits are not shown: a client that paces itself by these headers would stop for weeks.
+ * Day and month limits are not shown: a client that paces itself by these headers would stop for weeks. Nor are limits in
+ * shadow mode, which stop nobody.
  */
-export function tightest(states: readonly RateState[], unit: "requests" | "tokens"): ShownLimit | undefined {
+export function tightest(states: readonly RateState[], unit: LimitUnit): ShownLimit | undefined {
   let found: RateState | undefined;
   for (const state of states) {
     const { setting } = state.limit;
-    if (setting.unit !== unit || setting.window !== "minute") continue;
+    if (setting.unit !== unit || setting.window !== "minute" || setting.shadow === true) continue;
     if (
       found === undefined ||
       state.remaining < found.remaining ||
@@ -30,9 +33,9 @@ export function tightest(states: readonly RateState[], unit: "requests" | "token
   );
 }
 
-/** The `x-ratelimit-*` headers that OpenAI and Azure share, but for how a reset is written. */
-export function rateLimitHeaders(states: readonly RateState[], reset: (resetMs: number) => string): HeaderList {
-  const headers: string[] = [];
+/** The `x-ratelimit-*` headers that OpenAI and Azure share, but for how a reset is written, and the IETF's. */
+export function rateLimitHeaders(states: readonly RateState[], nowMs: number, reset: (resetMs: number) => string): HeaderList {
+  const headers = [...rateLimitFields(states, nowMs)];
   for (const unit of ["requests", "tokens"] as const) {
     const shown = tightest(states, unit);
     if (shown === undefined) continue;

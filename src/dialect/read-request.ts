@@ -44,6 +44,7 @@ export function readModelRequest(surface: Surface, bytes: Uint8Array, modelFromP
   if (previousResponseId !== undefined) survey.unbounded = true;
   if (survey.refusal !== undefined) fields.refuse(survey.refusal);
 
+  const serviceTier = fields.text("service_tier", longestName);
   const usageIsAnOption = surface === "chat.completions" || surface === "completions";
   const asksForUsage = usageIsAnOption ? readIncludeUsage(fields, streamOptions) : true;
   const addUsage = stream && !asksForUsage;
@@ -60,6 +61,7 @@ export function readModelRequest(surface: Surface, bytes: Uint8Array, modelFromP
     choices: facts.choices,
     previousResponseId,
     endUser: facts.endUser,
+    serviceTier,
     prompt: measurePrompt(source, survey, facts.prompts),
     extractsWeights,
     ...body(source, modelInBody, addUsage ? { ...streamOptions, include_usage: true } : undefined),
@@ -90,7 +92,13 @@ function body(
 const readers: Readonly<Record<Surface, (fields: FieldReader, survey: Survey) => SurfaceFacts>> = {
   "chat.completions": (fields, survey) => {
     readMessages(fields, survey);
-    if (fields.has("web_search_options") || fields.has("data_sources")) survey.unbounded = true;
+    if (fields.has("web_search_options")) survey.unbounded = true;
+    // Azure runs them with other deployments of the same resource, which no permit names.
+    refusePresent(
+      fields,
+      "data_sources",
+      "they run other deployments, for which no permit was given. Put the documents into the messages.",
+    );
     const older = fields.integer("max_tokens", 1, mostOutputTokens);
     const newer = fields.integer("max_completion_tokens", 1, mostOutputTokens);
     return {
@@ -218,7 +226,7 @@ const fieldsRead: ReadonlySet<string> = new Set(
   (
     "model messages input prompt stream stream_options max_tokens max_completion_tokens max_output_tokens n best_of user safety_identifier " +
     "metadata tools logit_bias logprobs top_logprobs previous_response_id background conversation inference_geo fallbacks container " +
-    "mcp_servers system web_search_options data_sources"
+    "mcp_servers system web_search_options data_sources service_tier"
   ).split(" "),
 );
 

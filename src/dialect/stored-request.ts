@@ -5,6 +5,7 @@ import type { ModelRequest } from "./model-request.ts";
 export function storedRequest(surface: Surface, query: string): ModelRequest {
   return {
     surface,
+    stored: true,
     model: "",
     stream: new URLSearchParams(query).get("stream") === "true",
     includeUsage: true,

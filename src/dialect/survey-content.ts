@@ -10,12 +10,14 @@ export interface Survey {
   images: number;
   /** Bytes of the body that are an image's data, hence no text. */
   imageDataBytes: number;
+  /** Bytes of the body that are a recording's data. */
+  audioDataBytes: number;
   unbounded: boolean;
   refusal: Refusal | undefined;
 }
 
 export function newSurvey(): Survey {
-  return { images: 0, imageDataBytes: 0, unbounded: false, refusal: undefined };
+  return { images: 0, imageDataBytes: 0, audioDataBytes: 0, unbounded: false, refusal: undefined };
 }
 
 /** `param` is the field that a refusal names: `messages` or `input`. */
@@ -39,6 +41,11 @@ function surveyPart(part: JsonObject, param: string, survey: Survey): void {
       const image = part["image_url"];
       surveyImage(isObject(image) ? image["url"] : image, survey);
       refuseFile(part, param, survey);
+      return;
+    }
+    case "input_audio": {
+      const audio = part["input_audio"];
+      if (isObject(audio) && typeof audio["data"] === "string") survey.audioDataBytes += audio["data"].length;
       return;
     }
     case "image":
@@ -96,7 +103,10 @@ export function surveyTools(tools: readonly unknown[], survey: Survey): void {
     const type = tool["type"];
     if (typeof type === "string" && !clientTools.test(type)) survey.unbounded = true;
     // A tool with a model of its own would run a model that no permit was given for.
-    if (isPresent(tool["model"])) refuse(survey, "tools", "a tool may not name a model of its own.");
+    if (Object.keys(tool).some((name) => name.toLowerCase() === "model"))
+      refuse(survey, "tools", "a tool may not name a model of its own.");
+    if (type === "image_generation")
+      refuse(survey, "tools", "image_generation runs another model, for which no permit was given.");
     if (isPresent(tool["vector_store_ids"])) refuse(survey, "tools", "vector_store_ids name stores kept at one upstream.");
     if (typeof tool["container"] === "string")
       refuse(survey, "tools", "container names a container kept at one upstream. Use an automatic one.");

@@ -5,7 +5,7 @@
  * | window | `used` | `held` | `mark` |
  * |---|---|---|---|
  * | `minute` | in 60,000ths of a unit; leaks `rate` of them a millisecond | units | the latest time seen, ms since the epoch |
- * | `day`, `month` | units used in the period | units held in the period | the latest period seen |
+ * | `day`, `month` | units used in the period | units held in the period | the label of the latest period seen |
  * | `open` | 0 | units in flight | 0 |
  *
  * What must hold, and why the code is as it is:
@@ -18,6 +18,7 @@
  */
 import { ceilDivide } from "./ceil-divide.ts";
 import type { Amounts, AppliedLimit } from "./limit.ts";
+import { periodAt, type Period } from "../tenant/periods.ts";
 import type { LimitSetting, LimitUnit, LimitWindow } from "../tenant/limit-setting.ts";
 
 /** Changed in place: a hot counter is touched for every request. */
@@ -27,6 +28,8 @@ export interface CounterState {
   mark: number;
   /** `minute`: the ceiling in force since `mark`. */
   rate: number;
+  /** `day`, `month`: when the period of `mark` ends, in ms since the epoch. */
+  endsMs: number;
 }
 
 /** What one reservation holds on one counter: enough to settle it after the limit was changed or removed. */
@@ -57,16 +60,15 @@ export const bucketScale = 60_000;
 export const longestWaitMs: number = 366 * 86_400_000;
 
 /** Open holds come back when their requests end, which nobody knows: ask again after this. */
-const holdsRetryMs = 1_000;
+export const holdsRetryMs = 1_000;
 
-const dayMs = 86_400_000;
 const fitting: Verdict = { fits: true, neverFits: false, retryAfterMs: 0 };
 
 export function freshCounter(): CounterState {
-  return { used: 0, held: 0, mark: 0, rate: 0 };
+  return { used: 0, held: 0, mark: 0, rate: 0, endsMs: 0 };
 }
 
-/** What a counter is kept apart by: one key, one model, both, or nothing. Counters of one scope are mostly decided together. */
+/** What a counter is kept apart by: a key, a model, a tier, an end user, several of them, or nothing. Counters of one scope are mostly decided together. */
 export function scopeOf(limit: AppliedLimit): string {
   return limit.counter.slice(limit.setting.name.length);
 }
@@ -76,43 +78,65 @@ export function counterKey(setting: LimitSetting): string {
   return `${setting.unit}/${setting.window}/${setting.name}`;
 }
 
+/** The window of a counter, by its key. */
+export function windowOf(counterKey: string): LimitWindow {
+  return counterKey.split("/", 2)[1] as LimitWindow;
+}
+
 /** How much of `amounts` a limit of this unit counts. */
 export function amountOf(unit: LimitUnit, amounts: Amounts): number {
-  if (unit === "requests") return amounts.requests;
-  if (unit === "tokens") return amounts.tokens;
-  return unit === "micro_usd" ? amounts.microUsd : 1;
+  switch (unit) {
+    case "requests":
+      return amounts.requests;
+    case "tokens":
+      return amounts.tokens;
+    case "input_tokens":
+      return amounts.inputTokens;
+    case "output_tokens":
+      return amounts.outputTokens;
+    case "micro_usd":
+      return amounts.microUsd;
+    case "concurrent":
+      return 1;
+  }
 }
 
 export function capacityOf(setting: LimitSetting): number {
   return setting.window === "minute" ? (setting.burst ?? setting.ceiling) : setting.ceiling;
 }
 
-/** The calendar period (UTC) that a time lies in: days since the epoch, or months since year 0. */
-export function periodOf(window: "day" | "month", timeMs: number): number {
-  if (window === "day") return Math.floor(timeMs / dayMs);
-  const date = new Date(timeMs);
-  return date.getUTCFullYear() * 12 + date.getUTCMonth();
-}
-
-function periodEndMs(window: "day" | "month", period: number): number {
-  return window === "day" ? (period + 1) * dayMs : Date.UTC(Math.floor((period + 1) / 12), (period + 1) % 12);
-}
-
 /** Brings a counter to `nowMs`. Has no effect beyond the passing of time: doing it or leaving it decides nothing. */
-export function advance(state: CounterState, window: LimitWindow, nowMs: number): void {
+export function advance(state: CounterState, window: LimitWindow, periods: readonly Period[], nowMs: number): void {
   if (window === "open") return;
-  if (window === "minute") {
-    if (nowMs <= state.mark) return;
-    // Where the product is too large to be exact it is certainly larger than what there is to leak.
-    state.used = Math.max(0, state.used - (nowMs - state.mark) * state.rate);
-    state.mark = nowMs;
-    return;
+  if (window === "minute") return leak(state, nowMs);
+  const { label, endMs } = periodAt(periods, nowMs);
+  if (label < state.mark) return;
+  if (label > state.mark) {
+    state.used = 0;
+    state.held = 0;
+    state.mark = label;
   }
-  const period = periodOf(window, nowMs);
-  if (period <= state.mark) return;
-  state.used = 0;
-  state.held = 0;
-  state.mark = period;
+  state.endsMs = endMs;
+}
+
+function leak(state: CounterState, nowMs: number): void {
+  if (nowMs <= state.mark) return;
+  // Where the product is too large to be exact it is certainly larger than what there is to leak.
+  state.used = Math.max(0, state.used - (nowMs - state.mark) * state.rate);
+  state.mark = nowMs;
+}
+
+/**
+ * When this counter is as good as new if nothing more is placed on it; `undefined` while something is held. What is used
+ * on a bucket that never refills stays for the longest wait there is.
+ */
+export function idleAtMs(state: CounterState, window: LimitWindow): number | undefined {
+  if (state.held > 0) return undefined;
+  if (window === "minute") {
+    if (state.used === 0) return state.mark;
+    return state.mark + (state.rate === 0 ? longestWaitMs : Math.min(longestWaitMs, ceilDivide(state.used, state.rate)));
+  }
+  return window === "open" ? 0 : state.endsMs;
 }
 
 /** Whether `asked` fits now, and else when. The counter has been advanced to `nowMs`. */
@@ -131,7 +155,7 @@ function retryAfterMs(state: CounterState, setting: LimitSetting, room: number, 
     if (leftover >= 0) return leakMs(state, setting, state.used - leftover * bucketScale, nowMs);
     return Math.max(holdsRetryMs, leakMs(state, setting, state.used - room * bucketScale, nowMs));
   }
-  const periodLeftMs = Math.max(1, periodEndMs(setting.window, state.mark) - nowMs);
+  const periodLeftMs = Math.max(1, state.endsMs - nowMs);
   return state.used <= room ? Math.min(holdsRetryMs, periodLeftMs) : periodLeftMs;
 }
 
@@ -145,7 +169,7 @@ export function standing(state: CounterState, setting: LimitSetting, nowMs: numb
 function resetMs(state: CounterState, setting: LimitSetting, nowMs: number): number {
   if (setting.window === "open") return state.held === 0 ? 0 : holdsRetryMs;
   if (setting.window === "minute") return leakMs(state, setting, state.used + state.held * bucketScale, nowMs);
-  return state.used + state.held === 0 ? 0 : Math.max(1, periodEndMs(setting.window, state.mark) - nowMs);
+  return state.used + state.held === 0 ? 0 : Math.max(1, state.endsMs - nowMs);
 }
 
 /** Milliseconds until a bucket has leaked `scaled`. */
@@ -172,7 +196,7 @@ export function place(state: CounterState, setting: LimitSetting, asked: number)
 
 /** Replaces a hold by what was used. A reservation whose lease ran out is settled so, with its own hold as the charge. */
 export function settleHold(state: CounterState, hold: PlacedHold, used: number, nowMs: number): void {
-  if (hold.window === "minute") advance(state, "minute", nowMs);
+  if (hold.window === "minute") leak(state, nowMs);
   // A hold of a period that is over left with it.
   else if (hold.mark !== state.mark) return;
   state.held = Math.max(0, state.held - hold.amount);
@@ -187,7 +211,7 @@ export function settleHold(state: CounterState, hold: PlacedHold, used: number, 
 export function settleLate(state: CounterState, hold: PlacedHold, used: number, nowMs: number): void {
   if (hold.window === "open") return;
   if (hold.window === "minute") {
-    advance(state, "minute", nowMs);
+    leak(state, nowMs);
     charge(state, "minute", Math.max(0, used - hold.amount));
   } else if (hold.mark === state.mark) {
     state.used = Math.max(0, state.used - hold.amount);

@@ -21,24 +21,35 @@ export interface LimitState {
   readonly limit: AppliedLimit;
   /** The bucket's capacity or the window's ceiling, in the limit's unit. */
   readonly capacity: number;
-  /** What is neither used nor held; never below zero unless the limit was lowered or overrun. */
+  /** What is neither used nor held; never below zero unless the limit was lowered, overrun, or is in shadow mode. */
   readonly remaining: number;
   /** Milliseconds until the limit is whole again with nothing further admitted. */
   readonly resetMs: number;
 }
 
-export type ReserveOutcome =
-  | { readonly admitted: true; readonly states: readonly LimitState[] }
-  | {
-      readonly admitted: false;
-      /** The limit that binds; where several do, the one that takes longest to fit. */
-      readonly binding: LimitState;
-      readonly asked: number;
-      /** Milliseconds until the request could fit; 0 where it never can. */
-      readonly retryAfterMs: number;
-      readonly neverFits: boolean;
-      readonly states: readonly LimitState[];
-    };
+/** Every store makes it by `outcome.ts`, so that all report alike. */
+export type ReserveOutcome = Reported &
+  (
+    | { readonly admitted: true }
+    | {
+        readonly admitted: false;
+        /** The limit that binds, never one in shadow mode; where several do, the one that takes longest to fit. */
+        readonly binding: LimitState;
+        readonly asked: number;
+        /** Milliseconds until the request could fit; 0 where it never can. */
+        readonly retryAfterMs: number;
+        readonly neverFits: boolean;
+      }
+  );
+
+interface Reported {
+  /** All limits of the request, in the order asked. */
+  readonly states: readonly LimitState[];
+  /** Those in shadow mode that would have refused this request. */
+  readonly shadowed: readonly LimitState[];
+  /** Those of which at least `nearPercent` is used or held. */
+  readonly near: readonly LimitState[];
+}
 
 export interface Settlement {
   readonly id: string;
@@ -56,11 +67,15 @@ export interface ExpiredReservation {
 
 /**
  * Where limits are counted. All limits of a request are admitted together or not at all, whatever runs beside it, and
- * held plus used is never above a limit. Time is the store's own.
+ * held plus used is never above a limit that is enforced. Time is the store's own: of the periods that come with a
+ * limit by the day or month it picks by its own clock.
  *
  * Holds do not leak out of a bucket while they are open: a hold that drained and was then handed back would count the
  * same capacity twice. A bucket is charged what was used when it is settled; calendar windows are charged for the
  * period in which the request was admitted.
+ *
+ * A limit in shadow mode is counted as any other and refuses nothing. Counters of scopes without end (`isPassing`) may be
+ * dropped once nothing is held on them and their windows are back to zero.
  */
 export interface QuotaStore {
   reserve(request: ReservationRequest): Promise<ReserveOutcome>;

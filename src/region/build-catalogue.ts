@@ -1,8 +1,9 @@
-import { wireSurfaces, type Catalogue, type Deployment, type Model, type Price, type Region } from "./catalogue.ts";
+import { wireSurfaces, type Catalogue, type Deployment, type Model, type Region } from "./catalogue.ts";
 import { anywhere, countrySet, unknownCountries, type CountrySet } from "./country.ts";
 import { frozenMap, frozenSet } from "./frozen.ts";
 import { resolveCountries, type Groups } from "./groups.ts";
-import type { ModelEntry, ModelsEntry, PriceEntry } from "./models-file.ts";
+import { pricesOf, type ModelEntry, type ModelsEntry } from "./models-file.ts";
+import { buildPrices } from "./price-entry.ts";
 import type { DeploymentEntry, RegionEntry } from "./region-file.ts";
 import { evidenceOfReach, skus } from "./sku.ts";
 
@@ -48,19 +49,7 @@ function buildModel(entry: ModelEntry, groups: Groups): Model {
     contextTokens: entry.context_tokens,
     maxOutputTokens: entry.max_output_tokens,
     weightsNotIn: resolveCountries(entry.weights_not_in, groups),
-    price: buildPrice(entry.price, 0),
-  });
-}
-
-/** With the premium rounded up: a fraction of a micro-USD must not go missing from a hold. */
-function buildPrice(price: PriceEntry, premiumPercent: number): Price {
-  const raise = (microUsd: number): number => Math.ceil((microUsd * (100 + premiumPercent)) / 100);
-  const input = price.input_micro_usd_per_million;
-  return Object.freeze({
-    inputMicroUsdPerMillion: raise(input),
-    cachedInputMicroUsdPerMillion: raise(price.cached_input_micro_usd_per_million ?? input),
-    cacheWriteMicroUsdPerMillion: raise(price.cache_write_micro_usd_per_million ?? input),
-    outputMicroUsdPerMillion: raise(price.output_micro_usd_per_million),
+    price: buildPrices(pricesOf(entry), 0).price,
   });
 }
 
@@ -101,7 +90,7 @@ function buildDeployment(
     surfaces: frozenSet(entry.surfaces ?? both),
     weight: entry.weight ?? 1,
     tokensPerMinute: entry.tokens_per_minute,
-    price: buildPrice(modelEntry.price, entry.price_premium_percent ?? 0),
+    ...buildPrices(entry.prices ?? pricesOf(modelEntry), entry.price_premium_percent ?? 0),
   });
 }
 

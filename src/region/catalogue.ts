@@ -56,12 +56,38 @@ export interface Region {
   readonly domestic?: boolean;
 }
 
-/** Micro-USD for a million tokens, so that a price is an integer: 2.50 USD is 2_500_000. */
-export interface Price {
+/** Micro-USD for a million tokens, so that a rate is an integer: 2.50 USD is 2_500_000. */
+export interface Rates {
   readonly inputMicroUsdPerMillion: number;
   readonly cachedInputMicroUsdPerMillion: number;
   readonly cacheWriteMicroUsdPerMillion: number;
   readonly outputMicroUsdPerMillion: number;
+  /** What is written to the cache for an hour and not for minutes. Without it: as `cacheWrite`. */
+  readonly cacheWriteLongMicroUsdPerMillion?: number;
+  /** Without it: as output. */
+  readonly reasoningMicroUsdPerMillion?: number;
+  /** Without them: as input, and as output. */
+  readonly audioInputMicroUsdPerMillion?: number;
+  readonly audioOutputMicroUsdPerMillion?: number;
+  readonly imageInputMicroUsdPerMillion?: number;
+}
+
+/** Rates that a long prompt changes: beyond the threshold they hold for all of the request, not for what is beyond. */
+export interface TieredRates extends Rates {
+  readonly longContext?: { readonly aboveInputTokens: number; readonly rates: Rates };
+}
+
+/** The tiers of service that providers price apart; what else an answer names (`default`, `standard`, `scale`) is the plain price. */
+export type ServiceTier = "batch" | "flex" | "priority";
+
+export interface Price extends TieredRates {
+  readonly serviceTiers?: { readonly [Tier in ServiceTier]?: TieredRates };
+}
+
+export interface DatedPrice {
+  /** Milliseconds since the epoch. */
+  readonly effectiveFromMs: number;
+  readonly price: Price;
 }
 
 export interface Deployment {
@@ -82,7 +108,10 @@ export interface Deployment {
   readonly weight: number;
   /** What the provider grants this deployment; `undefined` where it is not known. */
   readonly tokensPerMinute: number | undefined;
+  /** Until the first of `laterPrices`. Read both by `priceAt`. */
   readonly price: Price;
+  /** In order of their dates. */
+  readonly laterPrices?: readonly DatedPrice[];
 }
 
 export interface Model {

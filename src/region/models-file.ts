@@ -1,13 +1,7 @@
 import { z } from "zod";
 import { surfaces, type Surface } from "./catalogue.ts";
+import { datedPriceEntries, priceEntry, type DatedPriceEntry, type PriceEntry } from "./price-entry.ts";
 import { countryList, instant, looseList, loosely, name, natural, positive, text, type Loose } from "./fields.ts";
-
-export interface PriceEntry {
-  readonly input_micro_usd_per_million: number;
-  readonly cached_input_micro_usd_per_million?: number | undefined;
-  readonly cache_write_micro_usd_per_million?: number | undefined;
-  readonly output_micro_usd_per_million: number;
-}
 
 /** One `[[models]]` of `regions/models.toml`, as written. */
 export interface ModelEntry {
@@ -21,7 +15,9 @@ export interface ModelEntry {
   readonly max_output_tokens: number;
   readonly surfaces: readonly Surface[];
   readonly weights_not_in: readonly string[];
-  readonly price: PriceEntry;
+  /** One of the two: a price that holds until further notice, or several by date. */
+  readonly price?: PriceEntry | undefined;
+  readonly prices?: readonly DatedPriceEntry[] | undefined;
 }
 
 export interface ModelsEntry {
@@ -41,19 +37,29 @@ const model = {
   weights_not_in: countryList.describe(
     "Countries and groups in which its weights must never be; [] where there is no such rule.",
   ),
-  price: z
-    .strictObject({
-      input_micro_usd_per_million: natural,
-      cached_input_micro_usd_per_million: natural.optional().describe("By default as input."),
-      cache_write_micro_usd_per_million: natural.optional().describe("By default as input."),
-      output_micro_usd_per_million: natural,
-    })
-    .describe("Micro-USD for a million tokens: 2.50 USD is 2_500_000."),
+  price: priceEntry
+    .optional()
+    .describe("The price, where it has no other by date. Micro-USD for a million tokens: 2.50 USD is 2_500_000."),
+  prices: datedPriceEntries.optional(),
 };
 
 export const modelsFile: z.ZodType<ModelsEntry> = z
-  .strictObject({ models: z.array(z.strictObject(model)).min(1) })
+  .strictObject({ models: z.array(z.strictObject(model).superRefine(checkPriced)).min(1) })
   .meta({ title: "The models of Strait" });
+
+/** A model without a price would be served for nothing. */
+function checkPriced({ price, prices }: Pick<ModelEntry, "price" | "prices">, context: z.RefinementCtx): void {
+  if (price !== undefined && prices !== undefined) {
+    context.addIssue({ code: "custom", path: ["price"], message: "expected either price or prices, not both" });
+  } else if (price === undefined && prices === undefined) {
+    context.addIssue({ code: "custom", path: ["price"], message: "expected a price, or several by date in prices" });
+  }
+}
+
+/** All prices of a model, in order. */
+export function pricesOf({ price, prices }: Pick<ModelEntry, "price" | "prices">): readonly DatedPriceEntry[] {
+  return prices ?? (price === undefined ? [] : [price]);
+}
 
 export const looseModel: z.ZodType<Loose<ModelEntry>> = loosely<ModelEntry>({
   ...model,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { evidenceGrades, surfaces, type CredentialReference, type EvidenceGrade, type Surface, type Wire } from "./catalogue.ts";
 import { country, countryOrGroup, looseList, loosely, name, positive, text, type Loose } from "./fields.ts";
+import { datedPriceEntries, type DatedPriceEntry } from "./price-entry.ts";
 import { skuNames, type SkuName } from "./sku.ts";
 
 /** One `[[deployments]]` of a region's file, as written. */
@@ -15,6 +16,7 @@ export interface DeploymentEntry {
   readonly surfaces?: readonly Surface[] | undefined;
   readonly tokens_per_minute?: number | undefined;
   readonly weight?: number | undefined;
+  readonly prices?: readonly DatedPriceEntry[] | undefined;
   readonly price_premium_percent?: number | undefined;
 }
 
@@ -84,7 +86,8 @@ const deployment = {
   surfaces: z.array(z.enum(surfaces)).min(1).optional().describe("By default all that the model has and the wire can carry."),
   tokens_per_minute: positive.optional().describe("What the provider grants this deployment."),
   weight: positive.max(1_000).optional().describe("Share among equally good deployments; 1 by default."),
-  price_premium_percent: z.int().min(0).max(500).optional().describe("On top of the model's prices."),
+  prices: datedPriceEntries.optional().describe("This deployment's own, where they are not the model's."),
+  price_premium_percent: z.int().min(0).max(500).optional().describe("On top of the model's prices, or of its own."),
 };
 
 const head = {

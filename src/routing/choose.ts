@@ -20,7 +20,13 @@ const draws = 12;
  * Of many, two are drawn by weight and latency decides between them: that takes the load off slow ones almost as well,
  * at a cost that does not grow with the catalogue.
  */
-export function choose(permit: Permit, health: Health, tried: ReadonlySet<string>, entropy: Entropy, nowMs: number): Deployment | undefined {
+export function choose(
+  permit: Permit,
+  health: Health,
+  tried: ReadonlySet<string>,
+  entropy: Entropy,
+  nowMs: number,
+): Deployment | undefined {
   const { deployments } = permit;
   if (deployments.length > scannedAtMost) {
     const drawn = drawTwo(deployments, health, tried, entropy, nowMs);

@@ -28,7 +28,8 @@ const schema = z.object({
 });
 
 export type SettingsRead =
-  { readonly ok: true; readonly settings: Settings } | { readonly ok: false; readonly problems: readonly string[] };
+  | { readonly ok: true; readonly settings: Settings }
+  | { readonly ok: false; readonly problems: readonly string[] };
 
 /** What variables say of the data path, the same in every runtime; all that is wrong with them at once. An empty one counts as unset. */
 export function readSettings(variables: Readonly<Record<string, string | undefined>>): SettingsRead {

@@ -1,13 +1,9 @@
-/** What a limit counts. All integers: no float ever enters a counter. */
-export type LimitUnit = "requests" | "tokens" | "micro_usd" | "concurrent";
+import type { LimitUnit, LimitWindow } from "../limit-unit.ts";
 
-/**
- * `minute` is a token bucket that refills evenly; `day` and `month` follow the calendar (UTC); `open` is what is in
- * flight, and goes with `concurrent` alone.
- */
-export type LimitWindow = "minute" | "day" | "month" | "open";
+export { limitUnits } from "../limit-unit.ts";
+export type { LimitUnit, LimitWindow } from "../limit-unit.ts";
 
-/** A ceiling as an operator sets it. */
+/** A ceiling as an operator sets it. Members that came later are optional: directory entries written before lack them. */
 export interface LimitSetting {
   /** The operator's name for it, unique within the tenant: `tokens-per-minute`. */
   readonly name: string;
@@ -18,11 +14,16 @@ export interface LimitSetting {
   /** `minute` only: the bucket's capacity; `undefined`: one minute's worth. */
   readonly burst: number | undefined;
   /**
-   * Which requests share one counter. Without either: all of the tenant's. With `key` or `model`: that one's, and
-   * with `each`: every key or model has a counter of its own.
+   * Which requests share one counter. Without any of these: all of the tenant's. With `key`, `model`, `tier` (of the
+   * model) or `endUser`: that one's, and with `each`: every one has a counter of its own. They combine.
    */
   readonly key: string | undefined;
   readonly model: string | undefined;
+  readonly tier?: string | undefined;
+  /** `each`, or one end user's hash. Requests that name no end user share one counter: leaving the name out is no way around. */
+  readonly endUser?: string | undefined;
+  /** Counted and reported, and never refuses. */
+  readonly shadow?: boolean | undefined;
 }
 
 export const each = "each";

@@ -70,7 +70,10 @@ export class Answer {
     this.#body.push(bytes, this.#enqueue);
     if (this.#body instanceof StreamBody && this.#body.failed !== undefined) {
       this.#call.abort();
-      return this.#conclude({ end: "upstream_failed", refusal: { kind: "upstream_failed", detail: "it reported an error in its stream" } });
+      return this.#conclude({
+        end: "upstream_failed",
+        refusal: { kind: "upstream_failed", detail: "it reported an error in its stream" },
+      });
     }
     this.#flush();
     if (this.#body.finished && !wasFinished) this.#watch();

@@ -131,7 +131,9 @@ class Attempt implements UpstreamListener {
     if (status === 200 || status === 201) {
       this.#phase = "holding";
       const stream = isEventStream(headers);
-      this.#body = stream ? new StreamBody(this.#surface, this.#showUsage, this.#settings.bounds.maxEventBytes) : new DocumentBody();
+      this.#body = stream
+        ? new StreamBody(this.#surface, this.#showUsage, this.#settings.bounds.maxEventBytes)
+        : new DocumentBody();
       if (stream) this.#armHold();
       else this.#arm("idle", this.#settings.deadlines.idleMs);
       return;
@@ -216,7 +218,12 @@ class Attempt implements UpstreamListener {
       // Nothing was sent yet, so the client gets the status that its SDK knows what to do with.
       const status = refusal.code === "request_too_large" ? 413 : 400;
       const error = this.#surface === "messages" ? { type: "error", error: refusal.error } : { error: refusal.error };
-      return this.#finish({ kind: "faulted", status, headers: this.#headers, body: new TextEncoder().encode(JSON.stringify(error)) });
+      return this.#finish({
+        kind: "faulted",
+        status,
+        headers: this.#headers,
+        body: new TextEncoder().encode(JSON.stringify(error)),
+      });
     }
     const asked = retryAfterMs(this.#headers, this.#settings.clock.nowMs());
     const busyMs = refusal.blames === "capacity" ? (asked ?? defaultBusyMs) : asked;

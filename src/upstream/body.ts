@@ -1,6 +1,6 @@
 import { headerValue, type HeaderList } from "../edge.ts";
 import type { End } from "./record.ts";
-import { unknownUsage, type Usage } from "./usage.ts";
+import { unknownUsage, type MeteredUsage } from "./usage.ts";
 import type { CutReason } from "../lifetime.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Surface } from "../region/catalogue.ts";
@@ -12,7 +12,7 @@ import type { StreamRefusal } from "./stream-refusal.ts";
 
 /** What was read from an answer's body while it passed. */
 export interface BodyReading {
-  readonly usage: Usage;
+  readonly usage: MeteredUsage;
   /** Whether the upstream itself reported what the whole answer used. */
   readonly usageComplete: boolean;
   readonly contentEvents: number;
@@ -118,7 +118,7 @@ export class StreamBody implements AnswerBody {
 
 /** A JSON document. Held whole while it is small, so that it is settled before the client sees it. */
 export class DocumentBody implements AnswerBody {
-  readonly #scanner = new MemberScanner(["usage", "model", "id"]);
+  readonly #scanner = new MemberScanner(["usage", "model", "id", "service_tier"]);
   readonly refused: StreamRefusal | undefined = undefined;
   /** A document has no place for anything else. */
   readonly betweenEvents = false;
@@ -130,7 +130,7 @@ export class DocumentBody implements AnswerBody {
 
   get reading(): BodyReading {
     const reported = this.#scanner.get("usage");
-    const usage = readUsage(reported);
+    const usage = readUsage(reported, this.#scanner.get("service_tier"));
     return {
       usage: usage ?? unknownUsage,
       usageComplete: usage !== undefined,

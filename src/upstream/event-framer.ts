@@ -45,7 +45,12 @@ export class EventFramer {
    * Calls `judge` with each event that became whole, and `emit` with the bytes that go on, in order. An event that is too
    * large to be judged goes on in pieces, each shown to `skim` first.
    */
-  push(chunk: Uint8Array, judge: (event: Uint8Array) => EventVerdict, emit: (bytes: Uint8Array) => void, skim: Skim = ignore): void {
+  push(
+    chunk: Uint8Array,
+    judge: (event: Uint8Array) => EventVerdict,
+    emit: (bytes: Uint8Array) => void,
+    skim: Skim = ignore,
+  ): void {
     let eventStart = 0;
     let passStart = 0;
     let atLineStart = this.#atLineStart;
@@ -102,7 +107,8 @@ export class EventFramer {
       skim(chunk, false);
       eventStart = chunk.length;
     }
-    if (passStart < eventStart) emit(passStart === 0 && eventStart === chunk.length ? chunk : chunk.subarray(passStart, eventStart));
+    if (passStart < eventStart)
+      emit(passStart === 0 && eventStart === chunk.length ? chunk : chunk.subarray(passStart, eventStart));
     if (eventStart < chunk.length) this.#hold(chunk.subarray(eventStart), emit, skim);
   }
 

@@ -104,11 +104,22 @@ export async function forward(
     const common = { attempts: records, deployment, reached: true };
     switch (result.kind) {
       case "answering":
-        return { ...common, kind: "answering", answer: result.answer, upstreamRequestId: upstreamRequestId(result.answer.headers) };
+        return {
+          ...common,
+          kind: "answering",
+          answer: result.answer,
+          upstreamRequestId: upstreamRequestId(result.answer.headers),
+        };
       case "faulted":
         return { ...common, ...result, upstreamRequestId: upstreamRequestId(result.headers) };
       case "cut":
-        return { ...common, kind: "cut", reason: result.reason, reached: reached || result.reached, upstreamRequestId: undefined };
+        return {
+          ...common,
+          kind: "cut",
+          reason: result.reason,
+          reached: reached || result.reached,
+          upstreamRequestId: undefined,
+        };
       case "failed":
         failure = result.failure;
         reached ||= failure.reached;
@@ -122,7 +133,15 @@ export async function forward(
   }
   const refusal = refusalOf(failure, waitMs(permit, settings.health, settings.clock.nowMs()));
   const status = failure?.status;
-  return { kind: "refused", refusal, status, attempts: records, deployment: last, reached, upstreamRequestId: failure?.upstreamRequestId };
+  return {
+    kind: "refused",
+    refusal,
+    status,
+    attempts: records,
+    deployment: last,
+    reached,
+    upstreamRequestId: failure?.upstreamRequestId,
+  };
 }
 
 /**
@@ -130,7 +149,11 @@ export async function forward(
  * deployment is worth a second try on a fresh connection, once.
  */
 function staleConnection(failure: AttemptFailure | undefined, records: readonly AttemptRecord[]): boolean {
-  return failure?.outcome === "reset" && failure.status === undefined && records.filter((record) => record.outcome === "reset").length === 1;
+  return (
+    failure?.outcome === "reset" &&
+    failure.status === undefined &&
+    records.filter((record) => record.outcome === "reset").length === 1
+  );
 }
 
 /**
@@ -169,9 +192,21 @@ function recordOf(deployment: Deployment, result: AttemptResult, startedAtMs: nu
     countries: showCountries(deployment.countries),
     startedAtMs,
     endedAtMs,
-    status: result.kind === "answering" ? result.answer.status : result.kind === "faulted" ? result.status : result.kind === "failed" ? result.failure.status : undefined,
-    outcome: result.kind === "answering" ? "answered" : result.kind === "faulted" ? "request_at_fault" : result.kind === "failed" ? result.failure.outcome : result.reason,
+    ...outcomeOf(result),
   };
+}
+
+function outcomeOf(result: AttemptResult): Pick<AttemptRecord, "status" | "outcome"> {
+  switch (result.kind) {
+    case "answering":
+      return { status: result.answer.status, outcome: "answered" };
+    case "faulted":
+      return { status: result.status, outcome: "request_at_fault" };
+    case "failed":
+      return { status: result.failure.status, outcome: result.failure.outcome };
+    case "cut":
+      return { status: undefined, outcome: result.reason };
+  }
 }
 
 /** What the client is told when nothing answered: the last failure, without the upstream's own words. */
@@ -182,5 +217,8 @@ function refusalOf(failure: AttemptFailure | undefined, waitForMs: number): Refu
   if (failure.deadline !== undefined) return { kind: "upstream_timeout", deadline: failure.deadline };
   if (failure.outcome === "cut_off") return { kind: "upstream_cut_off" };
   if (failure.status !== undefined) return { kind: "upstream_failed", detail: `it answered with status ${failure.status}` };
-  return { kind: "upstream_failed", detail: failure.outcome === "connect" ? "it could not be reached" : "it broke the connection off" };
+  return {
+    kind: "upstream_failed",
+    detail: failure.outcome === "connect" ? "it could not be reached" : "it broke the connection off",
+  };
 }

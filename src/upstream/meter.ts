@@ -1,4 +1,4 @@
-import { unknownUsage, type Usage } from "./usage.ts";
+import { unknownUsage, type MeteredUsage } from "./usage.ts";
 import type { Surface } from "../region/catalogue.ts";
 import { parseEvent } from "./event-framer.ts";
 import { MemberScanner } from "./member-scanner.ts";
@@ -16,6 +16,8 @@ export type EventMeaning = "prelude" | "content" | "hidden" | "refusal";
 /** The events with which a stream of the Responses API ends, and which bear its usage. */
 const lastResponseEvents: ReadonlySet<string> = new Set(["response.completed", "response.incomplete", "response.failed"]);
 
+const lastResponseMembers: readonly string[] = ["id", "model", "service_tier", "usage"];
+
 /** What is read from a stream while it passes. Reads no more of an event than it must. */
 export class StreamMeter {
   readonly #surface: Surface;
@@ -25,7 +27,7 @@ export class StreamMeter {
   /** Anthropic reports usage in parts, each later one replacing what it names. */
   #messageUsage: Json = {};
   #skimmed: { readonly type: string; readonly scanner: MemberScanner } | undefined;
-  usage: Usage = unknownUsage;
+  usage: MeteredUsage = unknownUsage;
   /** Whether the upstream reported output tokens for the whole answer. */
   usageComplete = false;
   /** Events that carried output; a lower bound of the output tokens where nothing better is known. */
@@ -44,7 +46,12 @@ export class StreamMeter {
 
   observe(event: Uint8Array): EventMeaning {
     const text = this.#decoder.decode(event);
-    const meaning = this.#surface === "messages" ? this.#message(text) : this.#surface === "responses" ? this.#response(text) : this.#chunk(text);
+    const meaning =
+      this.#surface === "messages"
+        ? this.#message(text)
+        : this.#surface === "responses"
+          ? this.#response(text)
+          : this.#chunk(text);
     if (meaning === "content") {
       this.#started = true;
       if (bearsOutput(text)) this.contentEvents++;
@@ -61,12 +68,12 @@ export class StreamMeter {
     if (this.#surface === "responses") {
       this.#skimmed ??= {
         type: /"type": ?"(response\.[a-z]+)"/.exec(this.#decoder.decode(piece.subarray(0, 512)))?.[1] ?? "",
-        scanner: new MemberScanner(["id", "model", "usage"], { depth: 2 }),
+        scanner: new MemberScanner(lastResponseMembers, { depth: 2 }),
       };
       const { type, scanner } = this.#skimmed;
       if (lastResponseEvents.has(type)) {
         scanner.push(piece);
-        if (last) this.#lastResponse({ id: scanner.get("id"), model: scanner.get("model"), usage: scanner.get("usage") });
+        if (last) this.#lastResponse(Object.fromEntries(lastResponseMembers.map((name) => [name, scanner.get(name)])));
       }
     }
     if (!last) return;
@@ -89,7 +96,7 @@ export class StreamMeter {
     this.servedModel ??= asText(chunk["model"]);
     this.responseId ??= asText(chunk["id"]);
     const choices = Array.isArray(chunk["choices"]) ? (chunk["choices"] as readonly unknown[]) : [];
-    const usage = readUsage(chunk["usage"]);
+    const usage = readUsage(chunk["usage"], chunk["service_tier"]);
     if (usage !== undefined) {
       this.usage = mergeUsage(this.usage, usage);
       // Some servers count along with every chunk: only beside the end is the count that of the whole answer.
@@ -174,7 +181,7 @@ export class StreamMeter {
   #readResponse(response: Json): void {
     this.servedModel = asText(response["model"]) ?? this.servedModel;
     this.responseId = asText(response["id"]) ?? this.responseId;
-    const usage = readUsage(response["usage"]);
+    const usage = readUsage(response["usage"], response["service_tier"]);
     if (usage !== undefined) this.usage = mergeUsage(this.usage, usage);
   }
 

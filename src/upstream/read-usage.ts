@@ -1,4 +1,4 @@
-import type { Usage } from "./usage.ts";
+import type { MeteredUsage } from "./usage.ts";
 
 /** A JSON object whose members are not yet trusted to have any type. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -17,7 +17,7 @@ function count(value: unknown): number | undefined {
 }
 
 /** Chat completions, completions and embeddings: `prompt_tokens`, `completion_tokens`. */
-function completionUsage(usage: Json): Usage {
+function completionUsage(usage: Json): MeteredUsage {
   const input = asObject(usage["prompt_tokens_details"]);
   const inputTokens = count(usage["prompt_tokens"]);
   const reasoningTokens = count(asObject(usage["completion_tokens_details"])?.["reasoning_tokens"]);
@@ -27,6 +27,11 @@ function completionUsage(usage: Json): Usage {
     cacheWriteTokens: count(input?.["cache_write_tokens"]),
     outputTokens: wholeOutput(count(usage["completion_tokens"]), reasoningTokens, inputTokens, count(usage["total_tokens"])),
     reasoningTokens,
+    ...known({
+      audioInputTokens: count(input?.["audio_tokens"]),
+      imageInputTokens: count(input?.["image_tokens"]),
+      audioOutputTokens: count(asObject(usage["completion_tokens_details"])?.["audio_tokens"]),
+    }),
   };
 }
 
@@ -36,7 +41,7 @@ function wholeOutput(output: number | undefined, reasoning = 0, input = 0, total
 }
 
 /** The Responses API: `input_tokens` with everything in it, and details. */
-function responsesUsage(usage: Json): Usage {
+function responsesUsage(usage: Json): MeteredUsage {
   const input = asObject(usage["input_tokens_details"]);
   return {
     inputTokens: count(usage["input_tokens"]),
@@ -44,7 +49,17 @@ function responsesUsage(usage: Json): Usage {
     cacheWriteTokens: count(input?.["cache_write_tokens"]),
     outputTokens: count(usage["output_tokens"]),
     reasoningTokens: count(asObject(usage["output_tokens_details"])?.["reasoning_tokens"]),
+    ...known({
+      audioInputTokens: count(input?.["audio_tokens"]),
+      imageInputTokens: count(input?.["image_tokens"]),
+      audioOutputTokens: count(asObject(usage["output_tokens_details"])?.["audio_tokens"]),
+    }),
   };
+}
+
+/** Most answers have none of these: they leave no members behind. */
+function known(parts: Partial<MeteredUsage>): Partial<MeteredUsage> {
+  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined));
 }
 
 /**
@@ -52,12 +67,15 @@ function responsesUsage(usage: Json): Usage {
  * request was several runs of a model (compaction, fallback), the top level counts only some of them and `iterations`
  * lists all that are billed.
  */
-export function messagesUsage(usage: Json): Usage {
+export function messagesUsage(usage: Json): MeteredUsage {
   const runs = Array.isArray(usage["iterations"]) ? usage["iterations"].map(asObject).filter((run) => run !== undefined) : [];
   const sum = (member: string): number | undefined => {
     const whole = count(usage[member]);
     if (whole === undefined || runs.length === 0) return whole;
-    return Math.max(whole, runs.reduce((total, run) => total + (count(run[member]) ?? 0), 0));
+    return Math.max(
+      whole,
+      runs.reduce((total, run) => total + (count(run[member]) ?? 0), 0),
+    );
   };
   const fresh = sum("input_tokens");
   const cached = sum("cache_read_input_tokens");
@@ -68,25 +86,27 @@ export function messagesUsage(usage: Json): Usage {
     cacheWriteTokens: written,
     outputTokens: sum("output_tokens"),
     reasoningTokens: count(asObject(usage["output_tokens_details"])?.["thinking_tokens"]),
+    ...known({
+      cacheWriteLongTokens: count(asObject(usage["cache_creation"])?.["ephemeral_1h_input_tokens"]),
+      serviceTier: asText(usage["service_tier"]),
+    }),
   };
 }
 
-/** Usage in whichever of the three shapes it comes; told apart by its own members, not by who is asked. */
-export function readUsage(value: unknown): Usage | undefined {
+/**
+ * Usage in whichever of the three shapes it comes; told apart by its own members, not by who is asked. `serviceTier` is
+ * what stands beside it in OpenAI's answers; Anthropic's say it in the usage.
+ */
+export function readUsage(value: unknown, serviceTier?: unknown): MeteredUsage | undefined {
   const usage = asObject(value);
   if (usage === undefined) return undefined;
-  if ("prompt_tokens" in usage || "completion_tokens" in usage) return completionUsage(usage);
-  if ("input_tokens_details" in usage || "total_tokens" in usage) return responsesUsage(usage);
+  const tier = known({ serviceTier: asText(serviceTier) });
+  if ("prompt_tokens" in usage || "completion_tokens" in usage) return { ...completionUsage(usage), ...tier };
+  if ("input_tokens_details" in usage || "total_tokens" in usage) return { ...responsesUsage(usage), ...tier };
   return messagesUsage(usage);
 }
 
 /** What a later report leaves out stands as the earlier one had it. */
-export function mergeUsage(earlier: Usage, later: Usage): Usage {
-  return {
-    inputTokens: later.inputTokens ?? earlier.inputTokens,
-    cachedInputTokens: later.cachedInputTokens ?? earlier.cachedInputTokens,
-    cacheWriteTokens: later.cacheWriteTokens ?? earlier.cacheWriteTokens,
-    outputTokens: later.outputTokens ?? earlier.outputTokens,
-    reasoningTokens: later.reasoningTokens ?? earlier.reasoningTokens,
-  };
+export function mergeUsage(earlier: MeteredUsage, later: MeteredUsage): MeteredUsage {
+  return { ...earlier, ...known(later) };
 }

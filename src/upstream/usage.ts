@@ -14,6 +14,19 @@ export interface Usage {
   readonly reasoningTokens: number | undefined;
 }
 
+/** Usage with what only some answers have, and only some prices tell apart. */
+export interface MeteredUsage extends Usage {
+  /** The part of `cacheWriteTokens` that is kept for an hour. */
+  readonly cacheWriteLongTokens?: number | undefined;
+  /** Parts of the input. */
+  readonly audioInputTokens?: number | undefined;
+  readonly imageInputTokens?: number | undefined;
+  /** The part of the output that is speech. */
+  readonly audioOutputTokens?: number | undefined;
+  /** The tier of service that the answer says it was given: `default`, `priority`, `flex`, `batch` … */
+  readonly serviceTier?: string | undefined;
+}
+
 export const unknownUsage: Usage = {
   inputTokens: undefined,
   cachedInputTokens: undefined,

@@ -9,7 +9,21 @@ const source = resolve(import.meta.dirname, "../../src");
  * The direction of imports: a module may import its own folder and whatever stands before it, as a request's data flows.
  * `ground` are the files directly in `src/` that know of no folder.
  */
-const order = ["ground", "region", "tenant", "dialect", "policy", "quota", "routing", "upstream", "ledger", "exchange", "control", "whole", "runtime"];
+const order = [
+  "ground",
+  "region",
+  "tenant",
+  "dialect",
+  "policy",
+  "quota",
+  "routing",
+  "upstream",
+  "ledger",
+  "exchange",
+  "control",
+  "whole",
+  "runtime",
+];
 
 /** Files directly in `src/` that put folders together. All others there are ground. */
 const composed: Readonly<Record<string, string>> = {
@@ -46,9 +60,13 @@ function filesBelow(directory: string): string[] {
 function specifiers(file: string): string[] {
   const { module, errors } = parseSync(file, readFileSync(join(source, file), "utf8"));
   expect(errors, `${file} parses`).toEqual([]);
-  const exported = module.staticExports.flatMap(({ entries }) => entries.flatMap(({ moduleRequest }) => (moduleRequest === null ? [] : [moduleRequest.value])));
+  const exported = module.staticExports.flatMap(({ entries }) =>
+    entries.flatMap(({ moduleRequest }) => (moduleRequest === null ? [] : [moduleRequest.value])),
+  );
   const text = readFileSync(join(source, file), "utf8");
-  const dynamic = module.dynamicImports.map(({ moduleRequest }) => text.slice(moduleRequest.start, moduleRequest.end).replaceAll(/["'`]/g, ""));
+  const dynamic = module.dynamicImports.map(({ moduleRequest }) =>
+    text.slice(moduleRequest.start, moduleRequest.end).replaceAll(/["'`]/g, ""),
+  );
   return [...module.staticImports.map(({ moduleRequest }) => moduleRequest.value), ...exported, ...dynamic];
 }
 
@@ -99,7 +117,11 @@ describe("the direction of imports", () => {
   it("leaves Node out of the core", () => {
     const wrong = files
       .filter((file) => placeOf(file) !== "runtime")
-      .flatMap((file) => specifiers(file).filter((specifier) => /^(node:|undici|@hono\/node-server|@opentelemetry\/sdk)/.test(specifier)).map((specifier) => `${file}: ${specifier}`));
+      .flatMap((file) =>
+        specifiers(file)
+          .filter((specifier) => /^(node:|undici|@hono\/node-server|@opentelemetry\/sdk)/.test(specifier))
+          .map((specifier) => `${file}: ${specifier}`),
+      );
     expect(wrong).toEqual([]);
   });
 

@@ -19,18 +19,32 @@ async function open(options: GateOptions = {}): Promise<Gate> {
   return gate;
 }
 
-const limit = (parts: Partial<LimitSetting> & Pick<LimitSetting, "name" | "unit" | "window" | "ceiling">): LimitSetting => ({ burst: undefined, key: undefined, model: undefined, ...parts });
+const limit = (parts: Partial<LimitSetting> & Pick<LimitSetting, "name" | "unit" | "window" | "ceiling">): LimitSetting => ({
+  burst: undefined,
+  key: undefined,
+  model: undefined,
+  ...parts,
+});
 const concurrent = limit({ name: "at-once", unit: "concurrent", window: "open", ceiling: 5 });
 const daily = limit({ name: "tokens-a-day", unit: "tokens", window: "day", ceiling: 100_000 });
 
-const document = JSON.stringify({ id: "chatcmpl-1", object: "chat.completion", model: "gpt-served", choices: [], usage: { prompt_tokens: 12, completion_tokens: 5, total_tokens: 17 } });
+const document = JSON.stringify({
+  id: "chatcmpl-1",
+  object: "chat.completion",
+  model: "gpt-served",
+  choices: [],
+  usage: { prompt_tokens: 12, completion_tokens: 5, total_tokens: 17 },
+});
 const plain = { model: "gpt-test", messages: [{ role: "user", content: "hello" }], max_tokens: 50 };
 const [role, first, second] = openaiChat.map((event) => sse([event])) as [string, string, string];
 
 /** Every path ends with one receipt, one settlement and nothing left open, and the store says what the receipt says. */
 async function onlyReceipt(gate: Gate, asked: Asked): Promise<Receipt> {
   expect(gate.closed).toHaveLength(1);
-  const { receipt, settlement } = gate.closed[0] as { receipt: Receipt; settlement: { charge: { tokens: number; microUsd: number } } };
+  const { receipt, settlement } = gate.closed[0] as {
+    receipt: Receipt;
+    settlement: { charge: { tokens: number; microUsd: number } };
+  };
   const kept = await gate.stores.journal.find(receipt.tenantId, receipt.requestId);
   expect(kept).toEqual(JSON.parse(JSON.stringify(receipt)));
   expect(await gate.stores.journal.list(receipt.tenantId, undefined, 10)).toHaveLength(1);
@@ -49,11 +63,17 @@ describe("an exchange", () => {
   it("answers a document, charges what was used, and writes where it ran", async () => {
     const gate = await open({ limits });
     const asked = await gate.reached({ body: plain });
-    gate.transport.last.answer(200, [...json, "x-ms-region", "Southeast Asia", "apim-request-id", "up-1", "x-ratelimit-remaining-tokens", "999"], document);
+    gate.transport.last.answer(
+      200,
+      [...json, "x-ms-region", "Southeast Asia", "apim-request-id", "up-1", "x-ratelimit-remaining-tokens", "999"],
+      document,
+    );
     await gate.finished(asked);
     expect(asked.outbound.status).toBe(200);
     expect(asked.outbound.text).toBe(document);
-    const host = gate.transport.last.request.origin.includes("sea") ? { region: "sea", countries: "SG" } : { region: "swe", countries: "SE" };
+    const host = gate.transport.last.request.origin.includes("sea")
+      ? { region: "sea", countries: "SG" }
+      : { region: "swe", countries: "SE" };
     expect(asked.outbound.header("x-strait-region")).toBe(host.region);
     expect(asked.outbound.header("x-strait-countries")).toBe(host.countries);
     for (const name of asked.outbound.headers.filter((_, index) => index % 2 === 0)) expect(name).not.toMatch(/^(x-ms-|apim-)/);
@@ -81,7 +101,10 @@ describe("an exchange", () => {
   it("sends a stream on as it comes, and closes the books before the client can know that it is over", async () => {
     const gate = await open({ limits });
     const asked = await gate.reached();
-    gate.transport.last.connected().head(200, eventStream).data(role + first);
+    gate.transport.last
+      .connected()
+      .head(200, eventStream)
+      .data(role + first);
     await gate.settle();
     expect(asked.outbound.text).toBe(role + first);
     expect(asked.outbound.header("content-type")).toBe("text/event-stream");
@@ -92,15 +115,26 @@ describe("an exchange", () => {
     await gate.finished(asked);
     // The client did not ask for the usage, so it sees none, though it was asked for upstream.
     expect(asked.outbound.text).toBe(sse(openaiChat.filter((_, index) => index !== 4)));
-    expect(JSON.parse(new TextDecoder().decode(gate.transport.last.request.body))).toMatchObject({ stream_options: { include_usage: true } });
+    expect(JSON.parse(new TextDecoder().decode(gate.transport.last.request.body))).toMatchObject({
+      stream_options: { include_usage: true },
+    });
     expect((await receiptAtTheEnd)?.end).toBe("completed");
-    expect(await onlyReceipt(gate, asked)).toMatchObject({ end: "completed", stream: true, status: 200, chargedTokens: 30, usageSource: "reported" });
+    expect(await onlyReceipt(gate, asked)).toMatchObject({
+      end: "completed",
+      stream: true,
+      status: 200,
+      chargedTokens: 30,
+      usageSource: "reported",
+    });
   });
 
   it("tells a client of a truncated stream so, in its own dialect, and charges what was seen", async () => {
     const gate = await open({ limits });
     const asked = await gate.reached();
-    gate.transport.last.connected().head(200, eventStream).data(role + first + second + 'data: {"ha');
+    gate.transport.last
+      .connected()
+      .head(200, eventStream)
+      .data(role + first + second + 'data: {"ha');
     await gate.settle();
     gate.transport.last.fail();
     await gate.finished(asked);
@@ -115,7 +149,10 @@ describe("an exchange", () => {
   });
 
   it("leaves a deployment alone that cuts every stream off", async () => {
-    const gate = await open({ catalogue: catalogueOf([deployment("aaa", { region: place })]), play: (call) => call.answer(200, eventStream, role + first) });
+    const gate = await open({
+      catalogue: catalogueOf([deployment("aaa", { region: place })]),
+      play: (call) => call.answer(200, eventStream, role + first),
+    });
     for (let round = 0; round < 3; round++) await gate.finished(gate.ask());
     const refused = await gate.finished(gate.ask());
     expect(gate.transport.calls).toHaveLength(3);
@@ -126,7 +163,10 @@ describe("an exchange", () => {
   it("breaks a document off that breaks in its middle, so that no client takes it for whole", async () => {
     const gate = await open({ limits });
     const asked = await gate.reached({ body: plain });
-    gate.transport.last.connected().head(200, json).data(`{"a":"${"x".repeat(5_000)}`);
+    gate.transport.last
+      .connected()
+      .head(200, json)
+      .data(`{"a":"${"x".repeat(5_000)}`);
     await gate.settle();
     expect(asked.outbound.status).toBe(200);
     gate.transport.last.fail();
@@ -142,14 +182,21 @@ describe("an exchange", () => {
     await gate.finished(asked);
     expect(asked.outbound.status).toBe(502);
     expect(asked.json.error).toMatchObject({ code: "upstream_cut_off", type: "server_error" });
-    expect(await onlyReceipt(gate, asked)).toMatchObject({ end: "upstream_failed", status: 502, attempts: [{ outcome: "cut_off" }] });
+    expect(await onlyReceipt(gate, asked)).toMatchObject({
+      end: "upstream_failed",
+      status: 502,
+      attempts: [{ outcome: "cut_off" }],
+    });
   });
 
   it("tries elsewhere what was refused inside a stream, and the client sees one good answer", async () => {
     const gate = await open({ limits });
     const asked = await gate.reached();
     gate.transport.play = (call) => call.answer(200, eventStream, sse(openaiChat));
-    gate.transport.last.connected().head(200, eventStream).data(role + sse([{ error: { code: "rate_limit_exceeded" } }]));
+    gate.transport.last
+      .connected()
+      .head(200, eventStream)
+      .data(role + sse([{ error: { code: "rate_limit_exceeded" } }]));
     await gate.finished(asked);
     expect(gate.transport.calls).toHaveLength(2);
     expect(asked.outbound.text).toContain("[DONE]");
@@ -167,7 +214,13 @@ describe("an exchange", () => {
     expect(asked.outbound.status).toBe(400);
     expect(asked.json.error).toMatchObject({ code: "invalid_tool" });
     expect(asked.outbound.header("x-should-retry")).toBe("false");
-    expect(await onlyReceipt(gate, asked)).toMatchObject({ end: "completed", status: 400, chargedTokens: 0, usageSource: "none", evidence: { upstreamRequestId: "up-9" } });
+    expect(await onlyReceipt(gate, asked)).toMatchObject({
+      end: "completed",
+      status: 400,
+      chargedTokens: 0,
+      usageSource: "none",
+      evidence: { upstreamRequestId: "up-9" },
+    });
   });
 
   it("charges nothing where no upstream was reached, and says that none was", async () => {
@@ -178,14 +231,24 @@ describe("an exchange", () => {
     await gate.finished(asked);
     expect(asked.outbound.status).toBe(502);
     expect(asked.outbound.text).not.toContain("ECONNRESET");
-    expect(await onlyReceipt(gate, asked)).toMatchObject({ end: "upstream_failed", status: 502, chargedTokens: 0, usageSource: "none", attempts: [{ outcome: "connect" }, { outcome: "connect" }] });
+    expect(await onlyReceipt(gate, asked)).toMatchObject({
+      end: "upstream_failed",
+      status: 502,
+      chargedTokens: 0,
+      usageSource: "none",
+      attempts: [{ outcome: "connect" }, { outcome: "connect" }],
+    });
   });
 
   it("stops the upstream when its client hangs up, before the head and in mid-stream", async () => {
     for (const begun of [false, true]) {
       const gate = await open({ limits });
       const asked = await gate.reached();
-      if (begun) gate.transport.last.connected().head(200, eventStream).data(role + first);
+      if (begun)
+        gate.transport.last
+          .connected()
+          .head(200, eventStream)
+          .data(role + first);
       await gate.settle();
       asked.inbound.hangUp();
       asked.inbound.hangUp();
@@ -194,7 +257,11 @@ describe("an exchange", () => {
       // No end in good order for half an answer, and no answer for nobody.
       expect(asked.outbound).toMatchObject({ ended: 0, cuts: 1, status: begun ? 200 : undefined });
       const receipt = await onlyReceipt(gate, asked);
-      expect(receipt).toMatchObject({ end: "client_cancelled", status: begun ? 200 : undefined, usageSource: begun ? "estimated" : "none" });
+      expect(receipt).toMatchObject({
+        end: "client_cancelled",
+        status: begun ? 200 : undefined,
+        usageSource: begun ? "estimated" : "none",
+      });
     }
   });
 
@@ -206,7 +273,10 @@ describe("an exchange", () => {
     ] as const) {
       const gate = await open({ limits });
       const asked = await gate.reached();
-      gate.transport.last.connected().head(200, eventStream).data(role + first);
+      gate.transport.last
+        .connected()
+        .head(200, eventStream)
+        .data(role + first);
       await gate.settle();
       if (reason === "deadline_passed") {
         for (let waited = 0; waited < settings.deadlines.totalMs; waited += 1_500) {
@@ -234,13 +304,22 @@ describe("an exchange", () => {
   it("speaks Anthropic to Anthropic's clients, with the provider's word of where it ran in the receipt", async () => {
     const gate = await open({ limits });
     const body = { model: "claude-test", max_tokens: 30, stream: true, messages: [{ role: "user", content: "hi" }] };
-    const asked = await gate.reached({ path: "/v1/messages", key: "", headers: { "x-api-key": gate.key, "anthropic-version": "2023-06-01" }, body });
+    const asked = await gate.reached({
+      path: "/v1/messages",
+      key: "",
+      headers: { "x-api-key": gate.key, "anthropic-version": "2023-06-01" },
+      body,
+    });
     const stream = messages({ input_tokens: 3, output_tokens: 1, inference_geo: "us" }, { output_tokens: 8 });
     gate.transport.last.answer(200, [...eventStream, "request-id", "up-2"], namedSse(stream));
     await gate.finished(asked);
     expect(asked.outbound.text).toBe(namedSse(stream));
     expect(asked.outbound.header("request-id")).toBe(asked.requestId);
-    expect(await onlyReceipt(gate, asked)).toMatchObject({ model: "claude-test", evidence: { inferenceGeo: "us", upstreamRequestId: "up-2" }, chargedTokens: 11 });
+    expect(await onlyReceipt(gate, asked)).toMatchObject({
+      model: "claude-test",
+      evidence: { inferenceGeo: "us", upstreamRequestId: "up-2" },
+      chargedTokens: 11,
+    });
   });
 
   it("sends what refers to a stored response to the deployment that made it, and nowhere else", async () => {
@@ -250,9 +329,13 @@ describe("an exchange", () => {
     const { origin } = gate.transport.last.request;
     gate.transport.last.answer(200, eventStream, namedSse(responses("completed")));
     await gate.finished(made);
-    gate.transport.play = (call) => call.answer(200, json, '{"id":"resp_2","usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2}}');
+    gate.transport.play = (call) =>
+      call.answer(200, json, '{"id":"resp_2","usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2}}');
     for (let round = 0; round < 8; round++) {
-      const next = await gate.reached({ path: "/v1/responses", body: { ...body, stream: false, previous_response_id: "resp_1" } });
+      const next = await gate.reached({
+        path: "/v1/responses",
+        body: { ...body, stream: false, previous_response_id: "resp_1" },
+      });
       await gate.finished(next);
       expect(next.outbound.status).toBe(200);
       expect(gate.transport.last.request.origin).toBe(origin);
@@ -265,4 +348,29 @@ describe("an exchange", () => {
     await gate.finished(unknown);
     expect(unknown.outbound.status).toBe(404);
   });
+
+  it("charges nothing for a stored response, which was paid for when it was made", async () => {
+    const gate = await open({ limits: [] });
+    const made = await gate.reached({ path: "/v1/responses", body: { model: "gpt-test", input: "hi", stream: true } });
+    gate.transport.last.answer(200, eventStream, namedSse(responses("completed")));
+    await gate.finished(made);
+    gate.transport.play = (call) =>
+      call.answer(200, json, '{"id":"resp_1","usage":{"input_tokens":9,"output_tokens":9,"total_tokens":18}}');
+    const got = await gate.reached({ method: "GET", path: "/v1/responses/resp_1" });
+    await gate.finished(got);
+    expect(await gate.receiptOf(got)).toMatchObject({ status: 200, chargedTokens: 0, costMicroUsd: 0, usageSource: "none" });
+  });
+
+  it("vouches for no place that the upstream itself contradicts", async () => {
+    const gate = await open({ limits: [] });
+    gate.transport.play = (call) => call.answer(200, [...json, "x-ms-region", "Elsewhere"], whole);
+    const asked = await gate.reached({ body: { model: "gpt-test", messages: [{ role: "user", content: "hi" }] } });
+    await gate.finished(asked);
+    const receipt = await gate.receiptOf(asked);
+    expect(receipt).toMatchObject({ evidenceGrade: "none", evidence: { region: "Elsewhere" } });
+    expect(receipt?.evidenceConflict).toContain("Elsewhere");
+    expect(gate.logged.map(({ message }) => message)).toContain("an upstream contradicts where it is declared to run");
+  });
 });
+
+const whole = '{"id":"x","usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}';

@@ -7,7 +7,13 @@ import { Gate } from "./gate.ts";
 const upstreams = setupServer();
 const azure = "https://:region.upstream.test/openai/deployments/:deployment/chat/completions";
 const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
-const whole = { id: "chatcmpl-1", object: "chat.completion", model: "gpt-test", choices: [{ index: 0, message: { role: "assistant", content: "Hi" }, finish_reason: "stop" }], usage };
+const whole = {
+  id: "chatcmpl-1",
+  object: "chat.completion",
+  model: "gpt-test",
+  choices: [{ index: 0, message: { role: "assistant", content: "Hi" }, finish_reason: "stop" }],
+  usage,
+};
 
 function events(...data: readonly unknown[]): string {
   return data.map((event) => `data: ${typeof event === "string" ? event : JSON.stringify(event)}\n\n`).join("");
@@ -39,14 +45,19 @@ describe("the data path over fetch", () => {
       }),
     );
     const gate = await open();
-    const asked = gate.ask({ headers: { traceparent: "00-11111111111111111111111111111111-2222222222222222-01", baggage: "a=b", cookie: "c=d" }, body: { model: "gpt-test", messages: [{ role: "user", content: "hello" }] } });
+    const asked = gate.ask({
+      headers: { traceparent: "00-11111111111111111111111111111111-2222222222222222-01", baggage: "a=b", cookie: "c=d" },
+      body: { model: "gpt-test", messages: [{ role: "user", content: "hello" }] },
+    });
     await asked.done;
     expect(asked.outbound.status).toBe(200);
     expect(asked.json["usage"]).toEqual(usage);
     expect(asked.outbound.header("x-ratelimit-remaining-tokens")).toBeUndefined();
     expect(seen).toHaveLength(1);
     const [{ url, headers, body } = { url: "", headers: new Headers(), body: {} }] = seen;
-    expect(url).toMatch(/^https:\/\/(sea|swe)\.upstream\.test\/openai\/deployments\/up-(aaa|bbb)\/chat\/completions\?api-version=2025-01-01$/);
+    expect(url).toMatch(
+      /^https:\/\/(sea|swe)\.upstream\.test\/openai\/deployments\/up-(aaa|bbb)\/chat\/completions\?api-version=2025-01-01$/,
+    );
     expect(headers.get("api-key")).toMatch(/^upstream-secret-(sea|swe)$/);
     for (const name of ["authorization", "traceparent", "baggage", "cookie"]) expect(headers.get(name)).toBeNull();
     expect(body).toMatchObject({ model: expect.stringMatching(/^up-(aaa|bbb)$/) as string });
@@ -56,7 +67,12 @@ describe("the data path over fetch", () => {
   it("streams, hides the usage that the client did not ask for, and settles by it", async () => {
     const chunk = { id: "c", object: "chat.completion.chunk", model: "gpt-test", usage: null };
     const choice = { index: 0, delta: { content: "Hi" }, finish_reason: null };
-    const stream = events({ ...chunk, choices: [choice] }, { ...chunk, choices: [{ ...choice, delta: {}, finish_reason: "stop" }] }, { ...chunk, choices: [], usage }, "[DONE]");
+    const stream = events(
+      { ...chunk, choices: [choice] },
+      { ...chunk, choices: [{ ...choice, delta: {}, finish_reason: "stop" }] },
+      { ...chunk, choices: [], usage },
+      "[DONE]",
+    );
     upstreams.use(http.post(azure, () => new HttpResponse(stream, { headers: { "content-type": "text/event-stream" } })));
     const gate = await open();
     const asked = gate.ask();

@@ -1,7 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider, type ReadableSpan, type Sampler } from "@opentelemetry/sdk-trace";
+import {
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+  TracerProvider,
+  type ReadableSpan,
+  type Sampler,
+} from "@opentelemetry/sdk-trace";
 import type { ExchangePorts } from "../../src/exchange-ports.ts";
 import { createGateway, type Gateway } from "../../src/gateway.ts";
 import type { Receipt } from "../../src/ledger/receipt.ts";
@@ -14,6 +20,7 @@ import { sha256 } from "../../src/runtime/node/clock.ts";
 import { openSqliteStores, type SqliteStores } from "../../src/runtime/node/sqlite.ts";
 import { defaultSettings, type Settings } from "../../src/settings.ts";
 import { mintKey } from "../../src/tenant/key.ts";
+import { periodsOf } from "../../src/quota/limit.ts";
 import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
 import { catalogueOf, claude, deployment, region } from "../support/catalogue.ts";
 import { FakeClock, settled } from "../support/fake-clock.ts";
@@ -71,10 +78,15 @@ export class Asked {
 
   constructor(gateway: Gateway, inbound: ScriptedInbound) {
     this.inbound = inbound;
-    this.done = (gateway.handle(inbound, this.outbound) ?? Promise.reject(new Error("no such path"))).then(() => void (this.isDone = true));
+    this.done = (gateway.handle(inbound, this.outbound) ?? Promise.reject(new Error("no such path"))).then(
+      () => void (this.isDone = true),
+    );
   }
 
-  get json(): { readonly error?: { readonly code?: string; readonly type?: string; readonly message?: string }; readonly [member: string]: unknown } {
+  get json(): {
+    readonly error?: { readonly code?: string; readonly type?: string; readonly message?: string };
+    readonly [member: string]: unknown;
+  } {
     return JSON.parse(this.outbound.text) as never;
   }
 
@@ -99,7 +111,13 @@ export class Gate {
   readonly #exporter = new InMemorySpanExporter();
   readonly #folder: string;
 
-  private constructor(options: GateOptions, folder: string, stores: SqliteStores, clock: FakeClock, minted: { key: string; id: string }) {
+  private constructor(
+    options: GateOptions,
+    folder: string,
+    stores: SqliteStores,
+    clock: FakeClock,
+    minted: { key: string; id: string },
+  ) {
     this.clock = clock;
     this.stores = stores;
     this.key = minted.key;
@@ -143,7 +161,16 @@ export class Gate {
     // The stores' time is the same, but their own timers (when keys were last used) are not the exchange's.
     const stores = openSqliteStores(folder, { nowMs: () => clock.nowMs(), after: () => () => {} });
     const minted = mintKey(tenant.id, new SeededEntropy(11), sha256);
-    const key = { id: minted.id, name: "first", digest: minted.digest, createdAt: tenant.createdAt, expiresAt: undefined, revokedAt: undefined, models: undefined, surfaces: undefined };
+    const key = {
+      id: minted.id,
+      name: "first",
+      digest: minted.digest,
+      createdAt: tenant.createdAt,
+      expiresAt: undefined,
+      revokedAt: undefined,
+      models: undefined,
+      surfaces: undefined,
+    };
     const audit = { id: "audit-1", at: tenant.createdAt, actor: "test", action: "tenant.add", tenantId: tenant.id, detail: {} };
     await stores.directory.save({ revision: 1, tenant, keys: [key], limits: options.limits ?? [] }, audit);
     return new Gate(options, folder, stores, clock, minted);
@@ -201,7 +228,9 @@ export class Gate {
 
   /** Requests in flight as the store counts them, by a limit that it would be counted under. */
   async held(limit: LimitSetting): Promise<number> {
-    const [state] = await this.stores.quota.inspect(tenant.id, [{ setting: limit, counter: limit.name }]);
+    const [state] = await this.stores.quota.inspect(tenant.id, [
+      { setting: limit, counter: limit.name, periods: periodsOf(limit, undefined, this.clock.nowMs()) },
+    ]);
     return (state?.capacity ?? 0) - (state?.remaining ?? 0);
   }
 }

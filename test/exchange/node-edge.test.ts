@@ -62,7 +62,12 @@ function reading(limitBytes: number, reads: BodyRead[]): Handler {
     const body = await inbound.body(limitBytes);
     reads.push(body);
     const text = body.ok ? new TextDecoder().decode(body.bytes) : body.reason;
-    outbound.head(body.ok ? 200 : body.reason === "too_large" ? 413 : 400, ["content-type", "text/plain", "content-length", String(text.length)]);
+    outbound.head(body.ok ? 200 : body.reason === "too_large" ? 413 : 400, [
+      "content-type",
+      "text/plain",
+      "content-length",
+      String(text.length),
+    ]);
     outbound.end(new TextEncoder().encode(text));
   };
   return (inbound, outbound) => void read(inbound, outbound);
@@ -121,7 +126,10 @@ describe("what the Node edge hands to the core", () => {
   it("lets a client that is still sending read why its body was refused", async () => {
     const reads: BodyRead[] = [];
     const { port } = await edge(reading(1_000, reads));
-    for (const headers of [{ "content-length": 20_000_000 }, { "transfer-encoding": "chunked" }] as Record<string, string | number>[]) {
+    for (const headers of [{ "content-length": 20_000_000 }, { "transfer-encoding": "chunked" }] as Record<
+      string,
+      string | number
+    >[]) {
       const sending = httpRequest({ port, host: "127.0.0.1", method: "POST", path: "/v1/x", headers });
       sending.on("error", () => {});
       const answered = once(sending, "response") as Promise<[IncomingMessage]>;
@@ -210,7 +218,12 @@ describe("what the Node edge hands to the core", () => {
 });
 
 describe("what the core writes through the Node edge", () => {
-  async function connected(): Promise<{ readonly inbound: NodeInbound; readonly outbound: NodeOutbound; readonly client: Client; readonly hangUps: () => number }> {
+  async function connected(): Promise<{
+    readonly inbound: NodeInbound;
+    readonly outbound: NodeOutbound;
+    readonly client: Client;
+    readonly hangUps: () => number;
+  }> {
     let pair: [NodeInbound, NodeOutbound] | undefined;
     let hangUps = 0;
     const { port } = await edge((inbound, outbound) => {

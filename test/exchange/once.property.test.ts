@@ -9,7 +9,15 @@ import { eventStream, json, type ScriptedCall } from "../support/scripted-transp
 import { countingAlong, messages, namedSse, openaiChat, responses, sse } from "../upstream/streams.ts";
 import { Gate, type Ask } from "./gate.ts";
 
-const concurrent: LimitSetting = { name: "at-once", unit: "concurrent", window: "open", ceiling: 50, burst: undefined, key: undefined, model: undefined };
+const concurrent: LimitSetting = {
+  name: "at-once",
+  unit: "concurrent",
+  window: "open",
+  ceiling: 50,
+  burst: undefined,
+  key: undefined,
+  model: undefined,
+};
 const monthly: LimitSetting = { ...concurrent, name: "a-month", unit: "micro_usd", window: "month", ceiling: 1_000_000_000 };
 const daily: LimitSetting = { ...concurrent, name: "a-day", unit: "tokens", window: "day", ceiling: 1_000_000_000 };
 
@@ -34,11 +42,31 @@ const answers = [
   { name: "a chat stream that counts along", ask: chat, headers: eventStream, text: sse(countingAlong) },
   { name: "a Responses stream", ask: responsesAsk, headers: eventStream, text: namedSse(responses("completed")) },
   { name: "a Responses stream that fails", ask: responsesAsk, headers: eventStream, text: namedSse(responses("failed")) },
-  { name: "a Messages stream", ask: messagesAsk, headers: eventStream, text: namedSse(messages({ input_tokens: 3, output_tokens: 1 }, { output_tokens: 9 })) },
-  { name: "a refusal in a stream", ask: chat, headers: eventStream, text: sse([openaiChat[0], { error: { code: "overloaded_error" } }]) },
+  {
+    name: "a Messages stream",
+    ask: messagesAsk,
+    headers: eventStream,
+    text: namedSse(messages({ input_tokens: 3, output_tokens: 1 }, { output_tokens: 9 })),
+  },
+  {
+    name: "a refusal in a stream",
+    ask: chat,
+    headers: eventStream,
+    text: sse([openaiChat[0], { error: { code: "overloaded_error" } }]),
+  },
   { name: "a fault in a stream", ask: chat, headers: eventStream, text: sse([{ error: { code: "context_length_exceeded" } }]) },
-  { name: "an error in mid-stream", ask: chat, headers: eventStream, text: sse([...openaiChat.slice(0, 3), { error: { code: "server_error" } }]) },
-  { name: "a document", ask: { body: { model: "gpt-test", messages: [{ role: "user", content: "x" }], max_tokens: 9 } } as Ask, headers: json, text: `{"id":"x","choices":["${"y".repeat(6_000)}"],"usage":{"prompt_tokens":4,"completion_tokens":2,"total_tokens":6}}` },
+  {
+    name: "an error in mid-stream",
+    ask: chat,
+    headers: eventStream,
+    text: sse([...openaiChat.slice(0, 3), { error: { code: "server_error" } }]),
+  },
+  {
+    name: "a document",
+    ask: { body: { model: "gpt-test", messages: [{ role: "user", content: "x" }], max_tokens: 9 } } as Ask,
+    headers: json,
+    text: `{"id":"x","choices":["${"y".repeat(6_000)}"],"usage":{"prompt_tokens":4,"completion_tokens":2,"total_tokens":6}}`,
+  },
 ] as const;
 
 type Fault = "none" | "end" | "reset" | "hang-up" | "deadline" | "revoke" | "shutdown" | "silence" | "slow-client";
@@ -64,7 +92,14 @@ const script: fc.Arbitrary<Script> = fc.record({
   turns: fc.boolean(),
 });
 
-async function play({ answer, cuts, at, fault, before, turns }: Script): Promise<{ readonly closed: readonly Receipt[]; readonly violations: readonly string[] }> {
+async function play({
+  answer,
+  cuts,
+  at,
+  fault,
+  before,
+  turns,
+}: Script): Promise<{ readonly closed: readonly Receipt[]; readonly violations: readonly string[] }> {
   const already = gate.closed.length;
   const asked = await gate.reached(answer.ask);
   if (before !== "nothing") {
@@ -123,8 +158,10 @@ describe("every exchange", () => {
         expect(await gate.held(concurrent)).toBe(0);
         expect(await gate.held(daily)).toBe(chargedTokens);
         expect(await gate.held(monthly)).toBe(chargedMicroUsd);
-        if (receipt.end === "completed" && receipt.status === 200 && receipt.usageSource !== "estimated") expect(["reported", "held"]).toContain(receipt.usageSource);
-        if (each.fault === "none" && each.answer.name === "a chat stream" && receipt.status === 200) expect(receipt).toMatchObject({ end: "completed", chargedTokens: 30 });
+        if (receipt.end === "completed" && receipt.status === 200 && receipt.usageSource !== "estimated")
+          expect(["reported", "held"]).toContain(receipt.usageSource);
+        if (each.fault === "none" && each.answer.name === "a chat stream" && receipt.status === 200)
+          expect(receipt).toMatchObject({ end: "completed", chargedTokens: 30 });
       }),
       { numRuns: 300, endOnFailure: false },
     );

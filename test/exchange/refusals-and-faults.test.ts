@@ -19,18 +19,32 @@ async function open(options: GateOptions = {}): Promise<Gate> {
   return gate;
 }
 
-const limit = (parts: Partial<LimitSetting> & Pick<LimitSetting, "name" | "unit" | "window" | "ceiling">): LimitSetting => ({ burst: undefined, key: undefined, model: undefined, ...parts });
+const limit = (parts: Partial<LimitSetting> & Pick<LimitSetting, "name" | "unit" | "window" | "ceiling">): LimitSetting => ({
+  burst: undefined,
+  key: undefined,
+  model: undefined,
+  ...parts,
+});
 const concurrent = limit({ name: "at-once", unit: "concurrent", window: "open", ceiling: 5 });
 const daily = limit({ name: "tokens-a-day", unit: "tokens", window: "day", ceiling: 100_000 });
 
-const document = JSON.stringify({ id: "chatcmpl-1", object: "chat.completion", model: "gpt-served", choices: [], usage: { prompt_tokens: 12, completion_tokens: 5, total_tokens: 17 } });
+const document = JSON.stringify({
+  id: "chatcmpl-1",
+  object: "chat.completion",
+  model: "gpt-served",
+  choices: [],
+  usage: { prompt_tokens: 12, completion_tokens: 5, total_tokens: 17 },
+});
 const plain = { model: "gpt-test", messages: [{ role: "user", content: "hello" }], max_tokens: 50 };
 const [role, first, second] = openaiChat.map((event) => sse([event])) as [string, string, string];
 
 /** Every path ends with one receipt, one settlement and nothing left open, and the store says what the receipt says. */
 async function onlyReceipt(gate: Gate, asked: Asked): Promise<Receipt> {
   expect(gate.closed).toHaveLength(1);
-  const { receipt, settlement } = gate.closed[0] as { receipt: Receipt; settlement: { charge: { tokens: number; microUsd: number } } };
+  const { receipt, settlement } = gate.closed[0] as {
+    receipt: Receipt;
+    settlement: { charge: { tokens: number; microUsd: number } };
+  };
   const kept = await gate.stores.journal.find(receipt.tenantId, receipt.requestId);
   expect(kept).toEqual(JSON.parse(JSON.stringify(receipt)));
   expect(await gate.stores.journal.list(receipt.tenantId, undefined, 10)).toHaveLength(1);
@@ -50,7 +64,12 @@ describe("an exchange that is refused on its way", () => {
     ["without a key", { key: "" }, 401, "invalid_request_error"],
     ["with a key that is none", { key: "sk-strait-acme-aaaaaaaa-nonsense" }, 401, "invalid_request_error"],
     ["for a model that is not there", { body: { ...plain, model: "gpt-nowhere" } }, 404, "invalid_request_error"],
-    ["for a model that is not served on that surface", { body: { ...plain, model: "claude-test" } }, 404, "invalid_request_error"],
+    [
+      "for a model that is not served on that surface",
+      { body: { ...plain, model: "claude-test" } },
+      404,
+      "invalid_request_error",
+    ],
     ["with a body that is no JSON", { body: "{nope" }, 400, "invalid_request_error"],
     ["with a body too large", { body: { ...plain, filler: "x".repeat(70_000) } }, 413, "invalid_request_error"],
     ["with another content type", { headers: { "content-type": "text/plain" } }, 415, "invalid_request_error"],
@@ -84,7 +103,14 @@ describe("an exchange that is refused on its way", () => {
 
   it("by a store that cannot be reached admits nothing", async () => {
     const burning = (): Promise<never> => Promise.reject(new StoreUnavailable("disk on fire"));
-    const quota: QuotaStore = { reserve: burning, settle: burning, renew: burning, expire: burning, recorded: burning, inspect: burning };
+    const quota: QuotaStore = {
+      reserve: burning,
+      settle: burning,
+      renew: burning,
+      expire: burning,
+      recorded: burning,
+      inspect: burning,
+    };
     const gate = await open({ ports: { quota } });
     const asked = await gate.finished(gate.ask());
     expect(asked.outbound.status).toBe(503);
@@ -123,7 +149,10 @@ describe("an exchange whose own machinery fails", () => {
       }
       write(status, headers);
     };
-    gate.transport.last.connected().head(200, eventStream).data(role + first);
+    gate.transport.last
+      .connected()
+      .head(200, eventStream)
+      .data(role + first);
     await gate.finished(asked);
     expect(gate.transport.last.aborts).toBe(1);
     expect(outbound.ended + outbound.cuts).toBe(1);
@@ -136,7 +165,10 @@ describe("an exchange whose own machinery fails", () => {
   it("renews its lease for as long as the answer lasts, so that the store does not take it back", async () => {
     const gate = await open({ limits });
     const asked = await gate.reached();
-    gate.transport.last.connected().head(200, eventStream).data(role + first);
+    gate.transport.last
+      .connected()
+      .head(200, eventStream)
+      .data(role + first);
     for (let waited = 0; waited < 29_000; waited += 1_000) {
       gate.transport.last.data(second);
       await gate.clock.pass(1_000);

@@ -26,20 +26,30 @@ async function listen(server: Server): Promise<number> {
 }
 
 /** The gateway between real sockets on both sides. */
-async function serve(upstream: (request: IncomingMessage, response: ServerResponse) => void): Promise<{ readonly gate: Gate; readonly port: number }> {
+async function serve(
+  upstream: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<{ readonly gate: Gate; readonly port: number }> {
   const upstreamPort = await listen(createServer(upstream));
   const transport = new NodeTransport({ connections: 8, connectMs: 1_000 });
   closing.push(() => transport.close());
   const gate = await Gate.open({
     catalogue: catalogueOf([deployment("aaa", { region: { ...place, endpoint: `http://127.0.0.1:${upstreamPort}` } })]),
-    ports: { transport, clock: systemClock, settings: { ...settings, deadlines: { ...settings.deadlines, idleMs: 20_000, totalMs: 20_000 } } },
+    ports: {
+      transport,
+      clock: systemClock,
+      settings: { ...settings, deadlines: { ...settings.deadlines, idleMs: 20_000, totalMs: 20_000 } },
+    },
   });
   closing.push(() => gate.close());
   const port = await listen(createEdge((inbound, outbound) => void gate.gateway.handle(inbound, outbound)));
   return { gate, port };
 }
 
-function ask(port: number, key: string, body: unknown = { model: "gpt-test", stream: true, messages: [{ role: "user", content: "hi" }] }): { readonly socket: Socket; readonly text: () => string; readonly bytes: () => number } {
+function ask(
+  port: number,
+  key: string,
+  body: unknown = { model: "gpt-test", stream: true, messages: [{ role: "user", content: "hi" }] },
+): { readonly socket: Socket; readonly text: () => string; readonly bytes: () => number } {
   const socket = connect(port, "127.0.0.1");
   let text = "";
   let bytes = 0;
@@ -50,11 +60,14 @@ function ask(port: number, key: string, body: unknown = { model: "gpt-test", str
   socket.on("error", () => {});
   closing.push(() => void socket.destroy());
   const content = JSON.stringify(body);
-  socket.write(`POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(content)}\r\n\r\n${content}`);
+  socket.write(
+    `POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(content)}\r\n\r\n${content}`,
+  );
   return { socket, text: () => text, bytes: () => bytes };
 }
 
-const until = (condition: () => boolean): Promise<void> => vi.waitFor(() => expect(condition()).toBe(true), { timeout: 10_000, interval: 5 });
+const until = (condition: () => boolean): Promise<void> =>
+  vi.waitFor(() => expect(condition()).toBe(true), { timeout: 10_000, interval: 5 });
 const quiet = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const word = sse([{ id: "chatcmpl-1", model: "m", choices: [{ index: 0, delta: { content: "x".repeat(16_000) } }] }]);
 

@@ -37,13 +37,23 @@ describe("the spans of an exchange", () => {
     expect(root.name).toBe("POST /v1/chat/completions");
     expect(root.parentSpanContext).toBeUndefined();
     const children = gate.spans().filter((span) => span !== root);
-    expect(children.map(({ name }) => name).sort()).toEqual(["chat gpt-test", "chat gpt-test", "strait.authenticate", "strait.authorise", "strait.reserve", "strait.settle"].sort());
+    expect(children.map(({ name }) => name).sort()).toEqual(
+      ["chat gpt-test", "chat gpt-test", "strait.authenticate", "strait.authorise", "strait.reserve", "strait.settle"].sort(),
+    );
     for (const child of children) {
       expect(child.parentSpanContext?.spanId).toBe(root.spanContext().spanId);
       expect(child.spanContext().traceId).toBe(root.spanContext().traceId);
     }
     const attempts = named(gate, "chat gpt-test");
-    expect(attempts.map(({ kind, status, attributes }) => [kind, status.code, attributes["strait.attempt"], attributes["http.response.status_code"], attributes["strait.attempt.outcome"]])).toEqual([
+    expect(
+      attempts.map(({ kind, status, attributes }) => [
+        kind,
+        status.code,
+        attributes["strait.attempt"],
+        attributes["http.response.status_code"],
+        attributes["strait.attempt.outcome"],
+      ]),
+    ).toEqual([
       [SpanKind.CLIENT, SpanStatusCode.ERROR, 1, 500, "status_500"],
       [SpanKind.CLIENT, SpanStatusCode.UNSET, 2, 200, "answered"],
     ]);
@@ -89,25 +99,42 @@ describe("the spans of an exchange", () => {
     expect(upstream).not.toMatch(/trace|baggage|planted/);
   });
 
-  it.each(["", "nonsense", `00-${"0".repeat(32)}-${"b".repeat(16)}-01`, `00-${"a".repeat(31)}-${"b".repeat(16)}-01`])("take no link from a traceparent that is none: %j", async (traceparent) => {
-    const gate = await open();
-    await gate.finished(gate.ask({ key: "", headers: { traceparent } }));
-    expect(rootOf(gate).links).toEqual([]);
-  });
+  it.each(["", "nonsense", `00-${"0".repeat(32)}-${"b".repeat(16)}-01`, `00-${"a".repeat(31)}-${"b".repeat(16)}-01`])(
+    "take no link from a traceparent that is none: %j",
+    async (traceparent) => {
+      const gate = await open();
+      await gate.finished(gate.ask({ key: "", headers: { traceparent } }));
+      expect(rootOf(gate).links).toEqual([]);
+    },
+  );
 
   it("call a refused request no error of the server's, and name the refusal and the step", async () => {
     const gate = await open();
     await gate.finished(gate.ask({ body: { model: "claude-test", messages: [{ role: "user", content: "x" }] } }));
     const root = rootOf(gate);
     expect(root.status.code).toBe(SpanStatusCode.UNSET);
-    expect(root.attributes).toMatchObject({ "http.response.status_code": 404, "error.type": expect.stringMatching(/served|found/) as string });
+    expect(root.attributes).toMatchObject({
+      "http.response.status_code": 404,
+      "error.type": expect.stringMatching(/served|found/) as string,
+    });
     expect(named(gate, "strait.authorise")[0]?.attributes["strait.refusal.kind"]).toBe(root.attributes["error.type"]);
     expect(named(gate, "strait.reserve")).toEqual([]);
   });
 
   it.each([
-    ["an upstream that cannot be reached", (gate: Gate): void => void (gate.transport.play = (call): unknown => call.fail("connect")), 502, "upstream_failed"],
-    ["an answer cut short", (gate: Gate): void => void (gate.transport.play = (call): unknown => call.answer(200, eventStream, sse(openaiChat.slice(0, 2)))), undefined, "upstream_cut_off"],
+    [
+      "an upstream that cannot be reached",
+      (gate: Gate): void => void (gate.transport.play = (call): unknown => call.fail("connect")),
+      502,
+      "upstream_failed",
+    ],
+    [
+      "an answer cut short",
+      (gate: Gate): void =>
+        void (gate.transport.play = (call): unknown => call.answer(200, eventStream, sse(openaiChat.slice(0, 2)))),
+      undefined,
+      "upstream_cut_off",
+    ],
   ] as const)("call %s an error", async (_name, prepare, status, type) => {
     const gate = await open();
     prepare(gate);
@@ -157,44 +184,74 @@ describe("what is planted in a request", () => {
     ["answered in error", (call) => call.answer(500, json, JSON.stringify({ error: { message: `${secret} ${prompt}` } })), true],
     ["full", (call) => call.answer(429, [...json, "x-hidden", secret], secret), true],
     ["redirected", (call) => call.answer(302, ["location", `https://${secret}.test`], secret), true],
-    ["refused in its stream", (call) => call.connected().head(200, eventStream).data(sse([{ error: { code: "server_error", message: `${secret} ${prompt}` } }])), true],
+    [
+      "refused in its stream",
+      (call) =>
+        call
+          .connected()
+          .head(200, eventStream)
+          .data(sse([{ error: { code: "server_error", message: `${secret} ${prompt}` } }])),
+      true,
+    ],
     ["cut off", (call) => call.connected().head(200, json).data(`{"${secret}`).end(), true],
     ["not reached", (call) => call.fail("connect"), true],
-    ["broken in mid-stream", (call) => call.connected().head(200, eventStream).data(`${plantedAnswer.slice(0, 250)}data: {"error":{"message":"${secret}"}}\n\n`).fail(), true],
+    [
+      "broken in mid-stream",
+      (call) =>
+        call
+          .connected()
+          .head(200, eventStream)
+          .data(`${plantedAnswer.slice(0, 250)}data: {"error":{"message":"${secret}"}}\n\n`)
+          .fail(),
+      true,
+    ],
   ];
 
-  it.each(ways)("is in no span, log line or receipt of one that is %s, nor are keys and credentials", async (_name, play, failed) => {
-    const gate = await open(play === undefined ? {} : { play });
-    const body = {
-      model: "gpt-test",
-      stream: true,
-      max_tokens: 10,
-      messages: [{ role: "system", content: prompt }, { role: "user", content: [{ type: "text", text: prompt }] }],
-      user: `user-${prompt}`,
-      metadata: { note: prompt },
-      tools: [{ type: "function", function: { name: "f", description: prompt } }],
-    };
-    const headers = { "x-forwarded-for": prompt, cookie: prompt, "user-agent": prompt, referer: prompt, "openai-organization": prompt };
-    const asked = await gate.finished(gate.ask({ body, headers, query: `note=${prompt}` }));
-    const { receipt } = gate.closed[0] ?? {};
-    const seen = JSON.stringify([
-      gate.spans().map(({ name, attributes, events, links, status }) => ({ name, attributes, events, links, status })),
-      gate.logged,
-      receipt,
-      await gate.stores.journal.list("acme", undefined, 10),
-    ]);
-    expect(seen).toContain("acme");
-    for (const planted of [prompt, secret, answerText, gate.key, gate.key.slice(-20), "upstream-secret-"]) expect(seen).not.toContain(planted);
-    // What the upstream says of itself is not for the client either, nor is the credential.
-    if (failed) for (const planted of [secret, "upstream-secret-", prompt]) expect(asked.outbound.text).not.toContain(planted);
-    expect(asked.outbound.headers.join("\n")).not.toMatch(/planted|upstream-secret/);
-    // And of the client's headers, nothing but what the wire asks for goes upstream.
-    for (const { request } of gate.transport.calls) {
-      expect(request.headers.join("\n")).not.toMatch(/planted/);
-      expect(request.headers.join("\n")).not.toContain(gate.key);
-      expect(request.path).not.toContain("planted");
-    }
-  });
+  it.each(ways)(
+    "is in no span, log line or receipt of one that is %s, nor are keys and credentials",
+    async (_name, play, failed) => {
+      const gate = await open(play === undefined ? {} : { play });
+      const body = {
+        model: "gpt-test",
+        stream: true,
+        max_tokens: 10,
+        messages: [
+          { role: "system", content: prompt },
+          { role: "user", content: [{ type: "text", text: prompt }] },
+        ],
+        user: `user-${prompt}`,
+        metadata: { note: prompt },
+        tools: [{ type: "function", function: { name: "f", description: prompt } }],
+      };
+      const headers = {
+        "x-forwarded-for": prompt,
+        cookie: prompt,
+        "user-agent": prompt,
+        referer: prompt,
+        "openai-organization": prompt,
+      };
+      const asked = await gate.finished(gate.ask({ body, headers, query: `note=${prompt}` }));
+      const { receipt } = gate.closed[0] ?? {};
+      const seen = JSON.stringify([
+        gate.spans().map(({ name, attributes, events, links, status }) => ({ name, attributes, events, links, status })),
+        gate.logged,
+        receipt,
+        await gate.stores.journal.list("acme", undefined, 10),
+      ]);
+      expect(seen).toContain("acme");
+      for (const planted of [prompt, secret, answerText, gate.key, gate.key.slice(-20), "upstream-secret-"])
+        expect(seen).not.toContain(planted);
+      // What the upstream says of itself is not for the client either, nor is the credential.
+      if (failed) for (const planted of [secret, "upstream-secret-", prompt]) expect(asked.outbound.text).not.toContain(planted);
+      expect(asked.outbound.headers.join("\n")).not.toMatch(/planted|upstream-secret/);
+      // And of the client's headers, nothing but what the wire asks for goes upstream.
+      for (const { request } of gate.transport.calls) {
+        expect(request.headers.join("\n")).not.toMatch(/planted/);
+        expect(request.headers.join("\n")).not.toContain(gate.key);
+        expect(request.path).not.toContain("planted");
+      }
+    },
+  );
 
   it.each([
     ["a body that is no JSON", { body: `{"model":"gpt-test","messages":[{"content":"${prompt}"} oops` }],
@@ -205,7 +262,10 @@ describe("what is planted in a request", () => {
     const gate = await open();
     const asked = await gate.finished(gate.ask(ask));
     expect(asked.outbound.status).toBeGreaterThanOrEqual(400);
-    const seen = JSON.stringify([gate.spans().map(({ name, attributes, events, status }) => ({ name, attributes, events, status })), gate.logged]);
+    const seen = JSON.stringify([
+      gate.spans().map(({ name, attributes, events, status }) => ({ name, attributes, events, status })),
+      gate.logged,
+    ]);
     expect(seen).toContain("/v1/chat/completions");
     expect(seen).not.toContain(prompt);
     expect(asked.outbound.text).not.toContain(prompt);

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { settle, type SettlementFacts } from "../../src/ledger/settlement.ts";
+import { amountsOf } from "../../src/quota/limit.ts";
 import { unknownUsage } from "../../src/upstream/usage.ts";
 
 const price = {
@@ -12,7 +13,7 @@ const price = {
 
 function facts(more: Partial<SettlementFacts> = {}): SettlementFacts {
   return {
-    hold: { amounts: { requests: 1, tokens: 1_000, microUsd: 3_400 }, promptTokens: 200 },
+    hold: { amounts: amountsOf(1, 200, 800, 3_400), promptTokens: 200, worstCase: amountsOf(1, 200, 800, 3_400) },
     reached: true,
     failedUpstream: false,
     status: 200,
@@ -49,8 +50,55 @@ describe("settle", () => {
     expect(charge({ usage: { ...usage, outputTokens: 5_000 }, usageComplete: true })).toEqual([5_150, 20_150, "reported"]);
   });
 
+  it("charges the input as it was held where a whole report leaves it out, and reports it unknown", () => {
+    const settled = settle(facts({ usage: { ...unknownUsage, outputTokens: 50 }, usageComplete: true }));
+    expect(settled.charge).toEqual(amountsOf(0, 200, 50, 400));
+    expect([settled.usageSource, settled.usage.inputTokens]).toEqual(["estimated", undefined]);
+    expect(settle(facts({ usage: { ...unknownUsage, inputTokens: 150 }, usageComplete: true })).charge).toEqual(
+      amountsOf(0, 150, 800, 3_350),
+    );
+  });
+
+  it("takes a report without output as whole where none was to come, as of embeddings", () => {
+    const hold = { amounts: amountsOf(1, 200, 0, 200), promptTokens: 200, worstCase: amountsOf(1, 200, 0, 200) };
+    const settled = settle(facts({ hold, usage: { ...unknownUsage, inputTokens: 150 }, usageComplete: true }));
+    expect([settled.charge, settled.usageSource]).toEqual([amountsOf(0, 150, 0, 150), "reported"]);
+  });
+
+  it("takes a report that counts nothing for none", () => {
+    expect(charge({ usageComplete: true })).toEqual([1_000, 3_400, "held"]);
+    expect(charge({ usageComplete: true, status: 500 })).toEqual([0, 0, "none"]);
+  });
+
+  it("tells input and output apart in what it charges", () => {
+    const usage = { ...unknownUsage, inputTokens: 150, outputTokens: 50 };
+    expect(settle(facts({ usage, usageComplete: true })).charge).toMatchObject({
+      inputTokens: 150,
+      outputTokens: 50,
+      tokens: 200,
+    });
+    expect(settle(facts({ outputEventsSeen: 30 })).charge).toMatchObject({ inputTokens: 200, outputTokens: 30, tokens: 230 });
+  });
+
+  it("charges a cut answer for what was seen of it, above what was held for it where the worst case allows", () => {
+    const worstCase = amountsOf(1, 200, 16_000, 100_000);
+    const hold = { amounts: amountsOf(1, 200, 10, 240), promptTokens: 200, worstCase };
+    expect(settle(facts({ hold, outputEventsSeen: 300 })).charge).toEqual(amountsOf(0, 200, 300, 1_400));
+  });
+
+  it("says which of the price's rates it charged", () => {
+    const tiered = { ...price, serviceTiers: { priority: { ...price, outputMicroUsdPerMillion: 8_000_000 } } };
+    const usage = { ...unknownUsage, inputTokens: 150, outputTokens: 50, serviceTier: "priority" };
+    const settled = settle(facts({ usage, usageComplete: true, price: tiered }));
+    expect([settled.charge.microUsd, settled.priceTier]).toEqual([550, "priority"]);
+  });
+
   it("charges a reported zero as zero", () => {
-    expect(charge({ usage: { ...unknownUsage, inputTokens: 0, outputTokens: 0 }, usageComplete: true })).toEqual([0, 0, "reported"]);
+    expect(charge({ usage: { ...unknownUsage, inputTokens: 0, outputTokens: 0 }, usageComplete: true })).toEqual([
+      0,
+      0,
+      "reported",
+    ]);
   });
 
   it("charges a report that comes with an error's status", () => {
@@ -78,21 +126,29 @@ describe("settle", () => {
     expect(settle(facts({ outputEventsSeen: 30 })).usage).toEqual(unknownUsage);
   });
 
-  it("never charges an estimate above the hold, nor anything but integers", () => {
+  it("never charges an estimate above the worst case, nor anything but integers", () => {
     const count = fc.option(fc.nat(10_000), { nil: undefined });
     fc.assert(
-      fc.property(fc.nat(1_000), fc.nat(10_000), fc.nat(10_000), count, count, count, (promptTokens, tokens, microUsd, inputTokens, outputTokens, cached) => {
-        const settled = settle(
-          facts({
-            hold: { amounts: { requests: 1, tokens, microUsd }, promptTokens },
-            usage: { ...unknownUsage, inputTokens, outputTokens, cachedInputTokens: cached },
-            outputEventsSeen: tokens % 50,
-          }),
-        );
-        expect(settled.charge.tokens).toBeLessThanOrEqual(tokens);
-        expect(settled.charge.microUsd).toBeLessThanOrEqual(microUsd);
-        for (const amount of Object.values(settled.charge)) expect(Number.isSafeInteger(amount) && amount >= 0).toBe(true);
-      }),
+      fc.property(
+        fc.nat(1_000),
+        fc.nat(10_000),
+        fc.nat(10_000),
+        count,
+        count,
+        count,
+        (promptTokens, tokens, microUsd, inputTokens, outputTokens, cached) => {
+          const settled = settle(
+            facts({
+              hold: { amounts: amountsOf(1, 0, 0, 0), promptTokens, worstCase: amountsOf(1, tokens, 0, microUsd) },
+              usage: { ...unknownUsage, inputTokens, outputTokens, cachedInputTokens: cached },
+              outputEventsSeen: tokens % 50,
+            }),
+          );
+          expect(settled.charge.tokens).toBeLessThanOrEqual(tokens);
+          expect(settled.charge.microUsd).toBeLessThanOrEqual(microUsd);
+          for (const amount of Object.values(settled.charge)) expect(Number.isSafeInteger(amount) && amount >= 0).toBe(true);
+        },
+      ),
     );
   });
 });

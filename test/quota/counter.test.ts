@@ -10,7 +10,6 @@ import {
   freshCounter,
   judge,
   longestWaitMs,
-  periodOf,
   place,
   scopeOf,
   settleHold,
@@ -18,15 +17,26 @@ import {
   standing,
   type CounterState,
 } from "../../src/quota/counter.ts";
-import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
+import { periodsOf } from "../../src/quota/limit.ts";
+import { limitUnits, type LimitSetting } from "../../src/tenant/limit-setting.ts";
 
-function setting(window: LimitSetting["window"], ceiling: number, burst?: number, unit: LimitSetting["unit"] = "tokens"): LimitSetting {
+function setting(
+  window: LimitSetting["window"],
+  ceiling: number,
+  burst?: number,
+  unit: LimitSetting["unit"] = "tokens",
+): LimitSetting {
   return { name: "limit", unit, window, ceiling, burst, key: undefined, model: undefined };
+}
+
+/** Lets time pass, by the calendar of UTC. */
+function pass(state: CounterState, limit: LimitSetting, nowMs: number): void {
+  advance(state, limit.window, periodsOf(limit, undefined, nowMs), nowMs);
 }
 
 /** Judges and, where it fits, places; as a store does. */
 function ask(state: CounterState, limit: LimitSetting, asked: number, nowMs: number) {
-  advance(state, limit.window, nowMs);
+  pass(state, limit, nowMs);
   state.rate = limit.ceiling;
   const verdict = judge(state, limit, asked, nowMs);
   return { verdict, hold: verdict.fits ? place(state, limit, asked) : undefined };
@@ -37,7 +47,9 @@ describe("ceilDivide", () => {
     expect(ceilDivide(9_007_199_254_000_001, 1_000_000)).toBe(9_007_199_255);
     fc.assert(
       fc.property(fc.maxSafeNat(), fc.integer({ min: 1, max: 2 ** 31 }), (numerator, denominator) => {
-        expect(BigInt(ceilDivide(numerator, denominator))).toBe((BigInt(numerator) + BigInt(denominator) - 1n) / BigInt(denominator));
+        expect(BigInt(ceilDivide(numerator, denominator))).toBe(
+          (BigInt(numerator) + BigInt(denominator) - 1n) / BigInt(denominator),
+        );
       }),
     );
   });
@@ -54,11 +66,11 @@ describe("a bucket", () => {
           const limit = setting("minute", ceiling, burst);
           const used = Math.floor(burst * filled) * bucketScale + 17;
           const asked = Math.max(1, Math.floor(burst * share));
-          const verdict = judge({ used, held: 0, mark: 0, rate: ceiling }, limit, asked, 0);
+          const verdict = judge({ used, held: 0, mark: 0, rate: ceiling, endsMs: 0 }, limit, asked, 0);
           fc.pre(!verdict.fits && verdict.retryAfterMs < longestWaitMs);
           const at = (nowMs: number): boolean => {
-            const state = { used, held: 0, mark: 0, rate: ceiling };
-            advance(state, "minute", nowMs);
+            const state = { used, held: 0, mark: 0, rate: ceiling, endsMs: 0 };
+            advance(state, "minute", [], nowMs);
             return judge(state, limit, asked, nowMs).fits;
           };
           expect(at(verdict.retryAfterMs)).toBe(true);
@@ -69,20 +81,20 @@ describe("a bucket", () => {
   });
 
   it("is whole again exactly when it says", () => {
-    const state: CounterState = { used: 0, held: 0, mark: 0, rate: 0 };
+    const state: CounterState = { used: 0, held: 0, mark: 0, rate: 0, endsMs: 0 };
     const limit = setting("minute", 7, 100);
     const { hold } = ask(state, limit, 100, 0);
     if (hold !== undefined) settleHold(state, hold, 100, 0);
     const { resetMs } = standing(state, limit, 0);
     expect(resetMs).toBe(Math.ceil((100 * 60_000) / 7));
-    advance(state, "minute", resetMs - 1);
+    advance(state, "minute", [], resetMs - 1);
     expect(state.used).toBeGreaterThan(0);
-    advance(state, "minute", resetMs);
+    advance(state, "minute", [], resetMs);
     expect(state.used).toBe(0);
   });
 
   it("rounds a part of a unit up to a whole one, against the one who asks", () => {
-    const state: CounterState = { used: 1, held: 0, mark: 0, rate: 10 };
+    const state: CounterState = { used: 1, held: 0, mark: 0, rate: 10, endsMs: 0 };
     expect(standing(state, setting("minute", 10), 0).remaining).toBe(9);
     expect(judge(state, setting("minute", 10), 10, 0)).toEqual({ fits: false, neverFits: false, retryAfterMs: 1 });
   });
@@ -90,11 +102,11 @@ describe("a bucket", () => {
   it("leaks the same in one step as in many", () => {
     fc.assert(
       fc.property(fc.nat(1e12), fc.integer({ min: 0, max: 1e6 }), fc.array(fc.nat(5_000)), (used, rate, steps) => {
-        const many = { used, held: 0, mark: 0, rate };
+        const many = { used, held: 0, mark: 0, rate, endsMs: 0 };
         let nowMs = 0;
-        for (const step of steps) advance(many, "minute", (nowMs += step));
-        const once = { used, held: 0, mark: 0, rate };
-        advance(once, "minute", nowMs);
+        for (const step of steps) advance(many, "minute", [], (nowMs += step));
+        const once = { used, held: 0, mark: 0, rate, endsMs: 0 };
+        advance(once, "minute", [], nowMs);
         expect(many).toEqual(once);
       }),
     );
@@ -112,8 +124,8 @@ describe("a bucket", () => {
 
   it("stays exact after a year of silence and at the largest ceiling", () => {
     const ceiling = Math.floor(2 ** 53 / bucketScale);
-    const state: CounterState = { used: ceiling * bucketScale, held: 0, mark: 0, rate: ceiling };
-    advance(state, "minute", 365 * 86_400_000);
+    const state: CounterState = { used: ceiling * bucketScale, held: 0, mark: 0, rate: ceiling, endsMs: 0 };
+    advance(state, "minute", [], 365 * 86_400_000);
     expect(state.used).toBe(0);
   });
 
@@ -150,7 +162,6 @@ describe("a calendar window", () => {
     ["month", "2028-02-29T23:59:59.999Z", "2028-03-01T00:00:00Z"],
     ["month", "2026-12-31T23:59:59.999Z", "2027-01-01T00:00:00Z"],
   ] as const)("of a %s ends at midnight after %s", (window, last, first) => {
-    expect(periodOf(window, Date.parse(first))).toBe(periodOf(window, Date.parse(last)) + 1);
     const state = freshCounter();
     const limit = setting(window, 10);
     ask(state, limit, 10, Date.parse(last));
@@ -163,7 +174,7 @@ describe("a calendar window", () => {
     const held = freshCounter();
     ask(held, limit, 10, 0);
     expect(ask(held, limit, 5, 0).verdict.retryAfterMs).toBe(1_000);
-    const used: CounterState = { used: 10, held: 0, mark: 0, rate: 10 };
+    const used: CounterState = { used: 10, held: 0, mark: 0, rate: 10, endsMs: 0 };
     expect(ask(used, limit, 5, 0).verdict.retryAfterMs).toBe(86_400_000);
     expect(ask(used, limit, 5, 86_399_999).verdict.retryAfterMs).toBe(1);
   });
@@ -176,7 +187,7 @@ describe("a calendar window", () => {
     settleHold(state, hold, hold.amount, 0);
     settleLate(state, hold, 20, 0);
     expect(standing(state, limit, 0).remaining).toBe(80);
-    advance(state, "day", 86_400_000);
+    pass(state, limit, 86_400_000);
     settleLate(state, hold, 99, 86_400_000);
     expect(standing(state, limit, 86_400_000).remaining).toBe(100);
   });
@@ -190,14 +201,13 @@ describe("a limit", () => {
   });
 
   it("does not refuse a request that asks nothing of it, even overrun", () => {
-    const overrun: CounterState = { used: 500, held: 0, mark: 0, rate: 10 };
+    const overrun: CounterState = { used: 500, held: 0, mark: 0, rate: 10, endsMs: 0 };
     expect(ask(overrun, setting("day", 10), 0, 0).verdict.fits).toBe(true);
   });
 
   it("counts each unit by its own amount, and a concurrent request as one", () => {
-    const amounts = { requests: 1, tokens: 20, microUsd: 300 };
-    const units = ["requests", "tokens", "micro_usd", "concurrent"] as const;
-    expect(units.map((unit) => amountOf(unit, amounts))).toEqual([1, 20, 300, 1]);
+    const amounts = { requests: 1, tokens: 20, inputTokens: 13, outputTokens: 7, microUsd: 300 };
+    expect(limitUnits.map((unit) => amountOf(unit, amounts))).toEqual([1, 20, 13, 7, 300, 1]);
   });
 
   it("has its burst as capacity where it is a bucket, and its ceiling otherwise", () => {
@@ -209,7 +219,7 @@ describe("a limit", () => {
   it("that counts something else under its old name is another counter; one of a key has a scope of its own", () => {
     expect(counterKey(setting("day", 1))).not.toBe(counterKey(setting("month", 1)));
     expect(counterKey(setting("day", 1))).not.toBe(counterKey(setting("day", 1, undefined, "micro_usd")));
-    expect(scopeOf({ setting: setting("day", 1), counter: "limit" })).toBe("");
-    expect(scopeOf({ setting: setting("day", 1), counter: "limit|key=a" })).toBe("|key=a");
+    expect(scopeOf({ setting: setting("day", 1), counter: "limit", periods: [] })).toBe("");
+    expect(scopeOf({ setting: setting("day", 1), counter: "limit|key=a", periods: [] })).toBe("|key=a");
   });
 });

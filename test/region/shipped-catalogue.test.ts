@@ -1,3 +1,5 @@
+import type { Deployment } from "../../src/region/catalogue.ts";
+import { priceAt } from "../../src/region/price-at.ts";
 import { describe, expect, it } from "vitest";
 import { assignedCountries } from "../../src/region/assigned-countries.ts";
 import { showCountries } from "../../src/region/country.ts";
@@ -46,13 +48,29 @@ describe("the shipped catalogue", () => {
   });
 
   it("prices every model in integers, and serves each somewhere", () => {
+    const rates = (of: object): unknown[] =>
+      Object.values(of).flatMap((value: unknown) => (typeof value === "object" && value !== null ? rates(value) : [value]));
     for (const model of catalogue.models.values()) {
-      for (const price of Object.values(model.price)) expect(Number.isInteger(price)).toBe(true);
+      expect(rates(model.price).every(Number.isInteger)).toBe(true);
       expect(catalogue.deploymentsByModel.get(model.id)).not.toEqual([]);
       expect(model.weightsNotIn.has("CN")).toBe(true);
     }
-    for (const { price } of deployments)
-      for (const microUsd of Object.values(price)) expect(Number.isInteger(microUsd)).toBe(true);
+    for (const { price, laterPrices } of deployments) {
+      expect(rates(price).length).toBeGreaterThanOrEqual(4);
+      expect(rates([price, laterPrices ?? []]).every(Number.isInteger)).toBe(true);
+    }
+  });
+
+  it("shows a price that changed, one by service tier, and one for long prompts", () => {
+    const of = (model: string): readonly Deployment[] => catalogue.deploymentsByModel.get(model) ?? [];
+    const at = (deployment: Deployment | undefined, time: string): number =>
+      priceAt(deployment as Deployment, Date.parse(time)).price.cachedInputMicroUsdPerMillion;
+    const plain = of("gpt-4o").find((deployment) => deployment.price.inputMicroUsdPerMillion === 2_500_000);
+    expect([at(plain, "2024-09-30T23:59:59Z"), at(plain, "2024-10-01T00:00:00Z")]).toEqual([2_500_000, 1_250_000]);
+    for (const { price } of of("gpt-5"))
+      expect(price.serviceTiers?.priority?.outputMicroUsdPerMillion).toBe(2 * price.outputMicroUsdPerMillion);
+    for (const { price } of of("claude-sonnet-4-5"))
+      expect(price.longContext?.rates.outputMicroUsdPerMillion).toBe(1.5 * price.outputMicroUsdPerMillion);
   });
 
   it("takes every credential by reference, one for each region", () => {

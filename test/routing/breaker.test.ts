@@ -8,7 +8,17 @@ const settings: BreakerSettings = { failures: 3, openMs: 1_000, longestOpenMs: 4
 type Step = { readonly kind: "begin" | "succeed" | "fail" | "withdraw" } | { readonly kind: "wait"; readonly ms: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 8, arbitrary: fc.constantFrom<Step>({ kind: "begin" }, { kind: "begin" }, { kind: "succeed" }, { kind: "fail" }, { kind: "fail" }, { kind: "withdraw" }) },
+  {
+    weight: 8,
+    arbitrary: fc.constantFrom<Step>(
+      { kind: "begin" },
+      { kind: "begin" },
+      { kind: "succeed" },
+      { kind: "fail" },
+      { kind: "fail" },
+      { kind: "withdraw" },
+    ),
+  },
   { weight: 2, arbitrary: fc.integer({ min: 1, max: 2_500 }).map((ms): Step => ({ kind: "wait", ms })) },
 );
 

@@ -30,7 +30,15 @@ describe("choose", () => {
   it("chooses only what the permit names, is available and was not tried, and something wherever there is such", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.record({ weight: fc.integer({ min: 1, max: 1_000 }), tried: fc.boolean(), state: fc.constantFrom("well", "resting", "broken"), latencyMs: fc.option(fc.integer({ min: 0, max: 60_000 })) }), { minLength: 1, maxLength: 40 }),
+        fc.array(
+          fc.record({
+            weight: fc.integer({ min: 1, max: 1_000 }),
+            tried: fc.boolean(),
+            state: fc.constantFrom("well", "resting", "broken"),
+            latencyMs: fc.option(fc.integer({ min: 0, max: 60_000 })),
+          }),
+          { minLength: 1, maxLength: 40 },
+        ),
         fc.integer(),
         (shape, seed) => {
           const deployments = shape.map(({ weight }, index) => deployment(`d${index}`, { region: place, weight }));
@@ -59,7 +67,11 @@ describe("choose", () => {
   });
 
   it("shares out by weight", () => {
-    const chosen = counts(many(3, (index) => [1, 2, 5][index] as number), new Health(), 8_000);
+    const chosen = counts(
+      many(3, (index) => [1, 2, 5][index] as number),
+      new Health(),
+      8_000,
+    );
     expect(chosen.get("sea/d0")).toBeGreaterThan(850);
     expect(chosen.get("sea/d0")).toBeLessThan(1_150);
     expect(chosen.get("sea/d2")).toBeGreaterThan(4_800);
@@ -80,7 +92,11 @@ describe("choose", () => {
   it("shares out among hundreds by weight, and takes the load off slow ones", () => {
     const health = new Health();
     for (let index = 0; index < 200; index++) health.of(`sea/d${index}`).answered(index < 100 ? 50 : 500);
-    const chosen = counts(many(200, (index) => (index % 2 === 0 ? 1 : 3)), health, 20_000);
+    const chosen = counts(
+      many(200, (index) => (index % 2 === 0 ? 1 : 3)),
+      health,
+      20_000,
+    );
     const sum = (wanted: (index: number) => boolean): number => {
       let total = 0;
       for (let index = 0; index < 200; index++) if (wanted(index)) total += chosen.get(`sea/d${index}`) ?? 0;

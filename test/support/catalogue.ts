@@ -1,6 +1,13 @@
 import { countrySet } from "../../src/region/country.ts";
-import { wireSurfaces, type Catalogue, type Deployment, type Model, type Price, type Region, type Wire } from "../../src/region/catalogue.ts";
-
+import {
+  wireSurfaces,
+  type Catalogue,
+  type Deployment,
+  type Model,
+  type Price,
+  type Region,
+  type Wire,
+} from "../../src/region/catalogue.ts";
 
 export const price: Price = {
   inputMicroUsdPerMillion: 2_000_000,
@@ -68,4 +75,3 @@ export function catalogueOf(deployments: readonly Deployment[], digest = "digest
     deploymentsByModel: new Map([...models.keys()].map((id) => [id, deployments.filter((each) => each.model.id === id)])),
   };
 }
-

@@ -18,7 +18,13 @@ export const openPolicy: Policy = {
 export const tenant: Tenant = {
   id: "acme",
   name: "Acme",
-  facts: { registeredCountry: "DE", headquartersCountry: "DE", ultimateParentCountry: "DE", endUse: "research", audience: "internal" },
+  facts: {
+    registeredCountry: "DE",
+    headquartersCountry: "DE",
+    ultimateParentCountry: "DE",
+    endUse: "research",
+    audience: "internal",
+  },
   verification: { state: "verified", since: "2026-01-01T00:00:00Z", evidence: undefined },
   tiers: ["standard"],
   allowCountries: undefined,

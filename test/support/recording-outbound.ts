@@ -96,13 +96,24 @@ export class ScriptedInbound implements Inbound {
   readonly #body: BodyRead;
   #hungUp: (() => void) | undefined;
 
-  constructor(parts: { method?: string; path?: string; query?: string; headers?: Readonly<Record<string, string>>; body?: string | Uint8Array | BodyRead }) {
+  constructor(parts: {
+    method?: string;
+    path?: string;
+    query?: string;
+    headers?: Readonly<Record<string, string>>;
+    body?: string | Uint8Array | BodyRead;
+  }) {
     this.method = parts.method ?? "POST";
     this.path = parts.path ?? "/v1/chat/completions";
     this.query = parts.query ?? "";
     this.#headers = new Map(Object.entries({ "content-type": "application/json", ...parts.headers }));
     const { body = "" } = parts;
-    this.#body = typeof body === "string" ? { ok: true, bytes: new TextEncoder().encode(body) } : body instanceof Uint8Array ? { ok: true, bytes: body } : body;
+    this.#body =
+      typeof body === "string"
+        ? { ok: true, bytes: new TextEncoder().encode(body) }
+        : body instanceof Uint8Array
+          ? { ok: true, bytes: body }
+          : body;
   }
 
   header(name: string): string | undefined {

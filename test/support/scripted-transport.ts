@@ -1,5 +1,11 @@
 import type { HeaderList } from "../../src/edge.ts";
-import type { Transport, TransportFailure, UpstreamCall, UpstreamListener, UpstreamRequest } from "../../src/upstream/transport.ts";
+import type {
+  Transport,
+  TransportFailure,
+  UpstreamCall,
+  UpstreamListener,
+  UpstreamRequest,
+} from "../../src/upstream/transport.ts";
 
 const encoder = new TextEncoder();
 

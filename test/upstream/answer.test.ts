@@ -6,7 +6,14 @@ import { eventStream, json } from "../support/scripted-transport.ts";
 import { keepAlive, keepAliveMs, lingerMs, RunningAttempt } from "./running-attempt.ts";
 import { messages, namedSse, openaiChat, responses, sse } from "./streams.ts";
 
-const [role, first, second, stop, usage, done] = openaiChat.map((event) => sse([event])) as [string, string, string, string, string, string];
+const [role, first, second, stop, usage, done] = openaiChat.map((event) => sse([event])) as [
+  string,
+  string,
+  string,
+  string,
+  string,
+  string,
+];
 const whole = sse(openaiChat);
 const alive = new TextDecoder().decode(keepAlive);
 
@@ -131,7 +138,11 @@ describe("an answer whose client is slow", () => {
   it("gets all that is left when the upstream ends meanwhile", async () => {
     const run = await streaming();
     run.outbound.slow = true;
-    run.call.data(second).data(stop).data(usage + done).end();
+    run.call
+      .data(second)
+      .data(stop)
+      .data(usage + done)
+      .end();
     await settled();
     expect(run.end?.end).toBe("completed");
     expect(run.outbound.text).toBe(whole);
@@ -219,13 +230,16 @@ describe("an answer that is cut from outside", () => {
     expect(run.ends).toHaveLength(1);
   });
 
-  it.each(["shutting_down", "deadline_passed"] as const)("%s is nothing to a complete answer that only lingers", async (reason) => {
-    const run = await streaming(whole);
-    run.life.cut(reason);
-    await settled();
-    expect(run.end).toEqual({ end: "completed", refusal: undefined });
-    expect(run.outbound.text).toBe(whole);
-  });
+  it.each(["shutting_down", "deadline_passed"] as const)(
+    "%s is nothing to a complete answer that only lingers",
+    async (reason) => {
+      const run = await streaming(whole);
+      run.life.cut(reason);
+      await settled();
+      expect(run.end).toEqual({ end: "completed", refusal: undefined });
+      expect(run.outbound.text).toBe(whole);
+    },
+  );
 });
 
 type Happening =
@@ -238,96 +252,135 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 3, arbitrary: fc.integer({ min: 1, max: 700 }).map((ms): Happening => ({ kind: "wait", ms })) },
   { weight: 3, arbitrary: fc.constantFrom<Happening>({ kind: "slow" }, { kind: "fast" }, { kind: "drain" }) },
   { weight: 2, arbitrary: fc.constant<Happening>({ kind: "turn" }) },
-  { weight: 1, arbitrary: fc.constantFrom<Happening>({ kind: "end" }, { kind: "fail" }, { kind: "hang-up" }, { kind: "deadline" }) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom<Happening>({ kind: "end" }, { kind: "fail" }, { kind: "hang-up" }, { kind: "deadline" }),
+  },
 );
 
 const bodies = [
   { name: "chat", surface: "chat.completions", headers: eventStream, text: sse(openaiChat) },
   { name: "chat with CR LF", surface: "chat.completions", headers: eventStream, text: sse(openaiChat, "\r\n") },
   { name: "Responses", surface: "responses", headers: eventStream, text: namedSse(responses("completed")) },
-  { name: "messages", surface: "messages", headers: eventStream, text: namedSse(messages({ input_tokens: 1, output_tokens: 1 }, { output_tokens: 4 })) },
-  { name: "a document", surface: "chat.completions", headers: json, text: JSON.stringify({ id: "x", usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 }, choices: ["y".repeat(400)] }) },
-  { name: "a refusal", surface: "responses", headers: eventStream, text: `event: error\ndata: {"type":"error","code":"rate_limit_exceeded"}\n\n` },
-  { name: "an error in its middle", surface: "chat.completions", headers: eventStream, text: sse([...openaiChat.slice(0, 3), { error: { code: "server_error" } }, "[DONE]"]) },
+  {
+    name: "messages",
+    surface: "messages",
+    headers: eventStream,
+    text: namedSse(messages({ input_tokens: 1, output_tokens: 1 }, { output_tokens: 4 })),
+  },
+  {
+    name: "a document",
+    surface: "chat.completions",
+    headers: json,
+    text: JSON.stringify({
+      id: "x",
+      usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 },
+      choices: ["y".repeat(400)],
+    }),
+  },
+  {
+    name: "a refusal",
+    surface: "responses",
+    headers: eventStream,
+    text: `event: error\ndata: {"type":"error","code":"rate_limit_exceeded"}\n\n`,
+  },
+  {
+    name: "an error in its middle",
+    surface: "chat.completions",
+    headers: eventStream,
+    text: sse([...openaiChat.slice(0, 3), { error: { code: "server_error" } }, "[DONE]"]),
+  },
 ] as const;
 
 describe("any interleaving of what upstream, client and clock do", () => {
-  it.each(bodies)("$name: one result, one end, nothing behind it, no timer and no call left over", async ({ surface, headers, text }) => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(happening, { maxLength: 30 }), fc.nat(20), fc.nat(25), async (happenings, connectedAt, headAfter) => {
-        const run = new RunningAttempt({ surface });
-        const bytes = bytesOf(text);
-        let sent = 0;
-        const script: Happening[] = [...happenings];
-        // A connection comes first, then a head, then data: anything else is no HTTP.
-        script.splice(Math.min(connectedAt % 3, script.length), 0, { kind: "connected" });
-        script.splice(Math.min((connectedAt % 3) + 1 + (headAfter % 4), script.length), 0, { kind: "head" });
-        let stage = 0;
-        for (const each of [...script, { kind: "data", bytes: 1_000 } as const, { kind: "end" } as const]) {
-          switch (each.kind) {
-            case "connected":
-              if (stage === 0) run.call.connected();
-              stage = Math.max(stage, 1);
-              break;
-            case "head":
-              if (stage === 1) run.call.head(200, headers);
-              if (stage === 1) stage = 2;
-              break;
-            case "data":
-              // A paused connection sends nothing.
-              if (stage < 2 || run.call.paused) break;
-              run.call.data(bytes.slice(sent, sent + each.bytes));
-              sent = Math.min(bytes.length, sent + each.bytes);
-              break;
-            case "end":
-            case "fail":
-              if (stage >= 2 && !run.call.paused) run.call[each.kind]();
-              else if (each.kind === "fail") run.call.fail(stage === 0 ? "connect" : "response");
-              break;
-            case "wait":
-              run.clock.advance(each.ms);
-              break;
-            case "hang-up":
-              run.life.cut("client_cancelled");
-              break;
-            case "deadline":
-              run.life.cut("deadline_passed");
-              break;
-            case "slow":
-            case "fast":
-              run.outbound.slow = each.kind === "slow";
-              break;
-            case "drain":
-              run.outbound.drain();
-              break;
-            case "turn":
-              await settled();
-          }
-          expect(run.answer === undefined || run.end !== undefined || run.call.pauses - run.call.resumes === (run.call.paused ? 1 : 0)).toBe(true);
-        }
-        run.outbound.slow = false;
-        run.outbound.drain();
-        run.life.cut("deadline_passed");
-        await settled();
+  it.each(bodies)(
+    "$name: one result, one end, nothing behind it, no timer and no call left over",
+    async ({ surface, headers, text }) => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(happening, { maxLength: 30 }),
+          fc.nat(20),
+          fc.nat(25),
+          async (happenings, connectedAt, headAfter) => {
+            const run = new RunningAttempt({ surface });
+            const bytes = bytesOf(text);
+            let sent = 0;
+            const script: Happening[] = [...happenings];
+            // A connection comes first, then a head, then data: anything else is no HTTP.
+            script.splice(Math.min(connectedAt % 3, script.length), 0, { kind: "connected" });
+            script.splice(Math.min((connectedAt % 3) + 1 + (headAfter % 4), script.length), 0, { kind: "head" });
+            let stage = 0;
+            for (const each of [...script, { kind: "data", bytes: 1_000 } as const, { kind: "end" } as const]) {
+              switch (each.kind) {
+                case "connected":
+                  if (stage === 0) run.call.connected();
+                  stage = Math.max(stage, 1);
+                  break;
+                case "head":
+                  if (stage === 1) run.call.head(200, headers);
+                  if (stage === 1) stage = 2;
+                  break;
+                case "data":
+                  // A paused connection sends nothing.
+                  if (stage < 2 || run.call.paused) break;
+                  run.call.data(bytes.slice(sent, sent + each.bytes));
+                  sent = Math.min(bytes.length, sent + each.bytes);
+                  break;
+                case "end":
+                case "fail":
+                  if (stage >= 2 && !run.call.paused) run.call[each.kind]();
+                  else if (each.kind === "fail") run.call.fail(stage === 0 ? "connect" : "response");
+                  break;
+                case "wait":
+                  run.clock.advance(each.ms);
+                  break;
+                case "hang-up":
+                  run.life.cut("client_cancelled");
+                  break;
+                case "deadline":
+                  run.life.cut("deadline_passed");
+                  break;
+                case "slow":
+                case "fast":
+                  run.outbound.slow = each.kind === "slow";
+                  break;
+                case "drain":
+                  run.outbound.drain();
+                  break;
+                case "turn":
+                  await settled();
+              }
+              expect(
+                run.answer === undefined ||
+                  run.end !== undefined ||
+                  run.call.pauses - run.call.resumes === (run.call.paused ? 1 : 0),
+              ).toBe(true);
+            }
+            run.outbound.slow = false;
+            run.outbound.drain();
+            run.life.cut("deadline_passed");
+            await settled();
 
-        expect(run.results).toHaveLength(1);
-        expect(run.outbound.violations).toEqual([]);
-        expect(run.clock.pending).toBe(0);
-        expect(run.call.over).toBe(true);
-        if (run.result?.kind !== "answering") {
-          expect(run.outbound.pieces).toEqual([]);
-          return;
-        }
-        expect(run.ends).toHaveLength(1);
-        expect(run.outbound.ended + run.outbound.cuts).toBe(1);
-        // What the client got is the upstream's own bytes, in order, with nothing but keep-alives between whole events.
-        const got = run.outbound.text.replaceAll(alive, "");
-        expect(text.startsWith(got)).toBe(true);
-        // A last CR ends the last event, whether its LF came in time or not.
-        if (run.end?.end === "completed") expect(got).toBe(got.endsWith("\r") ? text.slice(0, -1) : text);
-        else if (headers === eventStream) expect(got === "" || /(\n\n|\r\n\r\n|\r\n\r)$/.test(got)).toBe(true);
-      }),
-      { numRuns: 250 },
-    );
-  });
+            expect(run.results).toHaveLength(1);
+            expect(run.outbound.violations).toEqual([]);
+            expect(run.clock.pending).toBe(0);
+            expect(run.call.over).toBe(true);
+            if (run.result?.kind !== "answering") {
+              expect(run.outbound.pieces).toEqual([]);
+              return;
+            }
+            expect(run.ends).toHaveLength(1);
+            expect(run.outbound.ended + run.outbound.cuts).toBe(1);
+            // What the client got is the upstream's own bytes, in order, with nothing but keep-alives between whole events.
+            const got = run.outbound.text.replaceAll(alive, "");
+            expect(text.startsWith(got)).toBe(true);
+            // A last CR ends the last event, whether its LF came in time or not.
+            if (run.end?.end === "completed") expect(got).toBe(got.endsWith("\r") ? text.slice(0, -1) : text);
+            else if (headers === eventStream) expect(got === "" || /(\n\n|\r\n\r\n|\r\n\r)$/.test(got)).toBe(true);
+          },
+        ),
+        { numRuns: 250 },
+      );
+    },
+  );
 });

@@ -8,9 +8,21 @@ import { bounds, deadlines, RunningAttempt } from "./running-attempt.ts";
 import { messages, namedSse, openaiChat, responses, sse } from "./streams.ts";
 
 const role = sse(openaiChat.slice(0, 1));
-const document = JSON.stringify({ id: "chatcmpl-1", model: "m", choices: [], usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 } });
+const document = JSON.stringify({
+  id: "chatcmpl-1",
+  model: "m",
+  choices: [],
+  usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
+});
 
-function failure(run: RunningAttempt): { outcome: string; elsewhere: boolean; busyMs: number | undefined; deadline: string | undefined; reached: boolean; status: number | undefined } {
+function failure(run: RunningAttempt): {
+  outcome: string;
+  elsewhere: boolean;
+  busyMs: number | undefined;
+  deadline: string | undefined;
+  reached: boolean;
+  status: number | undefined;
+} {
   if (run.result?.kind !== "failed") throw new Error(`not failed: ${JSON.stringify(run.result?.kind)}`);
   return run.result.failure;
 }
@@ -32,7 +44,12 @@ describe("the deadlines of an attempt", () => {
     await run.clock.pass(999);
     expect(run.result).toBeUndefined();
     await run.clock.pass(1);
-    expect(failure(run)).toMatchObject({ outcome: "first_byte_deadline", deadline: "first_byte", reached: true, elsewhere: true });
+    expect(failure(run)).toMatchObject({
+      outcome: "first_byte_deadline",
+      deadline: "first_byte",
+      reached: true,
+      elsewhere: true,
+    });
     expect(run.call.aborts).toBe(1);
   });
 
@@ -177,7 +194,11 @@ describe("a refusal inside a stream whose status was 200", () => {
         run.call.connected().head(200, asked ? [...eventStream, "retry-after", "3"] : eventStream);
         for (const piece of cutAt(bytesOf(text), where)) run.call.data(piece);
         await settled();
-        expect(failure(run)).toMatchObject({ outcome: "refused_in_stream:rate_limit_exceeded", elsewhere: true, busyMs: asked ? 3_000 : 1_000 });
+        expect(failure(run)).toMatchObject({
+          outcome: "refused_in_stream:rate_limit_exceeded",
+          elsewhere: true,
+          busyMs: asked ? 3_000 : 1_000,
+        });
         expect(run.outbound.pieces).toEqual([]);
         expect(run.call.over).toBe(true);
         expect(run.clock.pending).toBe(0);
@@ -201,19 +222,46 @@ describe("a refusal inside a stream whose status was 200", () => {
 
     const anthropic = new RunningAttempt({ surface: "messages" });
     const large = { type: "request_too_large", message: "m" };
-    await anthropic.begin(200, eventStream, namedSse([...messages({}, undefined).slice(0, 1), { type: "error", error: large } as { type: string }]));
+    await anthropic.begin(
+      200,
+      eventStream,
+      namedSse([...messages({}, undefined).slice(0, 1), { type: "error", error: large } as { type: string }]),
+    );
     expect(anthropic.result).toMatchObject({ kind: "faulted", status: 413 });
-    expect(anthropic.result?.kind === "faulted" && JSON.parse(new TextDecoder().decode(anthropic.result.body))).toEqual({ type: "error", error: large });
+    expect(anthropic.result?.kind === "faulted" && JSON.parse(new TextDecoder().decode(anthropic.result.body))).toEqual({
+      type: "error",
+      error: large,
+    });
   });
 });
 
 describe("a connection that breaks", () => {
   it.each([
-    ["before it stands", (run: RunningAttempt) => run.call.fail("connect"), { outcome: "connect", elsewhere: true, reached: false }],
-    ["before the head", (run: RunningAttempt) => run.call.connected().fail(), { outcome: "reset", elsewhere: true, reached: true }],
-    ["behind the head", (run: RunningAttempt) => run.call.connected().head(200, json).fail(), { outcome: "reset", elsewhere: true, reached: true }],
-    ["within a document", (run: RunningAttempt) => run.call.connected().head(200, json).data('{"a"').fail(), { outcome: "reset", elsewhere: false, reached: true }],
-    ["within an error's body", (run: RunningAttempt) => run.call.connected().head(400, json).data('{"a"').fail(), { outcome: "reset", elsewhere: true, reached: true }],
+    [
+      "before it stands",
+      (run: RunningAttempt) => run.call.fail("connect"),
+      { outcome: "connect", elsewhere: true, reached: false },
+    ],
+    [
+      "before the head",
+      (run: RunningAttempt) => run.call.connected().fail(),
+      { outcome: "reset", elsewhere: true, reached: true },
+    ],
+    [
+      "behind the head",
+      (run: RunningAttempt) => run.call.connected().head(200, json).fail(),
+      { outcome: "reset", elsewhere: true, reached: true },
+    ],
+    [
+      "within a document",
+      (run: RunningAttempt) => run.call.connected().head(200, json).data('{"a"').fail(),
+      { outcome: "reset", elsewhere: false, reached: true },
+    ],
+    [
+      "within an error's body",
+      (run: RunningAttempt) => run.call.connected().head(400, json).data('{"a"').fail(),
+      { outcome: "reset", elsewhere: true, reached: true },
+    ],
   ] as const)("%s fails the attempt as it should", async (_name, play, expected) => {
     const run = new RunningAttempt();
     play(run);
@@ -258,9 +306,14 @@ describe("an attempt that is cut from outside", () => {
     const { life } = run;
     life.cut("client_cancelled");
     const { attempt } = await import("../../src/upstream/attempt.ts");
-    const result = await attempt({ method: "POST", origin: "o", path: "p", headers: [], body: undefined }, "completions", true, life, { clock: run.clock, transport: run.transport, deadlines, bounds });
+    const result = await attempt(
+      { method: "POST", origin: "o", path: "p", headers: [], body: undefined },
+      "completions",
+      true,
+      life,
+      { clock: run.clock, transport: run.transport, deadlines, bounds },
+    );
     expect(result).toEqual({ kind: "cut", reason: "client_cancelled", reached: false });
     expect(run.transport.calls).toHaveLength(1);
   });
 });
-

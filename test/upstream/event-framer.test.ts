@@ -31,14 +31,19 @@ const event = fc.tuple(fc.array(fc.tuple(line, lineEnd), { minLength: 1, maxLeng
 });
 
 const stream: fc.Arbitrary<Stream> = fc.record({
-  events: fc.array(event, { maxLength: 8 }).map((events) =>
-    // An event that ends in CR, followed by one that begins with LF, cannot happen: no event begins with a line end.
-    events,
+  events: fc.array(event, { maxLength: 8 }).map(
+    (events) =>
+      // An event that ends in CR, followed by one that begins with LF, cannot happen: no event begins with a line end.
+      events,
   ),
   tail: fc.oneof(fc.constant(""), line),
 });
 
-function run(pieces: readonly Uint8Array[], maxEventBytes: number, drops: (event: string) => boolean): { judged: string[]; passed: Uint8Array; framer: EventFramer } {
+function run(
+  pieces: readonly Uint8Array[],
+  maxEventBytes: number,
+  drops: (event: string) => boolean,
+): { judged: string[]; passed: Uint8Array; framer: EventFramer } {
   const framer = new EventFramer(maxEventBytes);
   const judged: string[] = [];
   const passed: Uint8Array[] = [];
@@ -131,7 +136,10 @@ describe("EventFramer", () => {
 
   it("shows every byte of an event beyond the bound to whoever skims it, and says when it ends", () => {
     const large = `data: ${"x".repeat(200)}\r\n\r\n`;
-    for (const pieces of [singleBytes(bytesOf(`data: 1\n\n${large}data: 2\n\n`)), cutAt(bytesOf(`data: 1\n\n${large}data: 2\n\n`), [0.2, 0.5, 0.9])]) {
+    for (const pieces of [
+      singleBytes(bytesOf(`data: 1\n\n${large}data: 2\n\n`)),
+      cutAt(bytesOf(`data: 1\n\n${large}data: 2\n\n`), [0.2, 0.5, 0.9]),
+    ]) {
       const framer = new EventFramer(64);
       let skimmed = "";
       let ends = 0;

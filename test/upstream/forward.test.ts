@@ -26,7 +26,11 @@ class Run {
   result: Forwarded | undefined;
   error: unknown;
 
-  constructor(deployments: readonly Deployment[], play?: (call: ScriptedCall, number: number) => void, settings: Partial<ForwardSettings> = {}) {
+  constructor(
+    deployments: readonly Deployment[],
+    play?: (call: ScriptedCall, number: number) => void,
+    settings: Partial<ForwardSettings> = {},
+  ) {
     this.transport = new ScriptedTransport(play);
     this.permit = permitFor(deployments);
     const all: ForwardSettings = {
@@ -78,7 +82,14 @@ describe("forward", () => {
     expect(headerValue(request.headers, "api-key")).toBe(`secret-of-${name}`);
     expect(run.transport.calls).toHaveLength(1);
     expect(run.result?.attempts).toEqual([
-      { deployment: `${name}/${name}`, countries: "SG", startedAtMs: run.clock.nowMs(), endedAtMs: run.clock.nowMs(), status: 200, outcome: "answered" },
+      {
+        deployment: `${name}/${name}`,
+        countries: "SG",
+        startedAtMs: run.clock.nowMs(),
+        endedAtMs: run.clock.nowMs(),
+        status: 200,
+        outcome: "answered",
+      },
     ]);
   });
 
@@ -86,65 +97,89 @@ describe("forward", () => {
     const run = new Run(three(), (call) => call.answer(500, json, "{}"));
     await settled();
     expect(new Set(run.hosts).size).toBe(3);
-    expect(run.result).toMatchObject({ kind: "refused", refusal: { kind: "upstream_failed", detail: "it answered with status 500" }, status: 500, reached: true });
+    expect(run.result).toMatchObject({
+      kind: "refused",
+      refusal: { kind: "upstream_failed", detail: "it answered with status 500" },
+      status: 500,
+      reached: true,
+    });
     expect(run.result?.attempts.map(({ outcome }) => outcome)).toEqual(["status_500", "status_500", "status_500"]);
     expect(run.watched).toHaveLength(6);
 
     const short = new Run(three(), (call) => call.fail("connect"), { attempts: 2 });
     await settled();
     expect(short.transport.calls).toHaveLength(2);
-    expect(short.result).toMatchObject({ kind: "refused", refusal: { kind: "upstream_failed", detail: "it could not be reached" }, status: undefined, reached: false });
+    expect(short.result).toMatchObject({
+      kind: "refused",
+      refusal: { kind: "upstream_failed", detail: "it could not be reached" },
+      status: undefined,
+      reached: false,
+    });
   });
 
   it("never leaves the permit, whatever fails how", async () => {
     const faults = ["connect", "reset", "status", "busy", "refused", "cut", "fault", "answer"] as const;
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.constantFrom(...faults), { minLength: 6, maxLength: 6 }), fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 6 }), async (plays, count, attempts) => {
-        const deployments = Array.from({ length: count }, (_, index) => deployment(`d${index}`));
-        const run = new Run(
-          deployments,
-          (call, number) => {
-            switch (plays[number - 1]) {
-              case "connect":
-                return call.fail("connect");
-              case "reset":
-                return call.connected().fail();
-              case "status":
-                return call.answer(502, json, "{}");
-              case "busy":
-                return call.answer(429, [...json, "retry-after-ms", "700"], "{}");
-              case "refused":
-                return call.connected().head(200, eventStream).data(sse([{ error: { code: "overloaded_error" } }]));
-              case "cut":
-                return call.connected().head(200, json).data('{"half"').end();
-              case "fault":
-                return call.answer(400, json, "{}");
-              default:
-                return call.answer(200, json, document);
-            }
-          },
-          { attempts },
-        );
-        await settled();
-        await run.clock.pass(10_000, 20);
-        expect(run.error).toBeUndefined();
-        expect(run.result).toBeDefined();
-        const names = new Set(deployments.map(({ region: place }) => place.id));
-        expect(run.hosts.every((host) => names.has(host))).toBe(true);
-        expect(run.transport.calls.length).toBeLessThanOrEqual(attempts);
-        expect(run.result?.attempts).toHaveLength(run.transport.calls.length);
-        // Nothing is tried behind an answer, a request's own fault, or anything that began to be generated.
-        const last = plays.findIndex((play) => play === "answer" || play === "fault" || play === "cut");
-        if (last >= 0) expect(run.transport.calls.length).toBeLessThanOrEqual(last + 1);
-        expect(run.transport.calls.every(({ over }) => over)).toBe(true);
-        expect(run.clock.pending).toBe(0);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.constantFrom(...faults), { minLength: 6, maxLength: 6 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 1, max: 6 }),
+        async (plays, count, attempts) => {
+          const deployments = Array.from({ length: count }, (_, index) => deployment(`d${index}`));
+          const run = new Run(
+            deployments,
+            (call, number) => {
+              switch (plays[number - 1]) {
+                case "connect":
+                  return call.fail("connect");
+                case "reset":
+                  return call.connected().fail();
+                case "status":
+                  return call.answer(502, json, "{}");
+                case "busy":
+                  return call.answer(429, [...json, "retry-after-ms", "700"], "{}");
+                case "refused":
+                  return call
+                    .connected()
+                    .head(200, eventStream)
+                    .data(sse([{ error: { code: "overloaded_error" } }]));
+                case "cut":
+                  return call.connected().head(200, json).data('{"half"').end();
+                case "fault":
+                  return call.answer(400, json, "{}");
+                default:
+                  return call.answer(200, json, document);
+              }
+            },
+            { attempts },
+          );
+          await settled();
+          await run.clock.pass(10_000, 20);
+          expect(run.error).toBeUndefined();
+          expect(run.result).toBeDefined();
+          const names = new Set(deployments.map(({ region: place }) => place.id));
+          expect(run.hosts.every((host) => names.has(host))).toBe(true);
+          expect(run.transport.calls.length).toBeLessThanOrEqual(attempts);
+          expect(run.result?.attempts).toHaveLength(run.transport.calls.length);
+          // Nothing is tried behind an answer, a request's own fault, or anything that began to be generated.
+          const last = plays.findIndex((play) => play === "answer" || play === "fault" || play === "cut");
+          if (last >= 0) expect(run.transport.calls.length).toBeLessThanOrEqual(last + 1);
+          expect(run.transport.calls.every(({ over }) => over)).toBe(true);
+          expect(run.clock.pending).toBe(0);
+        },
+      ),
       { numRuns: 200 },
     );
   });
 
   it("tries nobody else once something was generated", async () => {
-    const run = new Run(two(), (call) => call.connected().head(200, eventStream).data(sse(openaiChat.slice(0, 1))).end());
+    const run = new Run(two(), (call) =>
+      call
+        .connected()
+        .head(200, eventStream)
+        .data(sse(openaiChat.slice(0, 1)))
+        .end(),
+    );
     await settled();
     expect(run.transport.calls).toHaveLength(1);
     expect(run.result).toMatchObject({ kind: "refused", refusal: { kind: "upstream_cut_off" } });
@@ -153,12 +188,19 @@ describe("forward", () => {
   it("hands the client what the upstream says of its request, and blames no deployment for it", async () => {
     const run = new Run([deployment("aaa")], (call) => call.answer(400, [...json, "x-request-id", "up-1"], '{"error":{}}'));
     await settled();
-    expect(run.result).toMatchObject({ kind: "faulted", status: 400, upstreamRequestId: "up-1", attempts: [{ outcome: "request_at_fault", status: 400 }] });
+    expect(run.result).toMatchObject({
+      kind: "faulted",
+      status: 400,
+      upstreamRequestId: "up-1",
+      attempts: [{ outcome: "request_at_fault", status: 400 }],
+    });
     expect(run.health.of("aaa/aaa").available(run.clock.nowMs())).toBe(true);
   });
 
   it("leaves a full deployment alone for as long as it asked, and goes to the other meanwhile", async () => {
-    const first = new Run(two(), (call, number) => (number === 1 ? call.answer(429, ["retry-after", "30"], "") : call.answer(200, json, document)));
+    const first = new Run(two(), (call, number) =>
+      number === 1 ? call.answer(429, ["retry-after", "30"], "") : call.answer(200, json, document),
+    );
     await settled();
     expect(first.result?.kind).toBe("answering");
     const busy = `${first.hosts[0]}/${first.hosts[0]}`;
@@ -167,7 +209,9 @@ describe("forward", () => {
   });
 
   it("waits for the only one where that takes no longer than it may, and tries it again", async () => {
-    const run = new Run([deployment("aaa")], (call, number) => (number === 1 ? call.answer(429, ["retry-after-ms", "1500"], "") : call.answer(200, json, document)));
+    const run = new Run([deployment("aaa")], (call, number) =>
+      number === 1 ? call.answer(429, ["retry-after-ms", "1500"], "") : call.answer(200, json, document),
+    );
     await settled();
     await run.clock.pass(1_499);
     expect(run.transport.calls).toHaveLength(1);
@@ -184,7 +228,10 @@ describe("forward", () => {
     await settled();
     expect(run.result).toBeUndefined();
     await run.clock.pass(400);
-    expect(run.result).toMatchObject({ kind: "answering", attempts: [{ outcome: "status_429" }, { outcome: "reset" }, { outcome: "answered" }] });
+    expect(run.result).toMatchObject({
+      kind: "answering",
+      attempts: [{ outcome: "status_429" }, { outcome: "reset" }, { outcome: "answered" }],
+    });
   });
 
   it("says when to come back where the wait is too long for it", async () => {
@@ -255,7 +302,9 @@ describe("forward", () => {
   });
 
   it("goes around a region whose credential is missing, without an attempt", async () => {
-    const run = new Run([deployment("aaa"), deployment("bbb")], (call) => call.answer(200, json, document), { credentials: (place) => (place.id === "aaa" ? undefined : "k") });
+    const run = new Run([deployment("aaa"), deployment("bbb")], (call) => call.answer(200, json, document), {
+      credentials: (place) => (place.id === "aaa" ? undefined : "k"),
+    });
     await settled();
     expect(run.hosts).toEqual(["bbb"]);
     expect(run.result?.attempts).toHaveLength(1);
@@ -266,8 +315,25 @@ describe("forward", () => {
     const transport = new ScriptedTransport();
     const run = new Run(two());
     await settled();
-    const settings: ForwardSettings = { clock: run.clock, transport, deadlines, bounds, entropy: new SeededEntropy(), health: new Health(), credentials: () => "k", attempts: 3, longestWaitMs: 0 };
-    const outgoing = { surface: "chat.completions", stream: false, showUsage: true, hints: { apiVersion: undefined, anthropicVersion: undefined, anthropicBeta: undefined, stream: false }, stored: undefined, bodyFor: () => undefined } as const;
+    const settings: ForwardSettings = {
+      clock: run.clock,
+      transport,
+      deadlines,
+      bounds,
+      entropy: new SeededEntropy(),
+      health: new Health(),
+      credentials: () => "k",
+      attempts: 3,
+      longestWaitMs: 0,
+    };
+    const outgoing = {
+      surface: "chat.completions",
+      stream: false,
+      showUsage: true,
+      hints: { apiVersion: undefined, anthropicVersion: undefined, anthropicBeta: undefined, stream: false },
+      stored: undefined,
+      bodyFor: () => undefined,
+    } as const;
     await expect(forward(forged, outgoing, new Lifetime(), settings, undefined)).rejects.toThrow(TypeError);
     expect(transport.calls).toEqual([]);
   });

@@ -4,7 +4,7 @@ import { MemberScanner } from "../../src/upstream/member-scanner.ts";
 import { bytesOf, cutAt, cuts, singleBytes } from "../support/chunks.ts";
 
 const wanted = ["usage", "model", "id"];
-const name = fc.oneof(fc.constantFrom("usage", "model", "id", "Usage", "us\"age", "\\", "ü"), fc.string({ maxLength: 6 }));
+const name = fc.oneof(fc.constantFrom("usage", "model", "id", "Usage", 'us"age', "\\", "ü"), fc.string({ maxLength: 6 }));
 const document = fc.dictionary(
   name,
   fc.oneof(
@@ -67,14 +67,18 @@ describe("MemberScanner", () => {
 
   it("passes over a member that is larger than its bound, and over a key as large, and finds the next", () => {
     const large = "x".repeat(200);
-    const scanner = scan([bytesOf(`{"model":"${large}","${large}":1,"id":"here"}`)], new MemberScanner(wanted, { maxMemberBytes: 64 }));
+    const scanner = scan(
+      [bytesOf(`{"model":"${large}","${large}":1,"id":"here"}`)],
+      new MemberScanner(wanted, { maxMemberBytes: 64 }),
+    );
     expect(scanner.get("model")).toBeUndefined();
     expect(scanner.get("id")).toBe("here");
     expect(scanner.complete).toBe(true);
   });
 
   it("finds members one level further in where it is told to, and none of the top level's", () => {
-    const text = 'data: {"type":"t","id":"outer","response":{"id":"inner","output":[{"id":"no"}],"usage":{"n":1}},"model":"outer"}\n\n';
+    const text =
+      'data: {"type":"t","id":"outer","response":{"id":"inner","output":[{"id":"no"}],"usage":{"n":1}},"model":"outer"}\n\n';
     for (const pieces of [[bytesOf(text)], singleBytes(bytesOf(text))]) {
       const scanner = scan(pieces, new MemberScanner(wanted, { depth: 2 }));
       expect(scanner.get("id")).toBe("inner");

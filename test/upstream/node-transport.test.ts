@@ -61,12 +61,31 @@ function transport(connections = 4): NodeTransport {
   return made;
 }
 
-function send(origin: string, parts: Partial<UpstreamRequest> = {}, through: NodeTransport = transport(), onHead?: () => void): Heard {
+function send(
+  origin: string,
+  parts: Partial<UpstreamRequest> = {},
+  through: NodeTransport = transport(),
+  onHead?: () => void,
+): Heard {
   let finish: () => void = () => {};
   const over = new Promise<void>((resolve) => (finish = resolve));
-  const heard = { events: [] as string[], status: undefined as number | undefined, headers: [] as HeaderList, bytes: 0, text: "", failure: undefined as TransportFailure | undefined };
+  const heard = {
+    events: [] as string[],
+    status: undefined as number | undefined,
+    headers: [] as HeaderList,
+    bytes: 0,
+    text: "",
+    failure: undefined as TransportFailure | undefined,
+  };
   const call = through.send(
-    { method: "POST", origin, path: "/v1/chat/completions", headers: ["content-type", "application/json"], body: new TextEncoder().encode("{}"), ...parts },
+    {
+      method: "POST",
+      origin,
+      path: "/v1/chat/completions",
+      headers: ["content-type", "application/json"],
+      body: new TextEncoder().encode("{}"),
+      ...parts,
+    },
     {
       connected: () => heard.events.push("connected"),
       head(status, headers) {
@@ -91,7 +110,11 @@ function send(origin: string, parts: Partial<UpstreamRequest> = {}, through: Nod
       },
     },
   );
-  return Object.assign(heard, { call, over, until: (condition: () => boolean) => vi.waitFor(() => expect(condition()).toBe(true), { timeout: 5_000, interval: 5 }) });
+  return Object.assign(heard, {
+    call,
+    over,
+    until: (condition: () => boolean) => vi.waitFor(() => expect(condition()).toBe(true), { timeout: 5_000, interval: 5 }),
+  });
 }
 
 const quiet = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -111,7 +134,12 @@ describe("NodeTransport", () => {
     });
     const heard = send(origin, { path: "/a?b=c", body: new TextEncoder().encode('{"x":"ü"}') });
     await heard.over;
-    expect(seen).toEqual({ url: "/a?b=c", method: "POST", names: ["connection", "content-length", "content-type", "host"], body: '{"x":"ü"}' });
+    expect(seen).toEqual({
+      url: "/a?b=c",
+      method: "POST",
+      names: ["connection", "content-length", "content-type", "host"],
+      body: '{"x":"ü"}',
+    });
     expect(heard.events).toEqual(["connected", "head", "data", "end"]);
     expect(heard.status).toBe(200);
     expect(headerValue(heard.headers, "x-ms-region")).toBe("Sweden Central");
@@ -136,7 +164,8 @@ describe("NodeTransport", () => {
       proxied++;
       response.end();
     });
-    for (const name of ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]) vi.stubEnv(name, proxy);
+    for (const name of ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+      vi.stubEnv(name, proxy);
     vi.stubEnv("NODE_USE_ENV_PROXY", "1");
     const origin = await upstream((_request, response) => response.end("direct"));
     const heard = send(origin);
@@ -165,8 +194,17 @@ describe("NodeTransport", () => {
 
   it.each([
     ["before the head", (socket: Socket) => socket.resetAndDestroy(), ["connected", "fail"]],
-    ["within the body", (socket: Socket) => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", () => setTimeout(() => socket.resetAndDestroy(), 20)), ["connected", "head", "data", "fail"]],
-    ["by an early end within a chunked body", (socket: Socket) => socket.end("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"), ["connected", "head", "data", "fail"]],
+    [
+      "within the body",
+      (socket: Socket) =>
+        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", () => setTimeout(() => socket.resetAndDestroy(), 20)),
+      ["connected", "head", "data", "fail"],
+    ],
+    [
+      "by an early end within a chunked body",
+      (socket: Socket) => socket.end("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"),
+      ["connected", "head", "data", "fail"],
+    ],
     ["by an answer that is no HTTP", (socket: Socket) => socket.end("SMTP 220 hello\r\n\r\n"), ["connected", "fail"]],
   ] as const)("hears a connection that breaks %s as a failure of the answer, once", async (_name, play, events) => {
     const origin = await tcp((socket) => socket.once("data", () => play(socket)));
@@ -178,7 +216,9 @@ describe("NodeTransport", () => {
   });
 
   it("passes over interim answers", async () => {
-    const origin = await tcp((socket) => socket.once("data", () => socket.write("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")));
+    const origin = await tcp((socket) =>
+      socket.once("data", () => socket.write("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")),
+    );
     const heard = send(origin);
     await heard.over;
     expect(heard.events).toEqual(["connected", "head", "data", "end"]);
@@ -225,25 +265,28 @@ describe("NodeTransport", () => {
     expect(heard.bytes).toBe(total);
   });
 
-  it.each(["before the head", "within the body", "while paused"] as const)("ends the connection when it is aborted %s, and says nothing more", async (when) => {
-    let closed = false;
-    let arrived = false;
-    const origin = await upstream((request, response) => {
-      arrived = true;
-      request.socket.on("close", () => (closed = true));
-      if (when !== "before the head") response.writeHead(200).write("first");
-    });
-    const heard = send(origin);
-    await heard.until(() => arrived && (when === "before the head" || heard.bytes > 0));
-    if (when === "while paused") heard.call.pause();
-    const before = [...heard.events];
-    heard.call.abort();
-    heard.call.abort();
-    heard.call.resume();
-    await heard.until(() => closed);
-    await quiet(10);
-    expect(heard.events).toEqual(before);
-  });
+  it.each(["before the head", "within the body", "while paused"] as const)(
+    "ends the connection when it is aborted %s, and says nothing more",
+    async (when) => {
+      let closed = false;
+      let arrived = false;
+      const origin = await upstream((request, response) => {
+        arrived = true;
+        request.socket.on("close", () => (closed = true));
+        if (when !== "before the head") response.writeHead(200).write("first");
+      });
+      const heard = send(origin);
+      await heard.until(() => arrived && (when === "before the head" || heard.bytes > 0));
+      if (when === "while paused") heard.call.pause();
+      const before = [...heard.events];
+      heard.call.abort();
+      heard.call.abort();
+      heard.call.resume();
+      await heard.until(() => closed);
+      await quiet(10);
+      expect(heard.events).toEqual(before);
+    },
+  );
 
   it("never sends a request that was aborted while it waited for a connection", async () => {
     const paths: (string | undefined)[] = [];

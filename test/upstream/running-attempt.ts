@@ -16,7 +16,13 @@ export const keepAlive: Uint8Array = bytesOf(": keep-alive\n\n");
 export const keepAliveMs = 300;
 export const lingerMs = 200;
 
-const request: UpstreamRequest = { method: "POST", origin: "https://up.test", path: "/v1/chat/completions", headers: [], body: bytesOf("{}") };
+const request: UpstreamRequest = {
+  method: "POST",
+  origin: "https://up.test",
+  path: "/v1/chat/completions",
+  headers: [],
+  body: bytesOf("{}"),
+};
 
 export interface RunOptions {
   readonly surface?: Surface;
@@ -68,7 +74,13 @@ export class RunningAttempt {
   async #relay(answer: Answer): Promise<void> {
     this.answer = answer;
     if (!answer.whole) this.outbound.head(answer.status, []);
-    const end = await answer.relay(this.outbound, this.life, { clock: this.clock, idleMs: deadlines.idleMs, keepAliveMs, lingerMs, keepAlive });
+    const end = await answer.relay(this.outbound, this.life, {
+      clock: this.clock,
+      idleMs: deadlines.idleMs,
+      keepAliveMs,
+      lingerMs,
+      keepAlive,
+    });
     this.ends.push(end);
     this.outbound.finishing = true;
     if (this.outbound.status === undefined) this.outbound.head(answer.status, []);

@@ -28,7 +28,9 @@ describe("regions for the Worker", () => {
   it("are a module with every file's path and text", async () => {
     expect(bundleRegions(regions, module, "a")).toMatchObject({ ok: true });
     const { regionFiles } = (await import(pathToFileURL(module).href)) as { regionFiles: readonly CatalogueFile[] };
-    expect(regionFiles.find(({ path }) => path === "regions/policy.toml")?.text).toBe(readFileSync(join(regions, "policy.toml"), "utf8"));
+    expect(regionFiles.find(({ path }) => path === "regions/policy.toml")?.text).toBe(
+      readFileSync(join(regions, "policy.toml"), "utf8"),
+    );
     expect(regionFiles.every(({ path }) => path.endsWith(".toml"))).toBe(true);
   });
 

@@ -22,7 +22,18 @@ export async function startWrangler(variables: Readonly<Record<string, string>> 
   const added = Object.entries(variables).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   const child = spawn(
     process.execPath,
-    ["node_modules/wrangler/bin/wrangler.js", "dev", "--port", String(port), "--inspector-port", "0", "--persist-to", state, "--show-interactive-dev-session=false", ...added],
+    [
+      "node_modules/wrangler/bin/wrangler.js",
+      "dev",
+      "--port",
+      String(port),
+      "--inspector-port",
+      "0",
+      "--persist-to",
+      state,
+      "--show-interactive-dev-session=false",
+      ...added,
+    ],
     {
       cwd: project,
       // Its own group, because wrangler starts workerd and esbuild and need not live to stop them.

@@ -19,7 +19,8 @@ const collector = createServer((request, response) => void collect(request, resp
 
 async function collect(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { resourceSpans } = JSON.parse(await text(request)) as OtlpTraces;
-  for (const { scopeSpans } of resourceSpans) for (const { spans } of scopeSpans) collected.push(...spans.map(({ name }) => name));
+  for (const { scopeSpans } of resourceSpans)
+    for (const { spans } of scopeSpans) collected.push(...spans.map(({ name }) => name));
   response.end("{}");
 }
 
@@ -39,9 +40,14 @@ beforeAll(async () => {
   simulator = await startSimulator(reading.catalogue);
   await new Promise<void>((resolve) => void collector.listen(0, "127.0.0.1", resolve));
   const { port } = collector.address() as AddressInfo;
-  wrangler = await startWrangler({ STRAIT_SIMULATOR_URL: simulator.url, OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
+  wrangler = await startWrangler({
+    STRAIT_SIMULATOR_URL: simulator.url,
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+  });
   const strait = [join(project, "src/runtime/node/strait.ts"), "key", "issue", "demo_cn", "--url", wrangler.url];
-  const { stdout } = await promisify(execFile)(process.execPath, strait, { env: { ...process.env, STRAIT_OPERATOR_KEY: demoOperatorKey } });
+  const { stdout } = await promisify(execFile)(process.execPath, strait, {
+    env: { ...process.env, STRAIT_OPERATOR_KEY: demoOperatorKey },
+  });
   key = /sk-strait-\S+/.exec(stdout)?.[0] ?? "";
 }, 90_000);
 
@@ -69,7 +75,9 @@ function cancelledUpstream(): number {
 }
 
 async function receipt(requestId: string | null): Promise<Record<string, unknown>> {
-  const response = await fetch(`${wrangler.url}/v1/strait/receipts/${requestId}`, { headers: { authorization: `Bearer ${key}` } });
+  const response = await fetch(`${wrangler.url}/v1/strait/receipts/${requestId}`, {
+    headers: { authorization: `Bearer ${key}` },
+  });
   return (await response.json()) as Record<string, unknown>;
 }
 
@@ -97,7 +105,8 @@ describe("wrangler dev", () => {
     collected.length = 0;
     await (await chat({ stream: true })).text();
     await vi.waitUntil(() => collected.includes("POST /v1/chat/completions"), { timeout: 4_000 });
-    for (const step of ["strait.authenticate", "strait.authorise", "strait.reserve", "chat gpt-4.1", "strait.settle"]) expect(collected).toContain(step);
+    for (const step of ["strait.authenticate", "strait.authorise", "strait.reserve", "chat gpt-4.1", "strait.settle"])
+      expect(collected).toContain(step);
   });
 
   it("stops the upstream and settles when a client hangs up in the middle of a stream", async () => {
@@ -108,6 +117,8 @@ describe("wrangler dev", () => {
     await response.body?.getReader().read();
     leaving.abort();
     await vi.waitUntil(() => cancelledUpstream() === before + 1, { timeout: 5_000 });
-    await vi.waitUntil(async () => (await receipt(response.headers.get("x-request-id")))["end"] === "client_cancelled", { timeout: 5_000 });
+    await vi.waitUntil(async () => (await receipt(response.headers.get("x-request-id")))["end"] === "client_cancelled", {
+      timeout: 5_000,
+    });
   });
 });

@@ -28,7 +28,10 @@ describe("a Worker's variables", () => {
 });
 
 describe("loopback", () => {
-  it.each(["http://127.0.0.1:8787/x", "http://localhost/", "http://[::1]:1/"])("is %s", (url) => expect(isLoopback(new URL(url))).toBe(true));
+  it.each(["http://127.0.0.1:8787/x", "http://localhost/", "http://[::1]:1/"])("is %s", (url) =>
+    expect(isLoopback(new URL(url))).toBe(true),
+  );
   it.each(["http://localhost.example/", "http://strait.workers.dev/", "http://10.0.0.1/"])("is not %s", (url) =>
-    expect(isLoopback(new URL(url))).toBe(false));
+    expect(isLoopback(new URL(url))).toBe(false),
+  );
 });

@@ -35,7 +35,9 @@ function chat(body: Record<string, unknown>, init: RequestInit = {}): RequestIni
 }
 
 async function receiptOf(response: Response): Promise<Receipt | undefined> {
-  const { response: shown } = await call(`/v1/strait/receipts/${response.headers.get("x-request-id")}`, { headers: { authorization: `Bearer ${key}` } });
+  const { response: shown } = await call(`/v1/strait/receipts/${response.headers.get("x-request-id")}`, {
+    headers: { authorization: `Bearer ${key}` },
+  });
   return shown.status === 200 ? ((await shown.json()) as Receipt) : undefined;
 }
 
@@ -69,7 +71,12 @@ describe("the gateway in a Worker", () => {
     expect(await response.json()).toMatchObject({ object: "chat.completion" });
     await done();
     const receipt = await receiptOf(response);
-    expect(receipt).toMatchObject({ tenantId: "demo_cn", end: "completed", usageSource: "reported", gatewayPlace: "this machine" });
+    expect(receipt).toMatchObject({
+      tenantId: "demo_cn",
+      end: "completed",
+      usageSource: "reported",
+      gatewayPlace: "this machine",
+    });
     expect(receipt?.region).toBe(response.headers.get("x-strait-region"));
   });
 
@@ -104,7 +111,9 @@ describe("the gateway in a Worker", () => {
     everyRegion((id) => simulated().setFault(id, { kind: "stall" }));
     const leaving = new AbortController();
     const context = createExecutionContext();
-    const request = new Request(`${origin}/v1/chat/completions`, chat({}, { signal: leaving.signal })) as Parameters<NonNullable<typeof handler.fetch>>[0];
+    const request = new Request(`${origin}/v1/chat/completions`, chat({}, { signal: leaving.signal })) as Parameters<
+      NonNullable<typeof handler.fetch>
+    >[0];
     void Promise.resolve(handler.fetch?.(request, env, context)).catch(() => undefined);
     const open = (): number => regionIds.reduce((sum, id) => sum + simulated().stats(id).open, 0);
     await vi.waitUntil(() => open() === 1, { timeout: 3_000 });

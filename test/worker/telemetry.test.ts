@@ -17,7 +17,9 @@ interface Sent {
   readonly headers: Headers;
   readonly body: {
     readonly resourceSpans: readonly {
-      readonly resource: { readonly attributes: readonly { readonly key: string; readonly value: { readonly stringValue: string } }[] };
+      readonly resource: {
+        readonly attributes: readonly { readonly key: string; readonly value: { readonly stringValue: string } }[];
+      };
       readonly scopeSpans: readonly { readonly spans: readonly SentSpan[] }[];
     }[];
   };
@@ -48,7 +50,10 @@ function listen(status = 200): Sent[] {
 describe("spans in a Worker", () => {
   it("are sent as OTLP after the exchange, in one trace that begins here and links to the client's", async () => {
     const sent = listen();
-    const { tracer, flush } = await startTelemetry({ ...collector, OTEL_SERVICE_NAME: "edge", OTEL_EXPORTER_OTLP_HEADERS: "x-api-key=a%20b,x-team=c" }, silent);
+    const { tracer, flush } = await startTelemetry(
+      { ...collector, OTEL_SERVICE_NAME: "edge", OTEL_EXPORTER_OTLP_HEADERS: "x-api-key=a%20b,x-team=c" },
+      silent,
+    );
     const before = Date.now();
     const clientTrace = "0af7651916cd43dd8448eb211c80319c";
     const trace = ExchangeTrace.start(tracer, "POST", "/v1/chat/completions", `00-${clientTrace}-b7ad6b7169203331-01`);
@@ -60,7 +65,11 @@ describe("spans in a Worker", () => {
     const [only] = sent;
     expect(sent).toHaveLength(1);
     expect(only?.url).toBe("http://collector.invalid:4318/v1/traces");
-    expect([only?.headers.get("x-api-key"), only?.headers.get("x-team"), only?.headers.get("content-type")]).toEqual(["a b", "c", "application/json"]);
+    expect([only?.headers.get("x-api-key"), only?.headers.get("x-team"), only?.headers.get("content-type")]).toEqual([
+      "a b",
+      "c",
+      "application/json",
+    ]);
     const resource = only?.body.resourceSpans[0];
     expect(resource?.resource.attributes).toContainEqual({ key: "service.name", value: { stringValue: "edge" } });
     const spans = resource?.scopeSpans[0]?.spans ?? [];
@@ -88,7 +97,10 @@ describe("spans in a Worker", () => {
 
   it("that are not sampled are neither recorded nor sent", async () => {
     const sent = listen();
-    const { tracer, flush } = await startTelemetry({ ...collector, OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "0" }, silent);
+    const { tracer, flush } = await startTelemetry(
+      { ...collector, OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "0" },
+      silent,
+    );
     const trace = ExchangeTrace.start(tracer, "GET", "/", undefined);
     expect(trace.recording).toBe(false);
     trace.end(200, undefined);
@@ -125,11 +137,16 @@ describe("spans in a Worker", () => {
 
 describe("the standard variables", () => {
   it("name the traces' own endpoint as it is, before the common one", () => {
-    expect(otlpSettings({ ...collector, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://traces.invalid/here" })?.url).toBe("http://traces.invalid/here");
+    expect(otlpSettings({ ...collector, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://traces.invalid/here" })?.url).toBe(
+      "http://traces.invalid/here",
+    );
   });
 
   it("give the resource its attributes, the service's name last", () => {
-    const resource = otlpSettings({ ...collector, OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=test,service.name=other" })?.resource;
+    const resource = otlpSettings({
+      ...collector,
+      OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=test,service.name=other",
+    })?.resource;
     expect(resource).toEqual({ "deployment.environment.name": "test", "service.name": "strait" });
   });
 

@@ -108,7 +108,9 @@ describe("the directory", () => {
 
   it("takes a change once, however often it is told, and none whose predecessor is missing", async () => {
     const told = (revision: number): Promise<void> =>
-      runInDurableObject(directory(), (instance) => instance.take(directoryEntry("acme", revision), auditEntry(String(revision), "acme")));
+      runInDurableObject(directory(), (instance) =>
+        instance.take(directoryEntry("acme", revision), auditEntry(String(revision), "acme")),
+      );
     await told(1);
     await told(1);
     await expect(told(3)).rejects.toThrow("before 2");
@@ -119,7 +121,9 @@ describe("the directory", () => {
     expect(await stores.directory.find("guessed")).toBeUndefined();
     expect(await stores.journal.find("guessed", "a")).toBeUndefined();
     const guessed = env.TENANTS.get(env.TENANTS.idFromName("guessed"));
-    const tables = await runInDurableObject(guessed, (_instance, state) => state.storage.sql.exec("SELECT name FROM sqlite_master").toArray());
+    const tables = await runInDurableObject(guessed, (_instance, state) =>
+      state.storage.sql.exec("SELECT name FROM sqlite_master").toArray(),
+    );
     expect(tables.filter(({ name }) => !String(name).startsWith("_cf_"))).toEqual([]);
   });
 });
@@ -149,13 +153,19 @@ describe("an object that cannot be reached", () => {
 });
 
 /** A namespace whose objects fail as workerd's do when they are moved or gone; without `fail`, always. */
-function brokenNamespace(fail: () => void = () => { throw new Error("gone"); }): typeof env.TENANTS {
+function brokenNamespace(
+  fail: () => void = () => {
+    throw new Error("gone");
+  },
+): typeof env.TENANTS {
   const get = (id: DurableObjectId): unknown =>
     new Proxy(env.TENANTS.get(id), {
-      get: (stub, name) => (...parameters: unknown[]) => {
-        fail();
-        return Reflect.apply(Reflect.get(stub, name), stub, parameters);
-      },
+      get:
+        (stub, name) =>
+        (...parameters: unknown[]) => {
+          fail();
+          return Reflect.apply(Reflect.get(stub, name), stub, parameters);
+        },
     });
   const namespace: unknown = { idFromName: (name: string) => env.TENANTS.idFromName(name), get };
   return namespace as typeof env.TENANTS;

@@ -167,7 +167,10 @@ describe("the caller", () => {
 
   it("that aborts hears nothing more, and the upstream's body is cancelled", async () => {
     let cancelled = false;
-    const silent = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(new Uint8Array(1)), cancel: () => void (cancelled = true) });
+    const silent = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new Uint8Array(1)),
+      cancel: () => void (cancelled = true),
+    });
     let signal: AbortSignal | undefined;
     const { call, seen } = send(chat(true), (request) => {
       signal = request.signal;

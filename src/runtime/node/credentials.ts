@@ -6,7 +6,10 @@ import type { Credentials } from "../../upstream/address.ts";
 const fileFreshMs = 30_000;
 
 /** Resolves a region's credential by its reference. `undefined` where there is none: its deployments are then out of reach. */
-export function environmentCredentials(environment: Readonly<Record<string, string | undefined>>, nowMs: () => number): Credentials {
+export function environmentCredentials(
+  environment: Readonly<Record<string, string | undefined>>,
+  nowMs: () => number,
+): Credentials {
   const files = new Map<string, { readonly value: string | undefined; readonly readAtMs: number }>();
   return (region: Region) => {
     const reference = region.credential;

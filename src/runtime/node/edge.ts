@@ -135,7 +135,8 @@ export class NodeOutbound implements Outbound {
       void parting.then(() => this.#response.end());
     } else if (last === undefined) this.#response.end();
     // As a string, each character a byte, a small body leaves together with the head in one buffer instead of two.
-    else if (last.length <= oneWriteBytes) this.#response.end(Buffer.from(last.buffer, last.byteOffset, last.length).toString("latin1"), "latin1");
+    else if (last.length <= oneWriteBytes)
+      this.#response.end(Buffer.from(last.buffer, last.byteOffset, last.length).toString("latin1"), "latin1");
     else this.#response.end(last);
   }
 

@@ -23,5 +23,7 @@ function asksForTraces(environment: Readonly<Record<string, string | undefined>>
   if (environment["OTEL_SDK_DISABLED"]?.toLowerCase() === "true") return false;
   const exporter = environment["OTEL_TRACES_EXPORTER"];
   if (exporter !== undefined && exporter !== "") return exporter !== "none";
-  return [environment["OTEL_EXPORTER_OTLP_ENDPOINT"], environment["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]].some((value) => value !== undefined && value !== "");
+  return [environment["OTEL_EXPORTER_OTLP_ENDPOINT"], environment["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]].some(
+    (value) => value !== undefined && value !== "",
+  );
 }

@@ -55,7 +55,13 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
     operatorKey: config.operatorKey ?? (demo ? demoOperatorKey : randomKey()),
   });
   if (demo) {
-    const ports = { directory: stores.directory, clock: systemClock, entropy: systemEntropy, sha256, catalogue: () => world.catalogue };
+    const ports = {
+      directory: stores.directory,
+      clock: systemClock,
+      entropy: systemEntropy,
+      sha256,
+      catalogue: () => world.catalogue,
+    };
     await prepareDemo(ports, config, new URL(first.url).origin);
   }
   return { application, telemetry, config };

@@ -11,7 +11,9 @@ export interface Config {
   readonly settings: Settings;
 }
 
-export type ConfigRead = { readonly ok: true; readonly config: Config } | { readonly ok: false; readonly problems: readonly string[] };
+export type ConfigRead =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly string[] };
 
 /** Known to everybody, so that `wrangler dev` needs no set-up; works in demonstration mode on loopback and nowhere else. */
 export const demoOperatorKey = "sk-operator-demonstration-only";
@@ -30,7 +32,8 @@ export function readConfig(variables: Variables): ConfigRead {
   if (operatorKey !== undefined && operatorKey.length < shortestOperatorKey) {
     problems.push(`STRAIT_OPERATOR_KEY must have at least ${shortestOperatorKey} characters`);
   }
-  if (operatorKey === demoOperatorKey) problems.push("STRAIT_OPERATOR_KEY is the demonstration's, which everybody knows: choose a secret of your own");
+  if (operatorKey === demoOperatorKey)
+    problems.push("STRAIT_OPERATOR_KEY is the demonstration's, which everybody knows: choose a secret of your own");
   const simulatorUrl = variables["STRAIT_SIMULATOR_URL"] || undefined;
   if (simulatorUrl !== undefined && !(URL.canParse(simulatorUrl) && isLoopback(new URL(simulatorUrl)))) {
     problems.push("STRAIT_SIMULATOR_URL must be a URL on loopback");

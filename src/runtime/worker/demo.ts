@@ -6,7 +6,11 @@ import { demoOperatorKey, type Config } from "./config.ts";
 export const simulatorUrl = "http://simulator.invalid";
 
 /** Makes the demonstration's tenants where they are missing, and says so to whoever reads the terminal. */
-export async function prepareDemo(ports: ChangePorts, { operatorKey }: Pick<Config, "operatorKey">, origin: string): Promise<void> {
+export async function prepareDemo(
+  ports: ChangePorts,
+  { operatorKey }: Pick<Config, "operatorKey">,
+  origin: string,
+): Promise<void> {
   const made = await makeDemoTenants(ports).catch(() => makeDemoTenants(ports)); // two first requests may race: one made them, the other finds them
   if (made.length === 0) return;
   const keys = made.map(({ id, explanation, key }) => `  tenant ${id} (${explanation})\n    ${key}\n`).join("\n");

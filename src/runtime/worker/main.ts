@@ -24,7 +24,11 @@ const handler: ExportedHandler<Cloudflare.Env> = {
 
 export default handler;
 
-async function answer(request: Request, { application, telemetry, config }: Assembly, context: ExecutionContext): Promise<Response> {
+async function answer(
+  request: Request,
+  { application, telemetry, config }: Assembly,
+  context: ExecutionContext,
+): Promise<Response> {
   const { inbound, outbound, response } = createEdge(request);
   const handled = application.gateway.handle(inbound, outbound);
   if (handled !== undefined) {
@@ -42,7 +46,11 @@ async function answer(request: Request, { application, telemetry, config }: Asse
 }
 
 function controlNotServed(): Response {
-  return problem(503, "The operators' API is not served", "Set the secret STRAIT_OPERATOR_KEY first: npx wrangler secret put STRAIT_OPERATOR_KEY");
+  return problem(
+    503,
+    "The operators' API is not served",
+    "Set the secret STRAIT_OPERATOR_KEY first: npx wrangler secret put STRAIT_OPERATOR_KEY",
+  );
 }
 
 function notStarted(error: unknown): Response {

@@ -3,7 +3,9 @@ import { directoryObjectName, type DirectoryObject } from "./directory-object.ts
 import type { TenantObject } from "./tenant-object.ts";
 
 /** An object's methods as they are called from outside. */
-type Remote<Class> = { readonly [Name in keyof Class as Class[Name] extends (...parameters: never[]) => Promise<unknown> ? Name : never]: Class[Name] };
+type Remote<Class> = {
+  readonly [Name in keyof Class as Class[Name] extends (...parameters: never[]) => Promise<unknown> ? Name : never]: Class[Name];
+};
 
 export type RemoteTenant = Remote<Omit<TenantObject, "alarm">>;
 export type RemoteDirectory = Remote<DirectoryObject>;

@@ -15,13 +15,17 @@ export function otlpSettings(variables: Variables): OtlpSettings | undefined {
   const value = (name: string): string | undefined => variables[name]?.trim() || undefined;
   if (value("OTEL_SDK_DISABLED")?.toLowerCase() === "true" || value("OTEL_TRACES_EXPORTER") === "none") return undefined;
   const base = value("OTEL_EXPORTER_OTLP_ENDPOINT");
-  const url = value("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") ?? (base === undefined ? undefined : `${base.replace(/\/+$/, "")}/v1/traces`);
+  const url =
+    value("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") ?? (base === undefined ? undefined : `${base.replace(/\/+$/, "")}/v1/traces`);
   if (url === undefined || !URL.canParse(url)) return undefined;
   const ratio = Number(value("OTEL_TRACES_SAMPLER_ARG") ?? 1);
   return {
     url,
     headers: [...pairs(value("OTEL_EXPORTER_OTLP_HEADERS")), ...pairs(value("OTEL_EXPORTER_OTLP_TRACES_HEADERS"))],
-    resource: { ...Object.fromEntries(pairs(value("OTEL_RESOURCE_ATTRIBUTES"))), "service.name": value("OTEL_SERVICE_NAME") ?? "strait" },
+    resource: {
+      ...Object.fromEntries(pairs(value("OTEL_RESOURCE_ATTRIBUTES"))),
+      "service.name": value("OTEL_SERVICE_NAME") ?? "strait",
+    },
     sampler: value("OTEL_TRACES_SAMPLER") ?? "parentbased_always_on",
     samplerRatio: ratio >= 0 && ratio <= 1 ? ratio : 1,
     timeoutMs: Number(value("OTEL_EXPORTER_OTLP_TIMEOUT")) || 10_000,

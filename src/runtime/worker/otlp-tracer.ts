@@ -75,8 +75,17 @@ async function send(spans: readonly ReadableSpan[], settings: OtlpSettings, log:
   try {
     const body = JsonTraceSerializer.serializeRequest([...spans]);
     if (body === undefined) return;
-    const headers = new Headers([["content-type", "application/json"], ...settings.headers.map(([name, value]) => [name, value] as [string, string])]);
-    const response = await fetch(settings.url, { method: "POST", headers, body, redirect: "manual", signal: AbortSignal.timeout(settings.timeoutMs) });
+    const headers = new Headers([
+      ["content-type", "application/json"],
+      ...settings.headers.map(([name, value]) => [name, value] as [string, string]),
+    ]);
+    const response = await fetch(settings.url, {
+      method: "POST",
+      headers,
+      body,
+      redirect: "manual",
+      signal: AbortSignal.timeout(settings.timeoutMs),
+    });
     await response.body?.cancel();
     if (!response.ok) log.warn("the collector did not take the spans", { status: response.status, spans: spans.length });
   } catch (error) {

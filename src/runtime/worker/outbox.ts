@@ -29,7 +29,9 @@ export class Outbox {
   }
 
   waiting(): OutboxChange[] {
-    const rows = this.#database.all<{ sequence: number; entry: string; audit: string }>("SELECT sequence, entry, audit FROM outbox ORDER BY sequence");
+    const rows = this.#database.all<{ sequence: number; entry: string; audit: string }>(
+      "SELECT sequence, entry, audit FROM outbox ORDER BY sequence",
+    );
     return rows.map(({ sequence, entry, audit }) => ({
       sequence,
       entry: JSON.parse(entry) as DirectoryEntry,

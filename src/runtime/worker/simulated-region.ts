@@ -15,6 +15,10 @@ export class SimulatedRegion extends WorkerEntrypoint {
 
 /** The one simulator of this isolate: tests set its faults. */
 export function simulated(): Simulator {
-  simulator ??= createSimulatedRegion({ profiles: profilesOf(bundledWorld().catalogue), clock: systemClock, entropy: systemEntropy });
+  simulator ??= createSimulatedRegion({
+    profiles: profilesOf(bundledWorld().catalogue),
+    clock: systemClock,
+    entropy: systemEntropy,
+  });
   return simulator;
 }

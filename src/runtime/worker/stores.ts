@@ -24,7 +24,8 @@ export function openObjectStores(bindings: Pick<Bindings, "TENANTS" | "DIRECTORY
   /** For calls that may run twice: an object that was just moved or restarted fails once and is then there again. */
   const askAgain = <Result>(tenantId: string, call: (tenant: RemoteTenant) => Promise<Result>): Promise<Result> =>
     reachAgain(() => call(tenantOf(bindings, tenantId)));
-  const askAll = <Result>(call: (directory: RemoteDirectory) => Promise<Result>): Promise<Result> => reachAgain(() => call(directoryOf(bindings)));
+  const askAll = <Result>(call: (directory: RemoteDirectory) => Promise<Result>): Promise<Result> =>
+    reachAgain(() => call(directoryOf(bindings)));
 
   return {
     quota: {
@@ -48,12 +49,16 @@ export function openObjectStores(bindings: Pick<Bindings, "TENANTS" | "DIRECTORY
     },
     directory: {
       find: (tenantId) => askAgain(tenantId, (tenant) => tenant.find(tenantId)),
-      touchKey: keyToucher((tenantId, keyId, atMs) => later(ask(tenantId, (tenant) => tenant.touchKey(tenantId, keyId, atMs)).catch(() => undefined))),
+      touchKey: keyToucher((tenantId, keyId, atMs) =>
+        later(ask(tenantId, (tenant) => tenant.touchKey(tenantId, keyId, atMs)).catch(() => undefined)),
+      ),
       list: (after, count) => askAll((directory) => directory.list(after, count)),
       save: (entry, audit) => ask(entry.tenant.id, (tenant) => tenant.save(entry, audit)),
       lastUsed: (tenantId) => askAgain(tenantId, (tenant) => tenant.lastUsed(tenantId)),
       audit: (tenantId, count) =>
-        tenantId === undefined ? askAll((directory) => directory.audit(count)) : askAgain(tenantId, (tenant) => tenant.audit(tenantId, count)),
+        tenantId === undefined
+          ? askAll((directory) => directory.audit(count))
+          : askAgain(tenantId, (tenant) => tenant.audit(tenantId, count)),
     },
   };
 }
@@ -94,5 +99,10 @@ function isOurFault(error: unknown): boolean {
 
 /** Workerd's word for a failure that another try may get over; an overloaded object is not asked again. */
 function isPassing(error: unknown): boolean {
-  return error instanceof Error && "retryable" in error && error.retryable === true && !("overloaded" in error && error.overloaded === true);
+  return (
+    error instanceof Error &&
+    "retryable" in error &&
+    error.retryable === true &&
+    !("overloaded" in error && error.overloaded === true)
+  );
 }

@@ -36,7 +36,11 @@ export class TenantObject extends DurableObject {
 
   constructor(state: DurableObjectState, bindings: Cloudflare.Env) {
     super(state, bindings);
-    this.#database = new ObjectDatabase(state.storage, { directory: directoryMigrations, ledger: ledgerMigrations, outbox: outboxMigrations });
+    this.#database = new ObjectDatabase(state.storage, {
+      directory: directoryMigrations,
+      ledger: ledgerMigrations,
+      outbox: outboxMigrations,
+    });
     this.#directory = new SqlDirectory(this.#database);
     this.#keyUse = new SqlKeyUse(this.#database);
     this.#outbox = new Outbox(this.#database);

@@ -77,6 +77,11 @@ export function limits(context: () => Context): void {
         expect(Number(headers.get("x-ratelimit-remaining-requests"))).toBeLessThan(600);
         expect(Number(headers.get("x-ratelimit-remaining-tokens"))).toBeLessThan(60_000);
       }
+      // Answers that reserved nothing show the limits as well: look-ups, and refusals before the reservation.
+      const models = await headersOf(openaiClient(gateway.url, key).models.list());
+      const unknown = await errorOf(openaiClient(gateway.url, key).chat.completions.create({ ...chat, model: "no-such-model" }));
+      expect(models.get("x-ratelimit-limit-requests")).toBe("600");
+      expect((unknown as { headers?: Headers }).headers?.get("x-ratelimit-limit-tokens")).toBe("60000");
       expect(openai.get("x-ratelimit-reset-requests")).toMatch(/^(\d+h)?(\d+m)?\d+(\.\d+)?m?s$/);
       expect(azure.get("x-ratelimit-reset-requests")).toMatch(/^\d+$/);
       expect(anthropic.get("anthropic-ratelimit-requests-limit")).toBe("600");

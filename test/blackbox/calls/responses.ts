@@ -25,6 +25,9 @@ export function responsesCalls(context: () => Context): void {
       const got = await client().responses.retrieve(made.data.id).withResponse();
       expect(got.data.output_text).toBe(made.data.output_text);
       expect(got.response.headers.get("x-strait-region")).toBe(region);
+      // It was paid for when it was made.
+      const receipt = await receiptOf(context().gateway.url, context().tenant.key, got.response.headers.get("x-request-id") ?? "");
+      expect(receipt).toMatchObject({ chargedTokens: 0, costMicroUsd: 0, usageSource: "none" });
       await client().responses.delete(made.data.id);
       expect(reached(before, context().gateway.stats())).toEqual({ [region]: 2 });
       expect(await errorOf(client().responses.retrieve(made.data.id))).toBeInstanceOf(OpenAI.NotFoundError);
