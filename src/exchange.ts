@@ -97,12 +97,7 @@ async function run(
   if (!permit.ok) return withLimits(permit.refusal, caller.value, call, reply, ports);
 
   const reserving = trace.step(spanName.reserve);
-  const hold = estimate(
-    request,
-    permit.value,
-    startedAtMs,
-    caller.value.tenant.holds === "worst_case" ? undefined : ports.learning,
-  );
+  const hold = estimate(request, permit.value, startedAtMs, caller.value.tenant.holds === "learned" ? ports.learning : undefined);
   const asked: ReceiptBasis = {
     requestId: reply.requestId,
     caller: caller.value,

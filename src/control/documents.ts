@@ -118,7 +118,7 @@ export function tenantDocument({ revision, tenant }: DirectoryEntry): TenantDocu
     denyCountries: [...tenant.denyCountries],
     leastEvidence: tenant.leastEvidence ?? null,
     timeZone: tenant.timeZone ?? utc,
-    holds: tenant.holds ?? "learned",
+    holds: tenant.holds ?? "worst_case",
     oidc: tenant.oidc === undefined ? null : oidcDocument(tenant.oidc),
   };
 }

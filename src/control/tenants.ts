@@ -11,7 +11,7 @@ import type { LimitInput } from "./limits.ts";
 import { done, invalid, no } from "./outcome.ts";
 import type { Outcome, Problem } from "./outcome.ts";
 
-/** What a request holds of its limits until it is settled; `learned` is what a tenant has unless told otherwise. */
+/** What a request holds of its limits until it is settled; `worst_case` is what a tenant has unless told otherwise. */
 export type Holds = "worst_case" | "learned";
 
 /** Absent facts are unknown, which refuses wherever a rule asks for them. */
@@ -128,7 +128,7 @@ function applyChange(tenant: Tenant, input: TenantChange): Tenant {
     denyCountries: input.denyCountries === undefined ? tenant.denyCountries : (sorted(input.denyCountries) ?? []),
     leastEvidence: input.leastEvidence === undefined ? tenant.leastEvidence : (input.leastEvidence ?? undefined),
     timeZone: input.timeZone === undefined ? tenant.timeZone : (input.timeZone ?? undefined),
-    holds: input.holds === undefined ? tenant.holds : input.holds === "worst_case" ? input.holds : undefined,
+    holds: input.holds === undefined ? tenant.holds : input.holds === "learned" ? input.holds : undefined,
     oidc: input.oidc === undefined ? tenant.oidc : (input.oidc ?? undefined),
   };
 }

@@ -40,10 +40,10 @@ export interface Tenant {
   /** IANA name; where the days and months of its limits begin. `undefined` is UTC. */
   readonly timeZone?: string | undefined;
   /**
-   * What a request holds of its limits until it is settled. `worst_case`: all that it could use, so that use never passes
-   * a limit. `undefined`: what requests like it used, which refuses far less, and may pass a limit by what a few use more.
+   * What a request holds of its limits until it is settled. `undefined`: all that it could use, so that use never passes a
+   * limit. `learned`: what requests like it used, which refuses far less, and may pass a limit by what a few use more.
    */
-  readonly holds?: "worst_case" | undefined;
+  readonly holds?: "learned" | undefined;
   /** Random, shown nowhere: what end users' names are hashed with, so that nobody finds a name by trying names. */
   readonly endUserSecret?: string | undefined;
   /** RFC 3339. */

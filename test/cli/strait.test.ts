@@ -442,10 +442,10 @@ describe("limits", () => {
 
   test("count days where the tenant's time zone says", async () => {
     await api.call("POST", "/tenants", { id: "zoned", name: "Zoned" });
-    const changed = await api.run(["tenant", "change", "zoned", "--time-zone", "Asia/Singapore", "--holds", "worst_case"]);
+    const changed = await api.run(["tenant", "change", "zoned", "--time-zone", "Asia/Singapore", "--holds", "learned"]);
     expect(changed.stdout).toMatch(/^time zone +Asia\/Singapore$/m);
-    expect(api.directory.find("zoned")?.tenant).toMatchObject({ timeZone: "Asia/Singapore", holds: "worst_case" });
-    await api.run(["tenant", "change", "zoned", "--time-zone", "UTC", "--holds", "learned"]);
+    expect(api.directory.find("zoned")?.tenant).toMatchObject({ timeZone: "Asia/Singapore", holds: "learned" });
+    await api.run(["tenant", "change", "zoned", "--time-zone", "UTC", "--holds", "worst_case"]);
     expect(api.directory.find("zoned")?.tenant).toMatchObject({ timeZone: undefined, holds: undefined });
   });
 });

@@ -31,7 +31,7 @@ describe("adding a tenant", () => {
       allowCountries: null,
       leastEvidence: null,
       timeZone: "UTC",
-      holds: "learned",
+      holds: "worst_case",
       oidc: null,
     });
     expect(JSON.stringify(directory.audits)).not.toContain(directory.find("acme")?.tenant.endUserSecret);

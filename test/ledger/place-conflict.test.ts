@@ -18,7 +18,9 @@ describe("what an upstream says of its place", () => {
 
   it("contradicts by another region, by a spillover, or by another geography", () => {
     expect(placeConflict(japan, ["x-ms-region", "East Asia"], undefined)).toMatch(/East Asia.*Japan East/);
-    expect(placeConflict(japan, ["x-ms-region", "Japan East", "x-ms-spillover-from-deployment", "gpt"], undefined)).toMatch(/spilled over/);
+    expect(placeConflict(japan, ["x-ms-region", "Japan East", "x-ms-spillover-from-deployment", "gpt"], undefined)).toMatch(
+      /spilled over/,
+    );
     expect(placeConflict(pinned, [], "global")).toMatch(/global.*us/);
     expect(placeConflict(pinned, [], "us")).toBeUndefined();
   });

@@ -26,7 +26,11 @@ export function responsesCalls(context: () => Context): void {
       expect(got.data.output_text).toBe(made.data.output_text);
       expect(got.response.headers.get("x-strait-region")).toBe(region);
       // It was paid for when it was made.
-      const receipt = await receiptOf(context().gateway.url, context().tenant.key, got.response.headers.get("x-request-id") ?? "");
+      const receipt = await receiptOf(
+        context().gateway.url,
+        context().tenant.key,
+        got.response.headers.get("x-request-id") ?? "",
+      );
       expect(receipt).toMatchObject({ chargedTokens: 0, costMicroUsd: 0, usageSource: "none" });
       await client().responses.delete(made.data.id);
       expect(reached(before, context().gateway.stats())).toEqual({ [region]: 2 });
