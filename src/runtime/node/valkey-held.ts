@@ -1,0 +1,88 @@
+import type { Amounts } from "../../quota/limit.ts";
+
+/** A reservation that this process placed and has not begun to settle: enough to place it again after a loss. */
+export interface HeldReservation {
+  readonly tenantId: string;
+  readonly id: string;
+  readonly bucket: number;
+  /** The request's fields as JSON, without the braces. */
+  readonly fields: string;
+  readonly intent: string;
+  /** The periods that it was admitted in, by limit. */
+  readonly marks: readonly number[];
+  /** The epoch of the data that it stands in. */
+  epoch: number;
+  /** By this process's own clock, `performance.now()`. */
+  leaseEndsMs: number;
+}
+
+/** A settlement that the server could not be told. */
+export interface OwedSettlement {
+  readonly tenantId: string;
+  readonly id: string;
+  readonly charge: Amounts;
+  /** Of the call that may have placed the reservation; only that one is settled. Empty: whichever. */
+  readonly nonce: string;
+}
+
+/** More are dropped, oldest first: their leases run out, and the server charges what they held. */
+const mostOwed = 20_000;
+
+/** What this process knows of its own reservations, for the time that the server does not. */
+export class HeldReservations {
+  readonly #held = new Map<string, HeldReservation>();
+  readonly #owed = new Map<string, OwedSettlement>();
+
+  add(reservation: HeldReservation): void {
+    this.#held.set(nameOf(reservation.tenantId, reservation.id), reservation);
+  }
+
+  find(tenantId: string, id: string): HeldReservation | undefined {
+    return this.#held.get(nameOf(tenantId, id));
+  }
+
+  /** Whoever begins to settle takes it, so that it is not placed again while its receipt is already written. */
+  take(tenantId: string, id: string): HeldReservation | undefined {
+    const name = nameOf(tenantId, id);
+    const found = this.#held.get(name);
+    if (found !== undefined) this.#held.delete(name);
+    return found;
+  }
+
+  list(): HeldReservation[] {
+    return [...this.#held.values()];
+  }
+
+  /** Forgets those whose lease ran out: the server took them back, or somebody else settled them. */
+  prune(nowMs: number): void {
+    for (const [name, { leaseEndsMs }] of this.#held) if (leaseEndsMs <= nowMs) this.#held.delete(name);
+  }
+
+  owe(settlement: OwedSettlement): void {
+    this.#owed.set(nameOf(settlement.tenantId, settlement.id), settlement);
+    if (this.#owed.size <= mostOwed) return;
+    for (const oldest of this.#owed.keys()) return void this.#owed.delete(oldest);
+  }
+
+  /** The same request is asked for again: the nonce of the call that may have placed it already. */
+  reclaim(tenantId: string, id: string): string | undefined {
+    const name = nameOf(tenantId, id);
+    const owed = this.#owed.get(name);
+    if (owed === undefined || owed.nonce === "") return undefined;
+    this.#owed.delete(name);
+    return owed.nonce;
+  }
+
+  owed(): OwedSettlement[] {
+    return [...this.#owed.values()];
+  }
+
+  paid(settlement: OwedSettlement): void {
+    const name = nameOf(settlement.tenantId, settlement.id);
+    if (this.#owed.get(name) === settlement) this.#owed.delete(name);
+  }
+}
+
+function nameOf(tenantId: string, id: string): string {
+  return `${tenantId} ${id}`;
+}

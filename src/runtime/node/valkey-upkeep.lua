@@ -1,0 +1,168 @@
+-- What sweeps, reports and rebuilds need, and the list of all functions. Continues valkey-reservations.lua.
+
+local function parts_of(member)
+  return string.match(member, '^(%S+) (.*)$')
+end
+
+local function record_of(base, member)
+  local tenant, id = parts_of(member)
+  return tenant, id, redis.call('HGET', reservations_key(base, tenant), id)
+end
+
+local function take_back(base, count, now)
+  local overdue = redis.call('ZRANGEBYSCORE', base .. ':leases', '-inf', text_of(now), 'WITHSCORES', 'LIMIT', 0, count)
+  for index = 1, #overdue, 2 do
+    local member = overdue[index]
+    local tenant, _, record = record_of(base, member)
+    if record then
+      local _, _, holds = cmsgpack.unpack(record)
+      each_hold(base, tenant, holds, settle_hold, nil, now)
+      redis.call('ZADD', base .. ':expired', overdue[index + 1], member)
+    end
+    redis.call('ZREM', base .. ':leases', member)
+  end
+end
+
+local function clean(base, now)
+  local before = '(' .. text_of(now - late_settlement_ms)
+  local over = redis.call('ZRANGEBYSCORE', base .. ':recorded', '-inf', before, 'LIMIT', 0, cleaned_at_once)
+  for _, member in ipairs(over) do
+    local tenant, id = parts_of(member)
+    redis.call('HDEL', reservations_key(base, tenant), id)
+    redis.call('ZREM', base .. ':recorded', member)
+  end
+end
+
+-- keys: the bucket; args: how many at most.
+-- Returns tenant, id, requests, input, output, micro-USD and intent of each.
+local function expire(keys, args)
+  local base = keys[1]
+  local now, epoch = enter(base)
+  local count = tonumber(args[1])
+  take_back(base, count, now)
+  clean(base, now)
+  local reply = { 1, now, epoch }
+  for _, member in ipairs(redis.call('ZRANGE', base .. ':expired', 0, count - 1)) do
+    local tenant, id, record = record_of(base, member)
+    local _, hold, _, intent = cmsgpack.unpack(record)
+    for _, value in ipairs({ tenant, id, hold[1], hold[2], hold[3], hold[4], intent }) do reply[#reply + 1] = value end
+  end
+  return reply
+end
+
+-- keys: the bucket; args: tenant, ids.
+local function recorded(keys, args)
+  local base = keys[1]
+  local now, epoch = enter(base)
+  for index = 2, #args do
+    local member = member_of(args[1], args[index])
+    local expires = redis.call('ZSCORE', base .. ':expired', member)
+    if expires then
+      redis.call('ZREM', base .. ':expired', member)
+      redis.call('ZADD', base .. ':recorded', expires, member)
+    end
+  end
+  return { 1, now, epoch }
+end
+
+-- Reservations of one tenant that have no receipt yet. keys: the bucket; args: tenant.
+-- Returns id, input, output, micro-USD and intent of each.
+local function opened(keys, args)
+  local base = keys[1]
+  local now, epoch = enter(base)
+  local reply = { 1, now, epoch }
+  local all = redis.call('HGETALL', reservations_key(base, args[1]))
+  for index = 1, #all, 2 do
+    if not redis.call('ZSCORE', base .. ':recorded', member_of(args[1], all[index])) then
+      local _, hold, _, intent = cmsgpack.unpack(all[index + 1])
+      for _, value in ipairs({ all[index], hold[2], hold[3], hold[4], intent }) do reply[#reply + 1] = value end
+    end
+  end
+  return reply
+end
+
+-- The least id of those that have no receipt yet; ids begin with the time. keys: the bucket.
+local function oldest(keys)
+  local base = keys[1]
+  local now, epoch = enter(base)
+  local least = ''
+  for _, set in ipairs({ ':leases', ':expired' }) do
+    for _, member in ipairs(redis.call('ZRANGE', base .. set, 0, -1)) do
+      local _, id = parts_of(member)
+      if least == '' or id < least then least = id end
+    end
+  end
+  return { 1, now, epoch, least }
+end
+
+local function epoch_of(keys)
+  local now, epoch = enter(keys[1])
+  return { 1, now, epoch }
+end
+
+local function fence(base, tenant)
+  local text = redis.call('GET', base .. ':' .. tenant .. ':f')
+  if not text then return 0, 0 end
+  local token, until_ms = string.match(text, '^(%d+) (%d+)$')
+  return tonumber(token), tonumber(until_ms)
+end
+
+-- Asks for the right to rebuild a tenant's counters. keys: the bucket; args: tenant, for how long in milliseconds.
+-- Returns a token, 0 where they are whole already, -1 where somebody else is at it.
+local function start_rebuild(keys, args)
+  local base = keys[1]
+  local tenant = args[1]
+  local now, epoch = enter(base)
+  if built(base, tenant, epoch) then return { 1, now, epoch, 0 } end
+  local token, until_ms = fence(base, tenant)
+  if until_ms > now then return { 1, now, epoch, -1 } end
+  token = token + 1
+  redis.call('SET', base .. ':' .. tenant .. ':f', text_of(token) .. ' ' .. text_of(now + tonumber(args[2])))
+  return { 1, now, epoch, token }
+end
+
+-- Sets what counters by the day and month have used; adds nothing to what is there, and leaves what is held. Only for
+-- the holder of the latest token, in the epoch that it was given in, and until the tenant is whole.
+-- keys: the bucket; args: tenant, epoch, token, rows of scope, field, label, end, used, passing as JSON, "done" with the
+-- last of several calls, 1 where the journal knows the tenant. Returns whether it was taken.
+local function rebuild(keys, args)
+  local base = keys[1]
+  local tenant = args[1]
+  local now, epoch = enter(base)
+  local token = fence(base, tenant)
+  if epoch ~= tonumber(args[2]) or token ~= tonumber(args[3]) or built(base, tenant, epoch) then return { 0, now, epoch } end
+  for _, row in ipairs(cjson.decode(args[4])) do
+    local key = counter_key(base, tenant, row[1])
+    local counter = read(key, row[2])
+    if counter.mark <= row[3] then
+      if counter.mark < row[3] then counter.held = 0 end
+      counter.mark = row[3]
+      counter.ends = row[4]
+      counter.used = row[5]
+      write(key, row[2], counter, row[6], now)
+    end
+  end
+  if args[5] == 'done' then
+    redis.call('SET', base .. ':' .. tenant .. ':b', text_of(epoch) .. ' ' .. args[6])
+    redis.call('DEL', base .. ':' .. tenant .. ':f')
+  end
+  return { 1, now, epoch }
+end
+
+local function register(name, callback, flags)
+  redis.register_function({ function_name = 'LIBRARY_' .. name, callback = callback, flags = flags or {} })
+end
+
+register('reserve', reserve)
+register('restore', restore)
+register('inspect', inspect)
+register('epoch', epoch_of)
+register('start_rebuild', start_rebuild)
+register('rebuild', rebuild)
+-- These give memory back, or keep what was promised: a server that is full must still take them.
+register('settle', settle, { 'allow-oom' })
+register('renew', renew, { 'allow-oom' })
+register('expire', expire, { 'allow-oom' })
+register('recorded', recorded, { 'allow-oom' })
+register('opened', opened)
+register('oldest', oldest)
