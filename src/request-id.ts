@@ -11,3 +11,8 @@ export function requestId(entropy: Entropy, clock: Pick<Clock, "nowMs">): string
 }
 
 const hex: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/** When a request began, by its id. An id of another form hides it, so that nothing counts as later. */
+export function beganAtMs(id: string): number {
+  return Number.parseInt(/^req_([0-9a-f]{12})/.exec(id)?.[1] ?? "0", 16);
+}

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Settings } from "../../settings.ts";
 import { readSettings, setVariables, variableProblems, wholeNumber } from "../read-settings.ts";
+import { isValkeyAddress, valkeyAddressExample } from "./valkey-address.ts";
 
 /** All that the environment may say, parsed once and frozen. README's table lists the same. */
 export interface Config {
@@ -17,6 +18,8 @@ export interface Config {
   readonly synchronous: "normal" | "full";
   /** PostgreSQL for journal and directory; without it, SQLite in `dataDir`. */
   readonly databaseUrl: string | undefined;
+  /** Valkey or Redis for limits and reservations; without it, SQLite in `dataDir`. */
+  readonly quotaUrl: string | undefined;
   /** How long a tenant that was read from PostgreSQL is trusted while nothing is heard of changes. */
   readonly directoryStalenessMs: number;
   readonly settings: Settings;
@@ -38,6 +41,7 @@ const schema = z.object({
     .string()
     .regex(/^postgres(ql)?:\/\//, "must begin with postgres://")
     .optional(),
+  STRAIT_QUOTA_URL: z.string().refine(isValkeyAddress, `must look like ${valkeyAddressExample}`).optional(),
   STRAIT_DIRECTORY_STALENESS_MS: wholeNumber(1_000, 86_400_000, 10_000),
   STRAIT_SYNC: z.enum(["normal", "full"], 'must be "normal" or "full"').default("normal"),
 });
@@ -68,6 +72,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     upstreamConnections: values.STRAIT_UPSTREAM_CONNECTIONS,
     synchronous: values.STRAIT_SYNC,
     databaseUrl: values.STRAIT_DATABASE_URL,
+    quotaUrl: values.STRAIT_QUOTA_URL,
     directoryStalenessMs: values.STRAIT_DIRECTORY_STALENESS_MS,
     settings: settings.settings,
   };

@@ -22,7 +22,17 @@ const schemes: Readonly<Record<string, { readonly tls: boolean }>> = {
   "valkeys:": { tls: true },
 };
 
-const example = "redis://user:password@host:6379, rediss:// with TLS, or valkey:// and valkeys://";
+export const valkeyAddressExample =
+  "redis://user:password@host:6379, rediss:// with TLS, valkey:// or valkeys://; several with commas for a cluster";
+
+export function isValkeyAddress(text: string): boolean {
+  try {
+    readValkeyAddress(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /**
  * Reads `redis://user:password@host:6379/0`. Several addresses with commas between them are nodes of one cluster, and so
@@ -82,5 +92,5 @@ function nodeOf(url: URL): ValkeyNode {
 }
 
 function unreadable(): Error {
-  return new Error(`The address of Valkey cannot be read. It looks like ${example}.`);
+  return new Error(`The address of Valkey cannot be read. It looks like ${valkeyAddressExample}.`);
 }

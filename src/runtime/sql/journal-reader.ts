@@ -1,5 +1,6 @@
 import { longestAdmissionMs, type OpenReservation, type ScanQuery } from "../../ledger/journal-reader.ts";
 import type { Receipt } from "../../ledger/receipt.ts";
+import { beganAtMs } from "../../request-id.ts";
 import type { SqlDatabase, SqlValue } from "./database.ts";
 
 interface OpenRow {
@@ -59,9 +60,4 @@ export class SqlJournalReader {
       return { requestId: id, keyId, model, startedAtMs, tokens, microUsd };
     });
   }
-}
-
-/** An id of another form hides when its request began, so nothing counts as complete. */
-function beganAtMs(requestId: string): number {
-  return Number.parseInt(/^req_([0-9a-f]{12})/.exec(requestId)?.[1] ?? "0", 16);
 }
