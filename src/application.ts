@@ -33,7 +33,7 @@ export function createApplication(ports: ApplicationPorts): Application {
       entropy,
       sha256,
       log,
-      catalogue: () => ports.world().catalogue,
+      catalogue: () => ports.world(clock.nowMs()).catalogue,
       operatorKeyDigest: hex(sha256(ports.operatorKey)),
       reader: ports.reader,
       reservations: ports.reservations,

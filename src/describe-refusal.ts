@@ -217,6 +217,13 @@ function partsOf(refusal: Refusal): Parts {
         "tenant_not_verified",
         `Your company's verification is "${refusal.state}". Only verified companies are served. Ask your operator.`,
       );
+    case "policy_not_in_force":
+      return unavailable(
+        503,
+        "policy_not_in_force",
+        "No policy is in force that could admit a request, so none is. Ask your operator.",
+        asUsual,
+      );
     case "model_not_found":
       return {
         ...invalid(

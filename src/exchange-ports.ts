@@ -24,8 +24,8 @@ export interface ExchangePorts {
   readonly log: Log;
   readonly tracer: Tracer;
   readonly directory: Directory;
-  /** The catalogue and the policy as they are now, always as a pair. */
-  readonly world: () => World;
+  /** The catalogue and the policy of an instant, in milliseconds since the epoch, always as a pair. */
+  readonly world: (atMs: number) => World;
   readonly quota: QuotaStore;
   readonly journal: Journal;
   /** Absent where the runtime has no adapter of it: usage is then not served. */

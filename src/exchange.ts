@@ -86,12 +86,14 @@ async function run(
   trace.set(() => requestAttributes(call.surface, request));
 
   const authorising = trace.step(spanName.authorise);
-  const permit = permitFor(caller.value, request, call.surface, boundTo, ports, startedAtMs);
+  // What holds now decides, and not what held at the first byte: a slow body must not keep an old policy alive.
+  const decidedAtMs = ports.clock.nowMs();
+  const permit = permitFor(caller.value, request, call.surface, boundTo, ports, decidedAtMs);
   if (trace.recording)
     authorising.set(
       permit.ok
         ? permitAttributes(permit.value)
-        : deniedAttributes(caller.value, request, call.surface, ports.world(), startedAtMs),
+        : deniedAttributes(caller.value, request, call.surface, ports.world(decidedAtMs), decidedAtMs),
     );
   authorising.end(permit.ok ? undefined : permit.refusal);
   if (!permit.ok) return withLimits(permit.refusal, caller.value, call, reply, ports);

@@ -51,7 +51,7 @@ export function showModel(
   ports: ExchangePorts,
 ): Promise<void> {
   const lookup: Lookup = (caller) => {
-    const id = ports.world().catalogue.modelNames.get(name);
+    const id = ports.world(ports.clock.nowMs()).catalogue.modelNames.get(name);
     const model = usableModels(caller, ports).find((candidate) => candidate.id === id);
     return model === undefined ? refuse({ kind: "model_not_found", model: name }) : allow(modelDocument(model, dialect));
   };
@@ -92,8 +92,9 @@ const tenantDimensions = usageDimensions.filter((dimension) => dimension !== "te
 
 /** The models for which this caller would get a permit right now, as far as its key reaches. */
 function usableModels(caller: Caller, ports: ExchangePorts): readonly Model[] {
-  const { catalogue, policy } = ports.world();
-  const permitted = permittedModels(caller.tenant, policy, catalogue, ports.clock.nowMs());
+  const nowMs = ports.clock.nowMs();
+  const { catalogue, policy } = ports.world(nowMs);
+  const permitted = permittedModels(caller.tenant, policy, catalogue, nowMs);
   return permitted.filter((model) => caller.scopes.models === undefined || caller.scopes.models.includes(model.id));
 }
 

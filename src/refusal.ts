@@ -41,6 +41,7 @@ export type Refusal =
   | { readonly kind: "key_scope"; readonly detail: string }
   | { readonly kind: "tenant_not_verified"; readonly state: string }
   // What and where.
+  | { readonly kind: "policy_not_in_force" }
   | { readonly kind: "model_not_found"; readonly model: string }
   | { readonly kind: "surface_not_served"; readonly model: string; readonly surface: string }
   | {

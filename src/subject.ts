@@ -51,7 +51,7 @@ export function permitFor(
   ports: ExchangePorts,
   atMs: number,
 ): Decision<Permit> {
-  const world = ports.world();
+  const world = ports.world(atMs);
   const model = world.catalogue.modelNames.get(request.model);
   if (model === undefined) return refuse({ kind: "model_not_found", model: request.model });
   const scope = checkScope(caller, model, surface);

@@ -58,6 +58,7 @@ export function intentReceipt(basis: ReceiptBasis): Receipt {
     evidence: { region: undefined, inferenceGeo: undefined, servedModel: undefined, upstreamRequestId: undefined },
     evidenceGrade: undefined,
     policyVersion: permit.policyVersion,
+    policyDigest: permit.policyDigest,
     catalogueDigest: permit.catalogueDigest,
     rules: permit.rules,
     gatewayPlace: basis.gatewayPlace,

@@ -36,6 +36,8 @@ export interface Receipt {
   /** How what the upstream said of its place contradicts the catalogue; the grade is then `none`. */
   readonly evidenceConflict?: string;
   readonly policyVersion: string;
+  /** Of the bundle that the policy stood in; absent in receipts written before there were any. */
+  readonly policyDigest?: string | undefined;
   readonly catalogueDigest: string;
   /** The rules that allowed it. */
   readonly rules: readonly string[];

@@ -38,6 +38,7 @@ const mostCandidates = 100_000;
  */
 export function authorise(request: AuthoriseRequest, policy: Policy, catalogue: Catalogue, atMs: number): Decision<Permit> {
   const { tenant, modelName, surface } = request;
+  if (!isInForce(policy, atMs)) return refuse({ kind: "policy_not_in_force" });
   const { state } = tenant.verification;
   if (state !== "verified") return refuse({ kind: "tenant_not_verified", state });
   const memory = memoryAt(policy, catalogue, atMs);
@@ -59,10 +60,23 @@ export function authorise(request: AuthoriseRequest, policy: Policy, catalogue: 
   const decision = Object.freeze(
     "refusal" in outcome
       ? refuse(outcome.refusal)
-      : allow(issue({ ...outcome, tenantId: tenant.id, policyVersion: policy.version, catalogueDigest: catalogue.digest })),
+      : allow(
+          issue({
+            ...outcome,
+            tenantId: tenant.id,
+            policyVersion: policy.version,
+            policyDigest: policy.digest,
+            catalogueDigest: catalogue.digest,
+          }),
+        ),
   );
   decisions.set(key, decision);
   return decision;
+}
+
+/** Whoever hands over a policy before its time or after it, by a clock of its own or by mistake, gets nothing admitted by it. */
+function isInForce({ effectiveFromMs, effectiveToMs }: Policy, atMs: number): boolean {
+  return (effectiveFromMs === undefined || atMs >= effectiveFromMs) && (effectiveToMs === undefined || atMs < effectiveToMs);
 }
 
 function memoryAt(policy: Policy, catalogue: Catalogue, atMs: number): Memory {

@@ -23,5 +23,6 @@ export interface Permit {
   /** The rules that looked at the request and let it pass. */
   readonly rules: readonly string[];
   readonly policyVersion: string;
+  readonly policyDigest: string;
   readonly catalogueDigest: string;
 }

@@ -1,20 +1,23 @@
 import type { Country } from "./country.ts";
 import { frozenMap, frozenSet } from "./frozen.ts";
 import { readGroups, resolveCountries, type Groups } from "./groups.ts";
+import type { EffectiveDates } from "./policy-bundle.ts";
 import type { PolicyEntry, RuleEntry } from "./policy-file.ts";
 import type { Policy, Rule, RuleScope } from "./policy.ts";
 
-/** The policy of a file that was checked. */
-export function buildPolicy(entry: PolicyEntry): Policy {
+/** The policy of a file that was checked, in the bundle of this digest and these dates. */
+export function buildPolicy(entry: PolicyEntry, digest: string, dates: EffectiveDates): Policy {
   const groups = readGroups(entry.groups ?? {});
   const rules = Object.freeze(entry.rules.map((rule) => Object.freeze(buildRule(rule, groups))));
   return Object.freeze({
     version: entry.version,
+    digest,
+    ...dates,
     groups,
     jurisdictions: jurisdictionsOf(entry, groups),
     home: resolveCountries(entry.home ?? [], groups),
     rules,
-    boundariesMs: boundariesOf(rules),
+    boundariesMs: boundariesOf([...rules, dates]),
   });
 }
 
@@ -62,7 +65,9 @@ function buildScope(rule: RuleEntry, groups: Groups): RuleScope {
   };
 }
 
-function boundariesOf(rules: readonly Rule[]): readonly number[] {
-  const instants = rules.flatMap((rule) => [rule.effectiveFromMs, rule.effectiveToMs]).filter((instant) => instant !== undefined);
+function boundariesOf(dated: readonly EffectiveDates[]): readonly number[] {
+  const instants = dated
+    .flatMap(({ effectiveFromMs, effectiveToMs }) => [effectiveFromMs, effectiveToMs])
+    .filter((instant) => instant !== undefined);
   return Object.freeze([...new Set(instants)].sort((a, b) => a - b));
 }

@@ -1,5 +1,6 @@
 import type { Country } from "./country.ts";
 import type { EvidenceGrade } from "./catalogue.ts";
+import type { EffectiveDates } from "./policy-bundle.ts";
 
 /** Which requests a rule looks at, and when. All that is given must hold; what is left out does not narrow. */
 export interface RuleScope {
@@ -31,8 +32,10 @@ export type Rule = RuleScope &
   );
 
 /** `regions/policy.toml` as read: groups resolved, dates in milliseconds, frozen. `src/policy/` decides by it. */
-export interface Policy {
+export interface Policy extends EffectiveDates {
   readonly version: string;
+  /** Of the bundle that it stands in, see `bundleDigest`: two policies of one digest are the same. */
+  readonly digest: string;
   /** By name, without the `group:` that stands before it where a list of countries names it. */
   readonly groups: ReadonlyMap<string, ReadonlySet<Country>>;
   /** From a country to all that count as one jurisdiction with it; a country that is not here stands alone. */
@@ -40,6 +43,6 @@ export interface Policy {
   /** The countries whose companies are served from offshore. */
   readonly home: ReadonlySet<Country>;
   readonly rules: readonly Rule[];
-  /** The instants at which a rule begins or ends, in order: between two of them a decision cannot change. */
+  /** The instants at which a rule or the policy itself begins or ends, in order: between two of them a decision cannot change. */
   readonly boundariesMs: readonly number[];
 }

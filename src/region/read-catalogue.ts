@@ -7,6 +7,7 @@ import { checkPolicyHead, checkRules } from "./check-policy.ts";
 import { checkAcrossRegions, checkRegion } from "./check-region.ts";
 import { checkShape, readDocument, type Document } from "./document.ts";
 import { modelsFile } from "./models-file.ts";
+import { bundleDigest, hexDigest, makeBundle, type BundleFile, type EffectiveDates } from "./policy-bundle.ts";
 import { policyFile } from "./policy-file.ts";
 import type { Policy } from "./policy.ts";
 import { inOrder, type Problem } from "./problem.ts";
@@ -25,8 +26,9 @@ export type CatalogueRead =
 /**
  * Reads the files of a regions folder: `models.toml`, `policy.toml`, and every other `*.toml` as a region. Either all of
  * them hold, or everything that is wrong with any of them is told at once. Files that are not TOML are left aside.
+ * `dates` say when the policy holds, where it comes from a bundle.
  */
-export function readCatalogue(files: readonly CatalogueFile[], sha256: Sha256): CatalogueRead {
+export function readCatalogue(files: readonly CatalogueFile[], sha256: Sha256, dates: EffectiveDates = {}): CatalogueRead {
   const problems: Problem[] = [];
   const sorted = files.filter((file) => file.path.endsWith(".toml")).sort((a, b) => (baseName(a) < baseName(b) ? -1 : 1));
   const folder = sorted[0]?.path.replace(/[^/]*$/, "") ?? "regions/";
@@ -48,10 +50,17 @@ export function readCatalogue(files: readonly CatalogueFile[], sha256: Sha256): 
   checkAcrossRegions(heads, home);
   if (problems.length > 0) return { ok: false, problems: inOrder(problems) };
 
-  const built = buildPolicy(policyFile.parse(policy.content));
+  const entry = policyFile.parse(policy.content);
+  const bundle = makeBundle(entry.version, bundleFiles(sorted), dates);
+  const built = buildPolicy(entry, bundleDigest(bundle, sha256), dates);
   const entries = regions.map((document) => regionFile.parse(document.content));
-  const catalogue = buildCatalogue(modelsFile.parse(models.content), entries, built.groups, digestOf(sorted, sha256));
-  return { ok: true, catalogue, policy: built };
+  const digest = catalogueDigest(sorted, entry.groups ?? {}, sha256);
+  return { ok: true, catalogue: buildCatalogue(modelsFile.parse(models.content), entries, built.groups, digest), policy: built };
+}
+
+/** Those of a regions folder's files that are the policy; the others are the catalogue. */
+export function bundleFiles(files: readonly CatalogueFile[]): BundleFile[] {
+  return files.filter((file) => baseName(file) === "policy.toml").map((file) => ({ name: baseName(file), text: file.text }));
 }
 
 function baseName(file: { readonly path: string }): string {
@@ -76,8 +85,11 @@ function required(name: string, documents: readonly Document[], folder: string, 
   return { file: `${folder}${name}`, content: {}, parsed: false, report: () => undefined };
 }
 
-/** Over names and contents, framed as JSON so that moving text from one file to the next changes it. */
-function digestOf(sorted: readonly CatalogueFile[], sha256: Sha256): string {
-  const bytes = sha256(JSON.stringify(sorted.map((file) => [baseName(file), file.text])));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+/**
+ * Over names and contents, framed as JSON so that moving text from one file to the next changes it, and over the policy's
+ * groups, which the files of the catalogue name. The policy has a digest of its own.
+ */
+function catalogueDigest(sorted: readonly CatalogueFile[], groups: object, sha256: Sha256): string {
+  const files = sorted.filter((file) => baseName(file) !== "policy.toml").map((file) => [baseName(file), file.text]);
+  return hexDigest(JSON.stringify([files, groups]), sha256);
 }

@@ -159,6 +159,13 @@ export const refusalCases: { readonly [Kind in RefusalKind]: RefusalCase<Kind> }
     anthropic: [403, "permission_error"],
     retry: "never",
   },
+  policy_not_in_force: {
+    refusal: { kind: "policy_not_in_force" },
+    openai: [503, "server_error", "policy_not_in_force"],
+    azure: [503, "ServiceUnavailable"],
+    anthropic: [529, "overloaded_error"],
+    retry: "as_usual",
+  },
   model_not_found: {
     refusal: { kind: "model_not_found", model: "gpt-9" },
     openai: [404, invalidRequest, "model_not_found"],

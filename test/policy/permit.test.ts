@@ -51,6 +51,7 @@ describe("a permit", () => {
       ],
       rules: ["tenant:tiers", "own_jurisdiction", "evidence", "hosting:gpt"],
       policyVersion: "1",
+      policyDigest: "policy-digest",
       catalogueDigest: "digest",
     });
   });

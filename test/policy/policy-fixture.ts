@@ -131,6 +131,7 @@ export function policyWith(...rules: readonly Rule[]): Policy {
     .filter((instant) => instant !== undefined);
   return {
     version: "1",
+    digest: "policy-digest",
     groups: new Map([["CN", china]]),
     jurisdictions: new Map([...china].map((country) => [country, china])),
     home: china,

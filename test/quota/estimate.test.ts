@@ -19,7 +19,16 @@ const price: Price = {
 function permit(prices: readonly Price[] = [price]): Permit {
   const model = { id: "model-a", contextTokens: 10_000, maxOutputTokens: 1_000 } as Model;
   const deployments = prices.map((of) => ({ model, price: of }) as Deployment);
-  return { tenantId: "acme", model, deployments, refused: [], rules: [], policyVersion: "1", catalogueDigest: "d" };
+  return {
+    tenantId: "acme",
+    model,
+    deployments,
+    refused: [],
+    rules: [],
+    policyVersion: "1",
+    policyDigest: "p",
+    catalogueDigest: "d",
+  };
 }
 
 function request(more: Partial<ModelRequest> = {}, prompt: Partial<PromptMeasure> = {}): ModelRequest {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { showCountries } from "../../src/region/country.ts";
-import { readCatalogue } from "../../src/region/read-catalogue.ts";
+import { readCatalogue, type CatalogueFile } from "../../src/region/read-catalogue.ts";
 import { catalogueOf, deploymentText, files, policyText, problemsOf, regionText, sha256 } from "./regions-fixture.ts";
 
 describe("reading the files of a regions folder", () => {
@@ -76,13 +76,24 @@ describe("reading the files of a regions folder", () => {
 
   it("has one digest for the same files, in any order and folder, and another for any change", () => {
     const all = files();
-    const digest = catalogueOf(all).catalogue.digest;
-    expect(digest).toMatch(/^[0-9a-f]{64}$/);
-    expect(catalogueOf(all.toReversed().map(({ path, text }) => ({ path: `/srv/${path}`, text }))).catalogue.digest).toBe(digest);
+    const digests = digestsOf(all);
+    for (const digest of digests) expect(digest).toMatch(/^[0-9a-f]{64}$/);
+    expect(digestsOf(all.toReversed().map(({ path, text }) => ({ path: `/srv/${path}`, text })))).toEqual(digests);
     for (const changed of all) {
-      const others = all.map(({ path, text }) => ({ path, text: path === changed.path ? `${text}\n# a note` : text }));
-      expect(catalogueOf(others).catalogue.digest).not.toBe(digest);
+      const [catalogue, policy] = digestsOf(
+        all.map((file) => (file === changed ? { ...file, text: `${file.text}\n# a note` } : file)),
+      );
+      const isPolicy = changed.path.endsWith("policy.toml");
+      expect([catalogue === digests[0], policy === digests[1]]).toEqual([isPolicy, !isPolicy]);
     }
+  });
+
+  it("changes the catalogue's digest with a group of the policy, which its files name, and the policy's with a date", () => {
+    const wider = files({ tokyo: regionText("tokyo") }, policyText.replace('"SE"', '"SE", "FI"'));
+    expect(digestsOf(wider)[0]).not.toBe(digestsOf(files())[0]);
+    const dated = readCatalogue(files(), sha256, { effectiveFromMs: 0 });
+    expect(dated.ok && dated.policy).toMatchObject({ effectiveFromMs: 0, boundariesMs: [0] });
+    expect(dated.ok && dated.policy.digest).not.toBe(digestsOf(files())[1]);
   });
 
   it("leaves files aside that are not TOML", () => {
@@ -142,3 +153,8 @@ describe("reading the files of a regions folder", () => {
     expect(readCatalogue([], sha256).ok).toBe(false);
   });
 });
+
+function digestsOf(list: readonly CatalogueFile[]): readonly [catalogue: string, policy: string] {
+  const { catalogue, policy } = catalogueOf(list);
+  return [catalogue.digest, policy.digest];
+}

@@ -8,6 +8,7 @@ import { catalogueOf } from "./catalogue.ts";
 /** A policy that leaves all to the tenant's own lists. */
 export const openPolicy: Policy = {
   version: "policy-1",
+  digest: "policy-digest-1",
   groups: new Map(),
   jurisdictions: new Map(),
   home: new Set(),

@@ -62,7 +62,8 @@ export class WatchedRegions {
         this.#log.error(`the changed regions are not taken over, the old ones stand:\n${formatProblems(reading.problems)}`);
         return;
       }
-      if (reading.catalogue.digest === this.#world.catalogue.digest) return;
+      const { catalogue, policy } = this.#world;
+      if (reading.catalogue.digest === catalogue.digest && reading.policy.digest === policy.digest) return;
       this.#world = this.#transform(reading);
       this.#log.info("regions reloaded", { digest: reading.catalogue.digest, policy: reading.policy.version });
     } catch (error) {
