@@ -16,13 +16,11 @@ const patienceMs = 3000;
  */
 export class Children {
   readonly #living = new Set<ChildProcess>();
-  readonly #directory: string;
+  readonly #directory = mkdtempSync(join(tmpdir(), "strait-bench-"));
   readonly #watchdog: ChildProcess;
   #directories = 0;
 
-  /** `prefix` begins the name of the run's directory. */
-  constructor(prefix: string = "strait-bench-") {
-    this.#directory = mkdtempSync(join(tmpdir(), prefix));
+  constructor() {
     this.#watchdog = fork(fileURLToPath(new URL("watchdog.ts", import.meta.url)), [this.#directory], {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });

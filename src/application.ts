@@ -8,6 +8,7 @@ import { createGateway, type Gateway } from "./gateway.ts";
 import type { ReservationReader } from "./ledger/journal-reader.ts";
 import { Learning } from "./quota/learning.ts";
 import { LimitNotices } from "./quota/limit-notices.ts";
+import type { Revocations } from "./revocation/revocations.ts";
 import { hex } from "./tenant/key.ts";
 import type { DirectoryAdmin } from "./tenant/directory.ts";
 
@@ -15,6 +16,7 @@ export interface ApplicationPorts extends ExchangePorts {
   readonly directory: DirectoryAdmin;
   readonly operatorKey: string;
   readonly reservations?: ReservationReader | undefined;
+  readonly orders: Revocations;
 }
 
 export interface Application {

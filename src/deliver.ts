@@ -21,8 +21,11 @@ export async function relay(
   life: Lifetime,
   ports: ExchangePorts,
 ): Promise<Outcome> {
-  if (forwarded.kind === "cut") return { ...endOfCut(forwarded.reason), firstByteAtMs: undefined };
-  if (forwarded.kind === "refused") return { end: "upstream_failed", refusal: forwarded.refusal, firstByteAtMs: undefined };
+  if (forwarded.kind === "cut") return { ...endOfCut(forwarded.reason, life.revokedBy), firstByteAtMs: undefined };
+  if (forwarded.kind === "refused") {
+    const { refusal } = forwarded;
+    return { end: refusal.kind === "revoked" ? "revoked" : "upstream_failed", refusal, firstByteAtMs: undefined };
+  }
   const firstByteAtMs = ports.clock.nowMs();
   reply.add(placeHeaders(forwarded.deployment));
   if (forwarded.kind === "faulted") return { end: "completed", refusal: undefined, firstByteAtMs };

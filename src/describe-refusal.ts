@@ -152,6 +152,11 @@ function neverFits(refusal: Extract<Refusal, { kind: "never_fits" }>): Parts {
   return limitParts(refusal, "request_exceeds_limit", message, never);
 }
 
+/** An order has a name that the operator can look up; a key or a tenant that was revoked has none. */
+function orderName(order: string | undefined): string {
+  return order?.startsWith("revocation_") === true ? ` (${order})` : "";
+}
+
 function partsOf(refusal: Refusal): Parts {
   switch (refusal.kind) {
     case "route_not_found":
@@ -307,7 +312,14 @@ function partsOf(refusal: Refusal): Parts {
     case "revoked":
       return forbidden(
         "revoked",
-        "Access to this model was withdrawn by the gateway's operator. Ask your operator when and whether it comes back.",
+        `Access was withdrawn by the gateway's operator${orderName(refusal.order)}. Ask your operator when and whether it comes back.`,
+      );
+    case "revocations_unknown":
+      return unavailable(
+        503,
+        "gateway_revocations_unknown",
+        "The gateway cannot learn right now what was revoked, and admits nothing unchecked. Try again shortly.",
+        after(refusal.retryAfterMs),
       );
     case "shutting_down":
       return unavailable(503, "gateway_restarting", "The gateway is restarting. Try again.", after(1_000));

@@ -9,6 +9,7 @@ import type { World } from "./policy/world.ts";
 import type { Learning } from "./quota/learning.ts";
 import type { LimitNotices } from "./quota/limit-notices.ts";
 import type { QuotaStore } from "./quota/store.ts";
+import type { RevocationGate } from "./revocation/gate.ts";
 import type { Surface } from "./region/catalogue.ts";
 import type { Health } from "./routing/health.ts";
 import type { Settings } from "./settings.ts";
@@ -35,6 +36,7 @@ export interface ExchangePorts {
   readonly credentials: Credentials;
   readonly health: Health;
   readonly open: OpenExchanges;
+  readonly revocations: RevocationGate;
   readonly settings: Settings;
   /** What this process learns from what it settles. Absent: every hold is the worst case. */
   readonly learning?: Learning | undefined;

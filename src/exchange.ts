@@ -21,6 +21,7 @@ import type { Refusal } from "./refusal.ts";
 import { Reply } from "./reply.ts";
 import { requestId } from "./request-id.ts";
 import { limitsAsTheyStand, namesOf, reserve } from "./reserve.ts";
+import { OpenExchange } from "./open-exchange.ts";
 import { permitFor, readSubject } from "./subject.ts";
 import { authenticate, credentialsOf, type Caller } from "./tenant/authenticate.ts";
 import { endUserHash } from "./tenant/end-user.ts";
@@ -35,7 +36,7 @@ import {
   requestAttributes,
 } from "./trace-exchange.ts";
 import { attribute, spanName } from "./trace-names.ts";
-import { forward, type ForwardSettings, type Forwarded, type Outgoing } from "./upstream/forward.ts";
+import { forward, type AttemptGate, type ForwardSettings, type Forwarded, type Outgoing } from "./upstream/forward.ts";
 
 export async function exchange(call: ModelCall, inbound: Inbound, outbound: Outbound, ports: ExchangePorts): Promise<void> {
   const reply = new Reply(outbound, call.dialect, requestId(ports.entropy, ports.clock), ports.clock);
@@ -53,6 +54,7 @@ export async function exchange(call: ModelCall, inbound: Inbound, outbound: Outb
     reply.refuse(error instanceof StoreUnavailable ? { kind: "store_unavailable", retryAfterMs: 1_000 } : { kind: "internal" });
   } finally {
     stopDeadline();
+    ports.open.delete(reply.requestId);
     trace.set(() => ({
       [attribute.requestId]: reply.requestId,
       [attribute.dialect]: call.dialect.name,
@@ -73,6 +75,7 @@ async function run(
   life: Lifetime,
 ): Promise<Refusal | undefined> {
   const startedAtMs = ports.clock.nowMs();
+  const heard = ports.revocations.hear();
 
   const authenticating = trace.step(spanName.authenticate);
   const caller = await authenticate(credentialsOf(inbound), ports);
@@ -86,6 +89,7 @@ async function run(
   trace.set(() => requestAttributes(call.surface, request));
 
   const authorising = trace.step(spanName.authorise);
+  if (heard !== undefined) await heard;
   // What holds now decides, and not what held at the first byte: a slow body must not keep an old policy alive.
   const decidedAtMs = ports.clock.nowMs();
   const permit = permitFor(caller.value, request, call.surface, boundTo, ports, decidedAtMs);
@@ -120,7 +124,8 @@ async function run(
   if (reserved.refusal !== undefined) return reserved.refusal;
   const basis: ReceiptBasis = reserved.shadowed.length === 0 ? asked : { ...asked, shadowedLimits: namesOf(reserved.shadowed) };
 
-  ports.open.add(reply.requestId, life);
+  const open = new OpenExchange(caller.value, permit.value.model, life, ports.revocations);
+  ports.open.add(reply.requestId, open);
   const stopRenewing = keepLease(basis, ports);
   let forwarded: Forwarded | undefined;
   let outcome: Outcome = { end: "upstream_failed", refusal: { kind: "internal" }, firstByteAtMs: undefined };
@@ -130,7 +135,7 @@ async function run(
       permit.value,
       outgoing,
       life,
-      forwardSettings(ports, request.stream),
+      forwardSettings(ports, open, request.stream),
       attemptSpans(trace, call.surface, request.model),
     );
     // No attempt comes after this: a long stream must not hold on to a long prompt.
@@ -143,7 +148,6 @@ async function run(
   } finally {
     stopRenewing();
     await closeBooks(basis, forwarded, outcome, reply, trace, ports);
-    ports.open.delete(reply.requestId);
   }
   return finish(forwarded, outcome, call, reply);
 }
@@ -221,7 +225,7 @@ function outgoingOf(call: ModelCall, request: ModelRequest, inbound: Inbound): O
   };
 }
 
-function forwardSettings(ports: ExchangePorts, stream: boolean): ForwardSettings {
+function forwardSettings(ports: ExchangePorts, gate: AttemptGate, stream: boolean): ForwardSettings {
   const { deadlines, bounds, attempts, longestWaitMs } = ports.settings;
   const { clock, entropy, transport, health, credentials } = ports;
   // A whole answer's first byte comes when all of it was generated: to give it up early is to pay for it again elsewhere.
@@ -232,6 +236,7 @@ function forwardSettings(ports: ExchangePorts, stream: boolean): ForwardSettings
     transport,
     health,
     credentials,
+    gate,
     deadlines: { ...deadlines, firstByteMs },
     bounds,
     attempts,

@@ -7,16 +7,25 @@ export type CutReason = "client_cancelled" | "deadline_passed" | "revoked" | "sh
  */
 export class Lifetime {
   #reason: CutReason | undefined;
+  #revokedBy: string | undefined;
   #listener: ((reason: CutReason) => void) | undefined;
 
   get reason(): CutReason | undefined {
     return this.#reason;
   }
 
-  cut(reason: CutReason): void {
-    if (this.#reason !== undefined) return;
+  /** Where it was revoked: the order's id, or `key` or `tenant` where that itself was. */
+  get revokedBy(): string | undefined {
+    return this.#revokedBy;
+  }
+
+  /** False where it was cut before. */
+  cut(reason: CutReason, revokedBy?: string): boolean {
+    if (this.#reason !== undefined) return false;
     this.#reason = reason;
+    this.#revokedBy = revokedBy;
     this.#listener?.(reason);
+    return true;
   }
 
   /** One step at a time holds something open, so there is one listener; the next step's replaces it. Told at once if already cut. */

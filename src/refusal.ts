@@ -88,7 +88,13 @@ export type Refusal =
   | { readonly kind: "upstream_timeout"; readonly deadline: "connect" | "first_byte" | "idle" | "total" }
   | { readonly kind: "upstream_cut_off" }
   // The gateway.
-  | { readonly kind: "revoked" }
+  | {
+      readonly kind: "revoked";
+      /** The order's id, or `key` or `tenant` where that itself was revoked or suspended. */
+      readonly order?: string | undefined;
+    }
+  // Nothing was heard of revocations for so long that one may have been missed.
+  | { readonly kind: "revocations_unknown"; readonly retryAfterMs: number }
   | { readonly kind: "shutting_down" }
   | { readonly kind: "internal" };
 

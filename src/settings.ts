@@ -14,6 +14,8 @@ export interface Settings {
   readonly lingerMs: number;
   /** How long a reservation outlives a gateway that died; renewed while the exchange lives. */
   readonly leaseMs: number;
+  /** How long after the last word of revocations requests are admitted, where others may give orders. */
+  readonly revocationStalenessMs: number;
   /** Where the gateway itself processes: a fact of its own, apart from where inference runs. */
   readonly gatewayPlace: string;
 }
@@ -27,5 +29,6 @@ export const defaultSettings: Settings = {
   keepAliveMs: 15_000,
   lingerMs: 1_000,
   leaseMs: 60_000,
+  revocationStalenessMs: 10_000,
   gatewayPlace: "unspecified",
 };

@@ -57,6 +57,9 @@ export function permitFor(
   const scope = checkScope(caller, model, surface);
   if (!scope.ok) return scope;
   const permit = authorise({ tenant: caller.tenant, modelName: request.model, surface }, world.policy, world.catalogue, atMs);
-  if (!permit.ok || boundTo === undefined) return permit;
-  return narrow(permit.value, boundTo.deployment, boundTo.responseId);
+  if (!permit.ok) return permit;
+  const bound = boundTo === undefined ? permit : narrow(permit.value, boundTo.deployment, boundTo.responseId);
+  if (!bound.ok) return bound;
+  const { tenant, keyId } = caller;
+  return ports.revocations.standing(bound.value, { tenant, keyId, model: bound.value.model });
 }

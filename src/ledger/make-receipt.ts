@@ -113,6 +113,7 @@ export function outcomeReceipt(
     attempts: forwarded?.attempts ?? [],
     status,
     end: outcome.end,
+    ...(outcome.refusal?.kind === "revoked" ? { revokedBy: outcome.refusal.order } : {}),
     usage: settled.usage,
     usageSource: settled.usageSource,
     chargedTokens: settled.charge.tokens,

@@ -48,6 +48,8 @@ export interface Receipt {
   /** The status that the client saw; `undefined` where it left before one was sent. */
   readonly status: number | undefined;
   readonly end: End;
+  /** Of one that ended `revoked`: the order's id, or `key` or `tenant` where that itself was. */
+  readonly revokedBy?: string | undefined;
   readonly usage: MeteredUsage;
   /** `reported`: the upstream's own count. `estimated`: counted from what was seen. `held`: nothing is known, so the hold stands. */
   readonly usageSource: "reported" | "estimated" | "held" | "none";

@@ -121,7 +121,7 @@ function issue(permit: Permit): Permit {
   return frozen;
 }
 
-/** Whether this very object was made by `authorise` or `narrow`. */
+/** Whether this very object was made here. */
 export function isPermit(permit: unknown): permit is Permit {
   return typeof permit === "object" && permit !== null && genuine.has(permit as Permit);
 }
@@ -149,4 +149,12 @@ export function narrow(permit: Permit, deploymentId: string, id: string): Decisi
   if (refused.kind === "fact_unknown") return refuse({ kind: "fact_unknown", model, fact: "where that response is kept" });
   const sentence = `${JSON.stringify(id)} is kept where you may no longer be served.`;
   return refuse({ kind: "policy_denied", model, rule: refused.kind, reasons: [refused.rule], sentence });
+}
+
+/** The permit less the deployments that are cut off: itself where none is, and nothing where all are. */
+export function without(permit: Permit, isCutOff: (deployment: Deployment) => boolean): Permit | undefined {
+  if (!genuine.has(permit)) throw new TypeError("Not a permit: only authorise() makes one.");
+  const deployments = permit.deployments.filter((deployment) => !isCutOff(deployment));
+  if (deployments.length === permit.deployments.length) return permit;
+  return deployments.length === 0 ? undefined : issue({ ...permit, deployments: Object.freeze(deployments) });
 }

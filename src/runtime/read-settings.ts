@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defaultSettings, type Settings } from "../settings.ts";
 
-const { deadlines, bodyLimitBytes, attempts, keepAliveMs, leaseMs } = defaultSettings;
+const { deadlines, bodyLimitBytes, attempts, keepAliveMs, leaseMs, revocationStalenessMs } = defaultSettings;
 
 /** A whole number in a variable's text, within bounds. */
 export function wholeNumber(least: number, most: number, otherwise: number): z.ZodType<number, string | undefined> {
@@ -25,6 +25,7 @@ const schema = z.object({
   STRAIT_HOLD_MS: wholeNumber(0, 60_000, deadlines.holdMs),
   STRAIT_KEEP_ALIVE_MS: wholeNumber(10, 3_600_000, keepAliveMs),
   STRAIT_LEASE_MS: wholeNumber(1_000, 86_400_000, leaseMs),
+  STRAIT_REVOCATION_STALENESS_MS: wholeNumber(1_000, 86_400_000, revocationStalenessMs),
 });
 
 export type SettingsRead =
@@ -43,6 +44,7 @@ export function readSettings(variables: Readonly<Record<string, string | undefin
     attempts: values.STRAIT_ATTEMPTS,
     keepAliveMs: values.STRAIT_KEEP_ALIVE_MS,
     leaseMs: values.STRAIT_LEASE_MS,
+    revocationStalenessMs: values.STRAIT_REVOCATION_STALENESS_MS,
     deadlines: {
       connectMs: values.STRAIT_CONNECT_MS,
       firstByteMs: values.STRAIT_FIRST_BYTE_MS,

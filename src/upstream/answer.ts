@@ -109,7 +109,9 @@ export class Answer {
       });
       life.onCut((reason) => {
         this.#call.abort();
-        this.#conclude(this.#endOfCut(reason));
+        // Whatever was not written when it was revoked never will be.
+        if (reason === "revoked") this.#queue = [];
+        this.#conclude(this.#endOfCut(reason, life.revokedBy));
       });
       this.#flush();
       this.#watch();
@@ -130,10 +132,10 @@ export class Answer {
     return rest;
   }
 
-  #endOfCut(reason: CutReason): BodyEnd {
+  #endOfCut(reason: CutReason, revokedBy: string | undefined): BodyEnd {
     // What lingers behind a complete answer is nothing that the client must be told of.
     const late = reason === "shutting_down" || reason === "deadline_passed";
-    return late && this.#body.finished ? { end: "completed", refusal: undefined } : endOfCut(reason);
+    return late && this.#body.finished ? { end: "completed", refusal: undefined } : endOfCut(reason, revokedBy);
   }
 
   readonly #enqueue = (bytes: Uint8Array): void => {
@@ -214,7 +216,8 @@ export class Answer {
     this.#end = end;
     this.#timer?.();
     // What is put behind half an event would be read as its rest.
-    if (this.stream && end.refusal !== undefined && !this.#body.betweenEvents) this.#enqueue(blankLine);
+    const halfEvent = !this.#body.betweenEvents || end.end === "revoked";
+    if (this.stream && end.refusal !== undefined && halfEvent) this.#enqueue(blankLine);
     this.#onEnd?.(end);
   }
 }

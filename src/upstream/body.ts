@@ -29,12 +29,12 @@ export interface BodyEnd {
 }
 
 /** How an answer ends that was stopped from outside, and what its client is told. */
-export function endOfCut(reason: CutReason): BodyEnd {
+export function endOfCut(reason: CutReason, revokedBy?: string): BodyEnd {
   switch (reason) {
     case "client_cancelled":
       return { end: "client_cancelled", refusal: undefined };
     case "revoked":
-      return { end: "revoked", refusal: { kind: "revoked" } };
+      return { end: "revoked", refusal: { kind: "revoked", order: revokedBy } };
     case "shutting_down":
       return { end: "deadline_passed", refusal: { kind: "shutting_down" } };
     case "deadline_passed":

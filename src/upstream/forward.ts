@@ -1,4 +1,5 @@
 import { sleep, type Entropy } from "../clock.ts";
+import type { Decision } from "../decision.ts";
 import type { HeaderList } from "../edge.ts";
 import type { Attempt as AttemptRecord } from "./record.ts";
 import type { CutReason, Lifetime } from "../lifetime.ts";
@@ -25,7 +26,16 @@ export interface Outgoing {
   bodyFor(upstreamModel: string): Uint8Array | undefined;
 }
 
+/** Asked before each attempt, since what was permitted may be so no longer. */
+export interface AttemptGate {
+  /** What is left of the permit now. */
+  standing(permit: Permit): Decision<Permit>;
+  /** A request is about to leave for this deployment, in this very turn. */
+  leaving(deployment: Deployment): void;
+}
+
 export interface ForwardSettings extends AttemptSettings {
+  readonly gate: AttemptGate;
   readonly entropy: Entropy;
   readonly health: Health;
   readonly credentials: Credentials;
@@ -60,7 +70,7 @@ export type Forwarded = {
  * for it and the budget lasts. Knows no deployment but the permit's, so a retry cannot leave it.
  */
 export async function forward(
-  permit: Permit,
+  given: Permit,
   outgoing: Outgoing,
   life: Lifetime,
   settings: ForwardSettings,
@@ -71,9 +81,17 @@ export async function forward(
   let reached = false;
   let last: Deployment | undefined;
   let failure: AttemptFailure | undefined;
+  let permit = given;
+  let withdrawn: Refusal | undefined;
 
   while (records.length < settings.attempts) {
     const nowMs = settings.clock.nowMs();
+    const standing = settings.gate.standing(given);
+    if (!standing.ok) {
+      withdrawn = standing.refusal;
+      break;
+    }
+    permit = standing.value;
     const deployment = choose(permit, settings.health, tried, settings.entropy, nowMs);
     if (deployment === undefined) {
       if (await waitForOne(permit, tried, life, settings)) continue;
@@ -89,6 +107,7 @@ export async function forward(
     }
     assertPermitted(permit, deployment);
     last = deployment;
+    settings.gate.leaving(deployment);
     watcher?.began(deployment, records.length + 1);
     const body = outgoing.bodyFor(deployment.upstreamName);
     const request = upstreamRequest(deployment, outgoing.surface, body, outgoing.hints, credential, outgoing.stored);
@@ -131,7 +150,7 @@ export async function forward(
   if (life.reason !== undefined) {
     return { kind: "cut", reason: life.reason, attempts: records, deployment: last, reached, upstreamRequestId: undefined };
   }
-  const refusal = refusalOf(failure, waitMs(permit, settings.health, settings.clock.nowMs()));
+  const refusal = withdrawn ?? refusalOf(failure, waitMs(permit, settings.health, settings.clock.nowMs()));
   const status = failure?.status;
   return {
     kind: "refused",

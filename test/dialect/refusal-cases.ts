@@ -279,6 +279,13 @@ export const refusalCases: { readonly [Kind in RefusalKind]: RefusalCase<Kind> }
     anthropic: [403, "permission_error"],
     retry: "never",
   },
+  revocations_unknown: {
+    refusal: { kind: "revocations_unknown", retryAfterMs: 1_000 },
+    openai: [503, "server_error", "gateway_revocations_unknown"],
+    azure: [503, "ServiceUnavailable"],
+    anthropic: [529, "overloaded_error"],
+    retry: "after",
+  },
   shutting_down: {
     refusal: { kind: "shutting_down" },
     openai: [503, "server_error", "gateway_restarting"],

@@ -283,7 +283,8 @@ describe("an exchange", () => {
           if (!asked.isDone) gate.transport.last.data(second);
           await gate.clock.pass(1_500);
         }
-      } else gate.open.cut(reason);
+      } else if (reason === "revoked") for (const open of gate.open) open.revoke("revocation_test");
+      else gate.open.cut(reason);
       await gate.finished(asked);
       expect(asked.outbound.text).toContain(code);
       expect(gate.transport.last.aborts).toBe(1);

@@ -15,6 +15,7 @@ import type { LogFields } from "../../src/log.ts";
 import { OpenExchanges } from "../../src/open-exchanges.ts";
 import type { Settlement } from "../../src/quota/store.ts";
 import type { Catalogue, Region } from "../../src/region/catalogue.ts";
+import { Revocations } from "../../src/revocation/revocations.ts";
 import { Health } from "../../src/routing/health.ts";
 import { sha256 } from "../../src/runtime/node/clock.ts";
 import { openSqliteStores, type SqliteStores } from "../../src/runtime/node/sqlite.ts";
@@ -101,6 +102,7 @@ export class Gate {
   readonly transport: ScriptedTransport;
   readonly health: Health = new Health({ failures: 3, openMs: 5_000, longestOpenMs: 60_000 });
   readonly open: OpenExchanges = new OpenExchanges();
+  readonly revocations: Revocations;
   readonly stores: SqliteStores;
   readonly logged: { readonly level: string; readonly message: string; readonly fields: LogFields | undefined }[] = [];
   /** Everything that was ever closed, in order. */
@@ -124,6 +126,14 @@ export class Gate {
     this.keyId = minted.id;
     this.#folder = folder;
     this.transport = new ScriptedTransport(options.play);
+    this.revocations = new Revocations({
+      paths: [],
+      replica: { id: "replica-1", name: "test" },
+      clock,
+      elapsed: clock,
+      stalenessMs: undefined,
+      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    });
     const log = (level: string) => (message: string, fields?: LogFields) => void this.logged.push({ level, message, fields });
     const provider = new TracerProvider({
       spanProcessors: [new SimpleSpanProcessor({ exporter: this.#exporter })],
@@ -150,6 +160,7 @@ export class Gate {
       credentials: (from) => `upstream-secret-${from.id}`,
       health: this.health,
       open: this.open,
+      revocations: this.revocations,
       settings,
       ...options.ports,
     });

@@ -1,25 +1,39 @@
 import { rmSync } from "node:fs";
+import type { JournalReader } from "../../src/ledger/journal-reader.ts";
 import type { Log } from "../../src/log.ts";
 import { openPostgresStores, type PostgresStores } from "../../src/runtime/node/postgres.ts";
 import { openSqliteStores } from "../../src/runtime/node/sqlite.ts";
 import type { PostgresServer } from "../support/postgres-server.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { temporaryDirectory } from "./sqlite-world.ts";
-import { worldBeginsMs, type StoreWorld } from "./store-world.ts";
+import { worldBeginsMs, type ReaderWorld } from "./store-world.ts";
 
 export const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Journal and directory in PostgreSQL, limits beside them in SQLite, as one replica has them. */
-export async function postgresWorld(server: PostgresServer): Promise<StoreWorld> {
+export async function postgresWorld(server: PostgresServer): Promise<ReaderWorld> {
   const address = await server.createDatabase();
   const folder = temporaryDirectory();
   const clock = new ManualClock(worldBeginsMs);
   const embedded = openSqliteStores(folder, clock);
   const { quota } = embedded;
   const open = (): Promise<PostgresStores> => openPostgresStores(address, clock, silent, { connections: 4 });
+  const read = (opened: PostgresStores): Promise<JournalReader> =>
+    opened.openReader({
+      id: "writer",
+      handedOverUntilMs: () => embedded.reader.completeUntilMs(),
+      receiptsWait: () => false,
+    });
   let stores = await open();
+  let reader = await read(stores);
   return {
     quota,
+    reader: {
+      scan: (query) => reader.scan(query),
+      usage: (query) => reader.usage(query),
+      completeUntilMs: () => reader.completeUntilMs(),
+    },
+    reservations: embedded.reservations,
     journal: {
       append: (receipt) => stores.journal.append(receipt),
       find: (tenantId, requestId) => stores.journal.find(tenantId, requestId),
@@ -45,6 +59,7 @@ export async function postgresWorld(server: PostgresServer): Promise<StoreWorld>
     async restart() {
       await stores.close();
       stores = await open();
+      reader = await read(stores);
     },
     async close() {
       await stores.close();

@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from "vitest";
 import { describeOnPostgres, PostgresServer } from "../support/postgres-server.ts";
 import { directoryContract } from "./directory-contract.ts";
 import { journalContract } from "./journal-contract.ts";
+import { journalReaderContract } from "./journal-reader-contract.ts";
 import { postgresWorld } from "./postgres-world.ts";
 
 describeOnPostgres("PostgreSQL", () => {
@@ -11,6 +12,7 @@ describeOnPostgres("PostgreSQL", () => {
   }, 30_000);
   afterAll(() => server.stop());
 
+  journalReaderContract("PostgreSQL", () => postgresWorld(server));
   journalContract("PostgreSQL", () => postgresWorld(server));
   directoryContract("PostgreSQL", () => postgresWorld(server));
 });

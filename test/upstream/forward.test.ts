@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { allow } from "../../src/decision.ts";
 import { headerValue } from "../../src/edge.ts";
 import { Lifetime } from "../../src/lifetime.ts";
 import type { Permit } from "../../src/policy/permit.ts";
@@ -40,6 +41,7 @@ class Run {
       bounds,
       entropy: new SeededEntropy(5),
       health: this.health,
+      gate: { standing: (permit) => allow(permit), leaving: () => undefined },
       credentials: (place) => `secret-of-${place.id}`,
       attempts: 3,
       longestWaitMs: 2_000,
@@ -322,6 +324,7 @@ describe("forward", () => {
       bounds,
       entropy: new SeededEntropy(),
       health: new Health(),
+      gate: { standing: (given) => allow(given), leaving: () => undefined },
       credentials: () => "k",
       attempts: 3,
       longestWaitMs: 0,

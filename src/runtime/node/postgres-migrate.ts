@@ -25,7 +25,7 @@ const retryMs = 250;
  * server older than PostgreSQL 15.
  */
 export async function migratePostgres(url: string, log: Log, startWaitMs = 0): Promise<readonly string[]> {
-  const config: ClientConfig = { ...connectionConfig(url, "strait migrate"), statement_timeout: 0, query_timeout: 0 };
+  const config = migrationConfig(url);
   // Reads the address now: one that cannot be read is no server that might come yet.
   void new Client(config);
   const giveUpMs = performance.now() + startWaitMs;
@@ -40,17 +40,42 @@ export async function migratePostgres(url: string, log: Log, startWaitMs = 0): P
   }
 }
 
-/** Something that waiting does not mend. */
-class SchemaError extends Error {
-  override readonly name = "SchemaError";
+/** The migrations that the database lacks, by name, and changes nothing. @throws as `migratePostgres` does. */
+export async function missingMigrations(url: string): Promise<readonly string[]> {
+  try {
+    return await connected(migrationConfig(url), async (client) => {
+      await requireVersion(client);
+      return postgresMigrations.slice(await storedVersion(client)).map(({ name }) => name);
+    });
+  } catch (error) {
+    throw error instanceof SchemaError ? error : asPostgresStoreError(error);
+  }
 }
 
-async function migrateOnce(config: ClientConfig, log: Log): Promise<readonly string[]> {
+function migrationConfig(url: string): ClientConfig {
+  return { ...connectionConfig(url, "strait migrate"), statement_timeout: 0, query_timeout: 0 };
+}
+
+async function connected<Result>(config: ClientConfig, work: (client: Client) => Promise<Result>): Promise<Result> {
   const client = new Client(config);
   // What breaks the connection breaks the statement that runs on it too, and that is where it is reported.
   client.on("error", () => undefined);
   try {
     await client.connect();
+    return await work(client);
+  } finally {
+    // Rolls back whatever was not committed; a connection that is gone needs no goodbye.
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Something that waiting does not mend. */
+class SchemaError extends Error {
+  override readonly name = "SchemaError";
+}
+
+function migrateOnce(config: ClientConfig, log: Log): Promise<readonly string[]> {
+  return connected(config, async (client) => {
     await requireVersion(client);
     if ((await storedVersion(client)) === postgresMigrations.length) return [];
     await client.query("BEGIN");
@@ -66,10 +91,7 @@ async function migrateOnce(config: ClientConfig, log: Log): Promise<readonly str
     if (names.length > 0)
       log.info("the database was migrated", { from: version, to: postgresMigrations.length, migrations: names.join(", ") });
     return names;
-  } finally {
-    // Rolls back whatever was not committed; a connection that is gone needs no goodbye.
-    await client.end().catch(() => undefined);
-  }
+  });
 }
 
 async function requireVersion(client: Client): Promise<void> {

@@ -2,9 +2,9 @@ import { Pool, type ClientConfig, type QueryResultRow } from "pg";
 import type { Log } from "../../log.ts";
 import { asPostgresStoreError, isWorthRepeating } from "./postgres-error.ts";
 
-/** Of the server: it gives up on a statement. The client's own, a little longer, is for a server that says nothing at all. */
+/** When the server gives up on a statement. The client does so a little later, for a server that says nothing at all. */
 const statementMs = 5_000;
-const silenceMs = 6_000;
+const silenceMs = 1_000;
 const connectMs = 3_000;
 
 /**
@@ -13,7 +13,7 @@ const connectMs = 3_000;
  *
  * @throws {Error} without the address in it, since that holds the password.
  */
-export function connectionConfig(url: string, applicationName: string): ClientConfig {
+export function connectionConfig(url: string, applicationName: string, timeoutMs: number = statementMs): ClientConfig {
   if (!/^postgres(?:ql)?:\/\//.test(url)) {
     throw new Error(
       "The database's address must begin with postgres:// or postgresql://, as in postgres://user:password@host:5432/database.",
@@ -23,8 +23,8 @@ export function connectionConfig(url: string, applicationName: string): ClientCo
     connectionString: url,
     application_name: applicationName,
     connectionTimeoutMillis: connectMs,
-    statement_timeout: statementMs,
-    query_timeout: silenceMs,
+    statement_timeout: timeoutMs,
+    query_timeout: timeoutMs + silenceMs,
     keepAlive: true,
   };
 }
@@ -39,8 +39,8 @@ export interface Statement {
 export class PostgresPool {
   readonly #pool: Pool;
 
-  constructor(url: string, connections: number, log: Log) {
-    this.#pool = new Pool({ ...connectionConfig(url, "strait"), max: connections, idleTimeoutMillis: 60_000 });
+  constructor(url: string, connections: number, log: Log, timeoutMs?: number) {
+    this.#pool = new Pool({ ...connectionConfig(url, "strait", timeoutMs), max: connections, idleTimeoutMillis: 60_000 });
     // Without a listener, a server that goes away while nobody asks it anything would end the process.
     this.#pool.on("error", (error) => log.warn("a connection to PostgreSQL was lost", { error: error.message }));
   }

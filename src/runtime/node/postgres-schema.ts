@@ -14,6 +14,7 @@ export interface PostgresMigration {
  *   write and is what caches compare: a revision can come twice, where a failover lost the last one.
  * - `audit`: who changed what, written in one statement with the change.
  * - `key_use`: when a key was last used.
+ * - `journal_writer`: up to where each machine that writes receipts has handed them over, and when it last said so.
  *
  * Ids are compared byte by byte (`COLLATE "C"`): it is the order of the other stores, and it does not change with the
  * system's locale library, which silently breaks indexes.
@@ -50,6 +51,17 @@ export const postgresMigrations: readonly PostgresMigration[] = [
         key_id text COLLATE "C" NOT NULL,
         last_used_at_ms bigint NOT NULL,
         PRIMARY KEY (tenant_id, key_id)
+      )`,
+    ],
+  },
+  {
+    name: "receipts in the order of all, writers of the journal",
+    statements: [
+      "CREATE INDEX receipt_order ON strait.receipt (started_at_ms, request_id, tenant_id)",
+      `CREATE TABLE strait.journal_writer (
+        id text COLLATE "C" PRIMARY KEY,
+        complete_until_ms bigint NOT NULL,
+        seen_at timestamptz NOT NULL DEFAULT now()
       )`,
     ],
   },

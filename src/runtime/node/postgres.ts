@@ -1,4 +1,5 @@
 import type { Clock } from "../../clock.ts";
+import type { JournalReader } from "../../ledger/journal-reader.ts";
 import type { Journal } from "../../ledger/journal.ts";
 import type { Log } from "../../log.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
@@ -10,7 +11,9 @@ import { PostgresListener } from "./postgres-listener.ts";
 import { PostgresLookups } from "./postgres-lookups.ts";
 import { migratePostgres } from "./postgres-migrate.ts";
 import { PostgresPool } from "./postgres-pool.ts";
+import { PostgresReader } from "./postgres-reader.ts";
 import { directoryChannel } from "./postgres-schema.ts";
+import { PostgresWriters, type JournalWriter } from "./postgres-writers.ts";
 
 export interface PostgresOptions {
   /** Connections of this process, beside the one that listens. A server takes 100 in all unless it was told otherwise. */
@@ -27,9 +30,15 @@ export interface PostgresOptions {
 export interface PostgresStores {
   readonly journal: Journal;
   readonly directory: DirectoryAdmin;
+  /** Reads for bills and reports, and tells the others from here on how far this writer is. */
+  openReader(writer: JournalWriter): Promise<JournalReader>;
   /** Writes what is queued and closes the connections. What is asked for afterwards is refused with `StoreUnavailable`. */
   close(): Promise<void>;
 }
+
+/** Reports are few and long. */
+const reportConnections = 2;
+const reportMs = 120_000;
 
 const defaults: PostgresOptions = { connections: 8, stalenessMs: 10_000, keptEntries: 50_000, startWaitMs: 15_000 };
 
@@ -61,11 +70,18 @@ export async function openPostgresStores(
   );
   const directory = new PostgresDirectory({ pool, lookups: new PostgresLookups(pool), listener, keyUse }, settings.keptEntries);
   await listener.connect();
+  const reading = new PostgresPool(url, reportConnections, log, reportMs);
+  let writers: PostgresWriters | undefined;
+  const openReader = async (writer: JournalWriter): Promise<JournalReader> => {
+    writers = new PostgresWriters(reading, writer, clock, log);
+    await writers.start();
+    return new PostgresReader(reading, writers);
+  };
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     listener.close();
-    await Promise.all([journal.close(), keyUse.close()]);
-    await pool.close();
+    await Promise.all([journal.close(), keyUse.close(), writers?.close()]);
+    await Promise.all([pool.close(), reading.close()]);
   };
-  return { journal, directory, close: () => (closing ??= close()) };
+  return { journal, directory, openReader, close: () => (closing ??= close()) };
 }

@@ -9,11 +9,13 @@ import { OpenExchanges } from "../../open-exchanges.ts";
 import type { World } from "../../policy/world.ts";
 import { Health } from "../../routing/health.ts";
 import type { Credentials } from "../../upstream/address.ts";
+import { watchCallers } from "../../watch-callers.ts";
 import { sha256, systemClock, systemEntropy } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { createEdge, type NodeInbound } from "./edge.ts";
 import { log } from "./log.ts";
 import { WatchedRegions } from "./regions.ts";
+import { followRevocations } from "./revocations.ts";
 import { openStores } from "./stores.ts";
 import { startTelemetry } from "./telemetry.ts";
 import { NodeTransport } from "./transport.ts";
@@ -45,6 +47,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     connectMs: config.settings.deadlines.connectMs,
   });
   const open = new OpenExchanges();
+  const followed = await followRevocations(config, log);
+  const stopWatching = watchCallers(open, stores.directory, systemClock);
   const application = createApplication({
     clock: systemClock,
     entropy: systemEntropy,
@@ -62,6 +66,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     credentials: options.credentials,
     health: new Health(),
     open,
+    revocations: followed.revocations,
+    orders: followed.revocations,
     settings: config.settings,
     operatorKey: options.operatorKey,
   });
@@ -97,6 +103,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     await Promise.race([closed, delay(200)]);
     server.closeAllConnections();
     clearInterval(sweeping);
+    stopWatching();
+    followed.close();
     regions.close();
     await transport.close();
     await stores.close();

@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import type { Clock } from "../../clock.ts";
-import type { JournalReader, ReservationReader } from "../../ledger/journal-reader.ts";
+import { longestAdmissionMs, type JournalReader, type ReservationReader } from "../../ledger/journal-reader.ts";
 import type { Books, Journal } from "../../ledger/journal.ts";
 import type { Log } from "../../log.ts";
 import { StoreUnavailable, type QuotaStore } from "../../quota/store.ts";
 import { beganAtMs } from "../../request-id.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
 import type { Config } from "./config.ts";
+import { journalWriter } from "./journal-writer.ts";
 import { openPostgresStores } from "./postgres.ts";
 import { openSqliteStores, type SqliteStores } from "./sqlite.ts";
 import { openValkeyQuota, type ValkeyStore } from "./valkey.ts";
@@ -17,7 +18,7 @@ import { WriteAheadJournal } from "./write-ahead-journal.ts";
 export interface Stores extends Ledger {
   readonly quota: QuotaStore;
   readonly books: Books;
-  readonly reservations: ReservationReader | undefined;
+  readonly reservations: ReservationReader;
   close(): Promise<void>;
 }
 
@@ -25,8 +26,8 @@ export interface Stores extends Ledger {
 interface Ledger {
   readonly journal: Journal;
   readonly directory: DirectoryAdmin;
-  /** Usage and exports; only the embedded journal can be read so far. */
-  readonly reader: JournalReader | undefined;
+  /** Usage and exports. */
+  readonly reader: JournalReader;
   /** Brings the sums that usage is read from up to date. */
   sumUp(): Promise<void>;
 }
@@ -56,16 +57,29 @@ async function open(opening: Opening): Promise<Omit<Stores, "close">> {
   const { databaseUrl, quotaUrl } = opening.config;
   if (databaseUrl === undefined) {
     const embedded = openEmbedded(opening);
-    if (quotaUrl !== undefined) return onValkey(await openValkey(quotaUrl, opening), embedded, opening.log);
+    if (quotaUrl !== undefined) {
+      const valkey = await openValkey(quotaUrl, opening);
+      const { reader } = embedded;
+      const behind: JournalReader = {
+        scan: (query) => reader.scan(query),
+        usage: (query) => reader.usage(query),
+        completeUntilMs: completeBehind(valkey, () => reader.completeUntilMs()),
+      };
+      return onValkey(valkey, { ...embedded, reader: behind }, opening.log);
+    }
     const { quota, journal, books, directory, reader, reservations } = embedded;
     return { quota, journal, books, directory, reader, reservations, sumUp: () => embedded.sumUp() };
   }
-  const ledger = await openPostgres(databaseUrl, opening);
   if (quotaUrl === undefined) {
-    const quota = refuseWhenFull(openEmbedded(opening).quota, ledger.journal);
-    return { ...ledger, quota, books: inOrder(ledger.journal, quota, opening.log), reservations: undefined };
+    const { quota, reader, reservations } = openEmbedded(opening);
+    const ledger = await openPostgres(databaseUrl, () => reader.completeUntilMs(), opening);
+    const admitting = refuseWhenFull(quota, ledger.journal);
+    return { ...ledger, quota: admitting, books: inOrder(ledger.journal, admitting, opening.log), reservations };
   }
-  const stores = onValkey(await openValkey(quotaUrl, opening), ledger, opening.log);
+  const valkey = await openValkey(quotaUrl, opening);
+  const admitted = (): Promise<number> => Promise.resolve(opening.clock.nowMs() - longestAdmissionMs);
+  const ledger = await openPostgres(databaseUrl, completeBehind(valkey, admitted), opening);
+  const stores = onValkey(valkey, ledger, opening.log);
   return { ...stores, quota: refuseWhenFull(stores.quota, ledger.journal) };
 }
 
@@ -79,18 +93,22 @@ function openEmbedded({ config, clock, closing }: Opening): SqliteStores {
   return embedded;
 }
 
-/** Journal and directory in PostgreSQL, shared by all replicas; a file of this machine takes receipts while it is away. */
+/**
+ * Journal and directory in PostgreSQL, shared by all replicas; a file of this machine takes receipts while it is away.
+ * `heldNoMoreUntilMs` tells up to where no request is in flight.
+ */
 async function openPostgres(
   url: string,
+  heldNoMoreUntilMs: () => Promise<number>,
   { config, clock, log, closing }: Opening,
 ): Promise<Ledger & { journal: WriteAheadJournal }> {
   const shared = await openPostgresStores(url, clock, log, { stalenessMs: config.directoryStalenessMs });
   closing.push(() => shared.close());
-  const journal = await WriteAheadJournal.open(shared.journal, join(config.dataDir, "receipts"), clock, log, {
-    synchronous: config.synchronous,
-  });
+  const waitingFolder = join(config.dataDir, "receipts");
+  const journal = await WriteAheadJournal.open(shared.journal, waitingFolder, clock, log, { synchronous: config.synchronous });
   closing.push(() => journal.close());
-  return { journal, directory: shared.directory, reader: undefined, sumUp: () => Promise.resolve() };
+  const reader = await shared.openReader(journalWriter(waitingFolder, heldNoMoreUntilMs));
+  return { journal, directory: shared.directory, reader, sumUp: () => Promise.resolve() };
 }
 
 async function openValkey(url: string, { log, closing }: Opening): Promise<ValkeyStore> {
@@ -107,18 +125,19 @@ function onValkey(valkey: ValkeyStore, ledger: Ledger, log: Log): Omit<Stores, "
     journal,
     books: inOrder(journal, valkey.quota, log),
     directory,
-    reader: reader && {
-      scan: (query) => reader.scan(query),
-      usage: (query) => reader.usage(query),
-      async completeUntilMs() {
-        // Asked first: what is open now has its receipt by the time at which the journal is looked at, or is the oldest.
-        const oldest = await valkey.oldestOpen();
-        const completeMs = await reader.completeUntilMs();
-        return oldest === undefined ? completeMs : Math.min(completeMs, beganAtMs(oldest));
-      },
-    },
+    reader,
     reservations: valkey.reservations,
     sumUp: () => ledger.sumUp(),
+  };
+}
+
+/** How far a journal is complete whose requests are held on Valkey: up to the oldest of these. */
+function completeBehind(valkey: ValkeyStore, completeUntilMs: () => Promise<number>): () => Promise<number> {
+  return async () => {
+    // Asked first: what is open now has its receipt by the time at which the journal is looked at, or is the oldest.
+    const oldest = await valkey.oldestOpen();
+    const completeMs = await completeUntilMs();
+    return oldest === undefined ? completeMs : Math.min(completeMs, beganAtMs(oldest));
   };
 }
 

@@ -44,6 +44,11 @@ export class WriteAheadSlot {
     return undefined;
   }
 
+  /** Whether receipts wait in the folder, of whichever process. */
+  static holdsSegments(folder: string): boolean {
+    return readdirSync(folder).some((name) => segmentName.test(name));
+  }
+
   /** Numbers of the segments that are there, oldest first. */
   segments(): number[] {
     const numbers: number[] = [];

@@ -86,3 +86,19 @@ export const directoryMigrations: readonly Migration[] = [
     "CREATE INDEX audit_by_tenant ON audit (tenant_id, sequence)",
   ],
 ];
+
+/**
+ * - `revocation`: one order each, as JSON.
+ * - `acknowledgement`: what a replica last said of an order, as JSON.
+ * - `replica`: who serves requests, as JSON, and when it last said so.
+ */
+export const revocationMigrations: readonly Migration[] = [
+  [
+    "CREATE TABLE revocation (id TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID",
+    `CREATE TABLE acknowledgement (
+      order_id TEXT NOT NULL, replica_id TEXT NOT NULL, document TEXT NOT NULL,
+      PRIMARY KEY (order_id, replica_id)
+    ) WITHOUT ROWID`,
+    "CREATE TABLE replica (id TEXT PRIMARY KEY, beat_at_ms INTEGER NOT NULL, document TEXT NOT NULL) WITHOUT ROWID",
+  ],
+];

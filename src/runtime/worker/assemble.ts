@@ -1,14 +1,18 @@
 import { waitUntil } from "cloudflare:workers";
 import { createApplication, type Application } from "../../application.ts";
 import { OpenExchanges } from "../../open-exchanges.ts";
+import { Revocations } from "../../revocation/revocations.ts";
 import { Health } from "../../routing/health.ts";
+import { hex } from "../../tenant/key.ts";
 import { simulatedWorld } from "../../simulated-world.ts";
 import { sha256, systemClock, systemEntropy } from "./clock.ts";
 import { demoOperatorKey, isLoopback, readConfig, type Config } from "./config.ts";
 import { secretCredentials } from "./credentials.ts";
 import { prepareDemo, simulatorUrl } from "./demo.ts";
 import type { Bindings } from "./environment.ts";
+import { IsolateRevocations } from "./isolate-revocations.ts";
 import { log } from "./log.ts";
+import { openObjectRevocations } from "./object-revocations.ts";
 import { bundledWorld } from "./regions.ts";
 import { openObjectStores } from "./stores.ts";
 import { startTelemetry, type Telemetry } from "./telemetry.ts";
@@ -38,6 +42,15 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
   const world = demo ? simulatedWorld(real, config.simulatorUrl ?? simulatorUrl) : real;
   const stores = openObjectStores(bindings, waitUntil);
   const telemetry = await startTelemetry(variables, log);
+  const path = openObjectRevocations(bindings);
+  const revocations = new Revocations({
+    paths: [path],
+    replica: { id: hex(systemEntropy.bytes(6)), name: placeOf(first) },
+    clock: systemClock,
+    elapsed: systemClock,
+    stalenessMs: config.settings.revocationStalenessMs,
+    log,
+  });
   const application = createApplication({
     clock: systemClock,
     entropy: systemEntropy,
@@ -50,6 +63,13 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
     credentials: demo ? () => "simulated" : secretCredentials(variables),
     health: new Health(),
     open: new OpenExchanges(),
+    revocations: new IsolateRevocations(revocations, path, {
+      directory: stores.directory,
+      clock: systemClock,
+      later: waitUntil,
+      log,
+    }),
+    orders: revocations,
     settings: { ...config.settings, gatewayPlace: variables["STRAIT_GATEWAY_PLACE"] || placeOf(first) },
     // Without a key of the operator's nobody has one: `main` says so before it comes to that.
     operatorKey: config.operatorKey ?? (demo ? demoOperatorKey : randomKey()),

@@ -8,6 +8,7 @@ import type { ExitCode } from "./failure.ts";
 import { help } from "./help.ts";
 import { keyCommands } from "./key-commands.ts";
 import { limitCommands } from "./limit-commands.ts";
+import { migrateCommand } from "./migrate-command.ts";
 import { openClient } from "./open-client.ts";
 import { priceCommand } from "./price-command.ts";
 import { readCommand, readInput } from "./parse.ts";
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   ...reconcileCommands,
   auditCommand,
   checkCommand,
+  migrateCommand,
 ];
 
 export interface Terminal {

@@ -1,0 +1,246 @@
+import type { Clock } from "../clock.ts";
+import { allow, refuse, type Decision } from "../decision.ts";
+import type { Log } from "../log.ts";
+import { without } from "../policy/authorise.ts";
+import type { Permit } from "../policy/permit.ts";
+import type { Deployment } from "../region/catalogue.ts";
+import type { RevocationGate } from "./gate.ts";
+import { concerns, hits, namesPlace, type RevocationSubject } from "./matches.ts";
+import { isForgettable, isInForce, joinOrders, type RevocationOrder } from "./order.ts";
+import { replicaLifeMs, type Acknowledgement, type Replica, type RevocationPath } from "./path.ts";
+
+/** An exchange that holds a reservation, as far as an order may end it. */
+export interface RevocableExchange {
+  readonly subject: RevocationSubject;
+  /** The deployment that works on it or was tried last; `undefined` before the first attempt. */
+  readonly deployment: Deployment | undefined;
+  /** Cuts it; false where it was cut before. */
+  revoke(orderId: string): boolean;
+}
+
+export interface RevocationOptions {
+  readonly paths: readonly RevocationPath[];
+  readonly replica: Replica;
+  readonly clock: Clock;
+  /** Monotonic: a wall clock that is set back would prolong the trust. */
+  readonly elapsed: Pick<Clock, "nowMs">;
+  /** How long after the last word from any path requests are still admitted; `undefined` where this process alone keeps the orders. */
+  readonly stalenessMs: number | undefined;
+  readonly log: Log;
+}
+
+interface Acknowledging {
+  readonly stands: Acknowledgement;
+  /** The paths that have not been told yet of how it stands. */
+  readonly untold: Set<RevocationPath>;
+}
+
+/**
+ * What one replica knows of revocations, and what it does about them: nothing that an order in force hits is admitted or
+ * sent upstream from the moment on at which the order is learned, and what is open is cut in the same turn.
+ *
+ * `attend` speaks with one path. Who calls it, and when, is the runtime's: Node follows each path by a loop, an isolate
+ * has requests only.
+ */
+export class Revocations implements RevocationGate {
+  readonly paths: readonly RevocationPath[];
+  readonly replica: Replica;
+  readonly #clock: Clock;
+  readonly #elapsed: Pick<Clock, "nowMs">;
+  readonly #stalenessMs: number | undefined;
+  readonly #log: Log;
+  readonly #known = new Map<string, RevocationOrder>();
+  /** Those of `#known` that were in force when it last changed. */
+  #inForce: readonly RevocationOrder[] = [];
+  #heardAtMs = Number.NEGATIVE_INFINITY;
+  readonly #open = new Set<RevocableExchange>();
+  readonly #acknowledging = new Map<string, Acknowledging>();
+  readonly #beatAtMs = new Map<RevocationPath, number>();
+  /** Called when a path should be attended to soon. */
+  onNews: () => void = () => undefined;
+
+  constructor({ paths, replica, clock, elapsed, stalenessMs, log }: RevocationOptions) {
+    this.paths = paths;
+    this.replica = replica;
+    this.#clock = clock;
+    this.#elapsed = elapsed;
+    this.#stalenessMs = stalenessMs;
+    this.#log = log;
+  }
+
+  /** Every order known here, newest first. */
+  list(): readonly RevocationOrder[] {
+    return [...this.#known.values()].sort((left, right) => right.issuedAtMs - left.issuedAtMs || (left.id < right.id ? 1 : -1));
+  }
+
+  find(id: string): RevocationOrder | undefined {
+    return this.#known.get(id);
+  }
+
+  /** Milliseconds since a path that was heard was asked. */
+  silentForMs(): number {
+    return this.#elapsed.nowMs() - this.#heardAtMs;
+  }
+
+  /**
+   * What is left of a permit now: the same one, a narrower one, or the refusal. Asked when a permit is made and again right
+   * before every attempt, for an order may come in between.
+   */
+  standing(permit: Permit, subject: RevocationSubject): Decision<Permit> {
+    if (this.#stalenessMs !== undefined && !(this.silentForMs() < this.#stalenessMs))
+      return refuse({ kind: "revocations_unknown", retryAfterMs: 1_000 });
+    if (this.#inForce.length === 0) return allow(permit);
+    const nowMs = this.#clock.nowMs();
+    const orders = this.#inForce.filter((order) => isInForce(order, nowMs) && concerns(order, subject));
+    const whole = orders.find(({ scope }) => !namesPlace(scope));
+    if (whole !== undefined) return refuse({ kind: "revoked", order: whole.id });
+    if (orders.length === 0) return allow(permit);
+    const left = without(permit, (deployment) => orders.some((order) => hits(order, deployment)));
+    return left === undefined ? refuse({ kind: "revoked", order: orders[0]?.id }) : allow(left);
+  }
+
+  /** Whoever follows the paths hears by itself. */
+  hear(): undefined {
+    return undefined;
+  }
+
+  /** Keeps an exchange in reach until the returned function is called, which must be after its last byte. */
+  guard(exchange: RevocableExchange): () => void {
+    this.#open.add(exchange);
+    return () => void this.#open.delete(exchange);
+  }
+
+  /** The order in force that hits an exchange as it runs now. */
+  orderAgainst({ subject, deployment }: RevocableExchange): RevocationOrder | undefined {
+    const nowMs = this.#clock.nowMs();
+    return this.#inForce.find(
+      (order) =>
+        isInForce(order, nowMs) &&
+        concerns(order, subject) &&
+        // Between two attempts it is nowhere: the next one is asked for before it leaves.
+        (deployment === undefined ? !namesPlace(order.scope) : hits(order, deployment)),
+    );
+  }
+
+  /** Cuts the exchange if an order hits it. */
+  enforce(exchange: RevocableExchange): void {
+    const order = this.orderAgainst(exchange);
+    if (order !== undefined && exchange.revoke(order.id)) this.#changed(order.id, (before) => ({ cut: before.cut + 1 }));
+  }
+
+  /** An exchange that was cut by this order has sent its last byte. */
+  ended(orderId: string): void {
+    this.#changed(orderId, (before) => ({ ended: before.ended + 1, lastByteAtMs: this.#clock.nowMs() }));
+  }
+
+  /** Takes orders in from wherever they come; known ones change nothing. */
+  learn(orders: Iterable<RevocationOrder>, from: string): void {
+    const nowMs = this.#clock.nowMs();
+    const news: RevocationOrder[] = [];
+    let changed = false;
+    for (const order of orders) {
+      if (isForgettable(order, nowMs)) continue;
+      const known = this.#known.get(order.id);
+      const joined = known === undefined ? order : joinOrders(known, order);
+      if (joined === known) continue;
+      this.#known.set(order.id, joined);
+      changed = true;
+      if (known === undefined && isInForce(joined, nowMs)) news.push(joined);
+    }
+    if (!changed) return;
+    this.#compile(nowMs);
+    for (const exchange of this.#open) this.enforce(exchange);
+    for (const { id } of news) this.#changed(id, () => ({ learnedBy: from }));
+    this.onNews();
+  }
+
+  /**
+   * Speaks with one path: hears its orders, gives it those that it lacks, and tells it what is to be acknowledged and that
+   * this replica lives. Rejects as the path does; what was not told is told the next time.
+   */
+  async attend(path: RevocationPath): Promise<void> {
+    const askedAtMs = this.#elapsed.nowMs();
+    const orders = await path.read();
+    this.#heardAtMs = Math.max(this.#heardAtMs, askedAtMs);
+    this.learn(orders, path.name);
+    await this.#giveMissing(path, orders);
+    const untold = [...this.#acknowledging.values()].filter((one) => one.untold.delete(path));
+    try {
+      if (untold.length > 0) await path.acknowledge(untold.map(({ stands }) => stands));
+    } catch (error) {
+      for (const { stands } of untold) this.#acknowledging.get(stands.orderId)?.untold.add(path);
+      throw error;
+    }
+    if (askedAtMs - (this.#beatAtMs.get(path) ?? Number.NEGATIVE_INFINITY) < replicaLifeMs / 4) return;
+    await path.beat(this.replica);
+    this.#beatAtMs.set(path, askedAtMs);
+  }
+
+  /** An order in force here at once, and written to every path; resolves with the paths that have it once all were tried. */
+  async issue(order: RevocationOrder): Promise<readonly string[]> {
+    this.learn([order], "here");
+    const written = await Promise.allSettled(this.paths.map((path) => path.write(order)));
+    return written.flatMap((result, index) => {
+      const name = this.paths[index]?.name ?? "";
+      if (result.status === "fulfilled") return [name];
+      this.#log.warn("a revocation could not be written and is passed on later", { path: name, error: String(result.reason) });
+      return [];
+    });
+  }
+
+  /** What all replicas acknowledged so far, by whichever path. */
+  async acknowledgements(orderId: string): Promise<readonly Acknowledgement[]> {
+    const latest = new Map<string, Acknowledgement>();
+    const told = await this.#fromAll((path) => path.acknowledgements(orderId));
+    const own = this.#acknowledging.get(orderId)?.stands;
+    for (const one of own === undefined ? told : [...told, own]) {
+      const known = latest.get(one.replica.id);
+      if (known === undefined || one.cut + one.ended >= known.cut + known.ended) latest.set(one.replica.id, one);
+    }
+    return [...latest.values()];
+  }
+
+  /** The replicas that live as far as any path knows, this one among them. */
+  async replicas(): Promise<readonly Replica[]> {
+    const all = [this.replica, ...(await this.#fromAll((path) => path.replicas()))];
+    return [...new Map(all.map((replica) => [replica.id, replica])).values()];
+  }
+
+  async #fromAll<Item>(ask: (path: RevocationPath) => Promise<readonly Item[]>): Promise<Item[]> {
+    const answers = await Promise.allSettled(this.paths.map(ask));
+    return answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+  }
+
+  async #giveMissing(path: RevocationPath, there: readonly RevocationOrder[]): Promise<void> {
+    const stored = new Map(there.map((order) => [order.id, order]));
+    for (const order of this.#known.values()) {
+      const copy = stored.get(order.id);
+      if (copy === undefined || (order.restored !== undefined && copy.restored === undefined)) await path.write(order);
+    }
+  }
+
+  #compile(nowMs: number): void {
+    for (const [id, order] of this.#known) {
+      if (!isForgettable(order, nowMs)) continue;
+      this.#known.delete(id);
+      this.#acknowledging.delete(id);
+    }
+    this.#inForce = [...this.#known.values()].filter((order) => isInForce(order, nowMs));
+  }
+
+  #changed(orderId: string, change: (before: Acknowledgement) => Partial<Acknowledgement>): void {
+    // A key that was revoked is no order, and an order may have been forgotten meanwhile.
+    if (!this.#known.has(orderId)) return;
+    const before = this.#acknowledging.get(orderId)?.stands ?? {
+      orderId,
+      replica: this.replica,
+      learnedAtMs: this.#clock.nowMs(),
+      learnedBy: "",
+      cut: 0,
+      ended: 0,
+      lastByteAtMs: undefined,
+    };
+    this.#acknowledging.set(orderId, { stands: { ...before, ...change(before) }, untold: new Set(this.paths) });
+    this.onNews();
+  }
+}

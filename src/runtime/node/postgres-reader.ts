@@ -1,0 +1,54 @@
+import { TooManyGroups, type JournalReader, type ScanQuery, type UsageQuery } from "../../ledger/journal-reader.ts";
+import type { Receipt } from "../../ledger/receipt.ts";
+import type { UsageRow } from "../../ledger/usage-sums.ts";
+import type { PostgresPool, Statement } from "./postgres-pool.ts";
+import { isStorable } from "./postgres-text.ts";
+import { usageRow, usageStatement, type SumsRow } from "./postgres-usage.ts";
+import type { PostgresWriters } from "./postgres-writers.ts";
+
+const after = "started_at_ms >= $1 AND started_at_ms < $2 AND (started_at_ms, request_id, tenant_id) > ($1, $3, $4)";
+
+const scanAll: Statement = {
+  name: "receipt-scan",
+  text: `SELECT document FROM strait.receipt WHERE ${after} ORDER BY started_at_ms, request_id, tenant_id LIMIT $5`,
+};
+
+const scanTenant: Statement = {
+  name: "receipt-scan-tenant",
+  text: `SELECT document FROM strait.receipt WHERE ${after} AND tenant_id = $6 ORDER BY started_at_ms, request_id LIMIT $5`,
+};
+
+/** Reads what all replicas wrote, over connections of its own: a long report must not stand in a request's way. */
+export class PostgresReader implements JournalReader {
+  readonly #pool: PostgresPool;
+  readonly #writers: PostgresWriters;
+
+  constructor(pool: PostgresPool, writers: PostgresWriters) {
+    this.#pool = pool;
+    this.#writers = writers;
+  }
+
+  async scan({ tenantId, fromMs, toMs, after, count }: ScanQuery): Promise<readonly Receipt[]> {
+    if (tenantId !== undefined && !isStorable(tenantId)) return [];
+    // No receipt has an empty id, so this stands right before the period's first.
+    const begin =
+      after !== undefined && after.startedAtMs >= fromMs ? after : { startedAtMs: fromMs, requestId: "", tenantId: "" };
+    const values = [begin.startedAtMs, toMs, begin.requestId, begin.tenantId, count];
+    const rows = await (tenantId === undefined
+      ? this.#pool.repeatable<{ document: Receipt }>(scanAll, values)
+      : this.#pool.repeatable<{ document: Receipt }>(scanTenant, [...values, tenantId]));
+    return rows.map(({ document }) => document);
+  }
+
+  async usage(query: UsageQuery): Promise<readonly UsageRow[]> {
+    if (query.tenantId !== undefined && !isStorable(query.tenantId)) return [];
+    const { statement, values } = usageStatement(query);
+    const rows = await this.#pool.repeatable<SumsRow>(statement, values);
+    if (rows.length > query.most) throw new TooManyGroups(query.most);
+    return rows.map((row) => usageRow(row, query.by));
+  }
+
+  completeUntilMs(): Promise<number> {
+    return this.#writers.completeUntilMs();
+  }
+}

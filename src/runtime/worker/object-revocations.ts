@@ -1,0 +1,23 @@
+import type { RevocationPath } from "../../revocation/path.ts";
+import type { Bindings } from "./environment.ts";
+import { directoryOf } from "./object-stubs.ts";
+
+/** Orders in the directory object. A call is made within the request that asks for it, and news are waited for by `awaitNews`. */
+export interface ObjectRevocations extends RevocationPath {
+  awaitNews(known: string | undefined, waitMs: number): Promise<string>;
+}
+
+export function openObjectRevocations(bindings: Pick<Bindings, "DIRECTORY">): ObjectRevocations {
+  return {
+    name: "objects",
+    read: () => directoryOf(bindings).readRevocations(),
+    write: (order) => directoryOf(bindings).writeRevocation(order),
+    acknowledge: (acknowledgements) => directoryOf(bindings).acknowledge(acknowledgements),
+    acknowledgements: (orderId) => directoryOf(bindings).acknowledgements(orderId),
+    beat: (replica) => directoryOf(bindings).beat(replica),
+    replicas: () => directoryOf(bindings).replicas(),
+    // Nothing runs in an isolate between requests.
+    watch: () => () => undefined,
+    awaitNews: (known, waitMs) => directoryOf(bindings).awaitNews(known, waitMs),
+  };
+}
