@@ -16,11 +16,13 @@ const patienceMs = 3000;
  */
 export class Children {
   readonly #living = new Set<ChildProcess>();
-  readonly #directory = mkdtempSync(join(tmpdir(), "strait-bench-"));
+  readonly #directory: string;
   readonly #watchdog: ChildProcess;
   #directories = 0;
 
-  constructor() {
+  /** `prefix` begins the name of the run's directory. */
+  constructor(prefix: string = "strait-bench-") {
+    this.#directory = mkdtempSync(join(tmpdir(), prefix));
     this.#watchdog = fork(fileURLToPath(new URL("watchdog.ts", import.meta.url)), [this.#directory], {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });

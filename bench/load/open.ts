@@ -1,3 +1,4 @@
+import { randomNumbers } from "../random-numbers.ts";
 import { percentile } from "../statistics.ts";
 import type { Caller } from "./caller.ts";
 import type { LatencyResult, OpenLoad } from "./commands.ts";
@@ -54,15 +55,4 @@ export function openLoop(caller: Caller, load: OpenLoad): Promise<LatencyResult>
     };
     tick();
   });
-}
-
-/** Mulberry32: numbers in [0, 1), always the same ones for a seed. */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -24,6 +24,8 @@ function findPrograms(): string | undefined {
 
 const programs = findPrograms();
 
+export const isPostgresInstalled: boolean = programs !== undefined;
+
 /** A suite over a real server, which is skipped where there is none to start. */
 export function describeOnPostgres(name: string, body: () => void): void {
   const missing = programs === undefined;

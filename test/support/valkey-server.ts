@@ -23,6 +23,8 @@ function findProgram(): string | undefined {
 
 const program = findProgram();
 
+export const isValkeyInstalled: boolean = program !== undefined;
+
 /** A suite over a real server, which is skipped where there is none to start. */
 export function describeOnValkey(name: string, body: () => void): void {
   const missing = program === undefined;

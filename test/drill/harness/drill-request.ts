@@ -1,0 +1,49 @@
+/** One request of a drill. Its marker travels as `user`, so that client, upstream and receipt can be told to be the same. */
+export interface DrillRequest {
+  readonly marker: string;
+  readonly stream: boolean;
+  /** The client's own ceiling on output. */
+  readonly maxOutputTokens: number;
+}
+
+const prompt = "The strait is narrow and the current runs fast. ".repeat(8);
+/** Less than any hold for this prompt. */
+const mostPromptTokens = Math.floor(prompt.length / 4);
+
+/** Every other one streams, and their ceilings differ. */
+export function drillRequest(name: string, number: number): DrillRequest {
+  return { marker: `${name}-${number}`, stream: number % 2 === 0, maxOutputTokens: 100 + ((number * 37) % 400) };
+}
+
+export function requestBody({ marker, stream, maxOutputTokens }: DrillRequest, model: string): string {
+  return JSON.stringify({
+    model,
+    stream,
+    messages: [{ role: "user", content: prompt }],
+    max_completion_tokens: maxOutputTokens,
+    user: marker,
+  });
+}
+
+export function readDrillRequest(body: string): DrillRequest {
+  const {
+    user,
+    stream,
+    max_completion_tokens: maxOutputTokens,
+  } = JSON.parse(body) as {
+    user?: string;
+    stream?: boolean;
+    max_completion_tokens?: number;
+  };
+  if (user === undefined || maxOutputTokens === undefined) throw new Error("this is no request of a drill");
+  return { marker: user, stream: stream === true, maxOutputTokens };
+}
+
+/** What an upstream says that it used: different from one request to the next, the same whoever asks, within any hold. */
+export function usageOf({ marker, maxOutputTokens }: DrillRequest): {
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+} {
+  const number = Number(marker.slice(marker.lastIndexOf("-") + 1));
+  return { promptTokens: mostPromptTokens - (number % 37), outputTokens: 1 + ((number * 7_919) % maxOutputTokens) };
+}
