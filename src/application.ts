@@ -2,6 +2,7 @@
  * The whole gateway over Web standards' edge of each runtime: the data plane first, then the operators' API, then a
  * refusal. What the runtimes share beyond the data path is put together here, so that they cannot differ.
  */
+import type { PolicyShelf } from "./bundle/policy-shelf.ts";
 import { createControl } from "./control/create-control.ts";
 import type { ExchangePorts } from "./exchange-ports.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
@@ -15,6 +16,8 @@ import type { DirectoryAdmin } from "./tenant/directory.ts";
 export interface ApplicationPorts extends ExchangePorts {
   readonly directory: DirectoryAdmin;
   readonly operatorKey: string;
+  /** Where `world` takes its policies from. */
+  readonly policies: () => PolicyShelf;
   readonly reservations?: ReservationReader | undefined;
   readonly orders: Revocations;
 }
@@ -35,6 +38,7 @@ export function createApplication(ports: ApplicationPorts): Application {
       entropy,
       sha256,
       log,
+      policies: ports.policies,
       catalogue: () => ports.world(clock.nowMs()).catalogue,
       operatorKeyDigest: hex(sha256(ports.operatorKey)),
       reader: ports.reader,

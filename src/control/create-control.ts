@@ -11,6 +11,7 @@ import { addKeyRoutes } from "./key-routes.ts";
 import { addLimitRoutes } from "./limit-routes.ts";
 import type { InspectLimits } from "./limit-routes.ts";
 import { operatorGuard } from "./operator-guard.ts";
+import { addPolicyRoutes, type PolicyPorts } from "./policy-routes.ts";
 import { addPriceRoutes } from "./price-routes.ts";
 import { requestProblems } from "./request-problems.ts";
 import { controlPath, problemAnswers, shown } from "./route-parts.ts";
@@ -18,7 +19,7 @@ import { addTenantRoutes } from "./tenant-routes.ts";
 import { addUsageRoutes } from "./usage-routes.ts";
 import type { UsagePorts } from "./usage-routes.ts";
 
-export interface ControlPorts extends ChangePorts, UsagePorts {
+export interface ControlPorts extends ChangePorts, UsagePorts, PolicyPorts {
   /** SHA-256 of the operator key, lower-case hex. */
   readonly operatorKeyDigest: string;
   /** `QuotaStore.inspect`; without it the route that shows what is used is not served. */
@@ -52,6 +53,7 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
   addTenantRoutes(app, ports);
   addKeyRoutes(app, ports);
   addLimitRoutes(app, ports, ports.inspectLimits);
+  addPolicyRoutes(app, ports);
   addPriceRoutes(app, ports);
   addUsageRoutes(app, ports, ports);
   addAuditRoutes(app, ports);
@@ -83,7 +85,7 @@ function addDocument(app: OpenAPIHono): void {
       info: {
         title: "Strait operators' API",
         version: "1",
-        description: "Tenants, their keys, their limits, prices, what they used, and who changed what.",
+        description: "Tenants, their keys, their limits, the policy, prices, what they used, and who changed what.",
       },
       security: [{ operatorKey: [] }],
     }),

@@ -60,7 +60,11 @@ export function readCatalogue(files: readonly CatalogueFile[], sha256: Sha256, d
 
 /** Those of a regions folder's files that are the policy; the others are the catalogue. */
 export function bundleFiles(files: readonly CatalogueFile[]): BundleFile[] {
-  return files.filter((file) => baseName(file) === "policy.toml").map((file) => ({ name: baseName(file), text: file.text }));
+  return files.filter(isPolicyFile).map((file) => ({ name: baseName(file), text: file.text }));
+}
+
+export function isPolicyFile(file: CatalogueFile): boolean {
+  return baseName(file) === "policy.toml";
 }
 
 function baseName(file: { readonly path: string }): string {
@@ -90,6 +94,6 @@ function required(name: string, documents: readonly Document[], folder: string, 
  * groups, which the files of the catalogue name. The policy has a digest of its own.
  */
 function catalogueDigest(sorted: readonly CatalogueFile[], groups: object, sha256: Sha256): string {
-  const files = sorted.filter((file) => baseName(file) !== "policy.toml").map((file) => [baseName(file), file.text]);
+  const files = sorted.filter((file) => !isPolicyFile(file)).map((file) => [baseName(file), file.text]);
   return hexDigest(JSON.stringify([files, groups]), sha256);
 }

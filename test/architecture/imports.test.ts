@@ -15,6 +15,7 @@ const order = [
   "tenant",
   "dialect",
   "policy",
+  "bundle",
   "revocation",
   "quota",
   "routing",

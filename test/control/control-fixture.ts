@@ -4,6 +4,8 @@ import type { Clock, Entropy, Sha256 } from "../../src/clock.ts";
 import { createControl } from "../../src/control/create-control.ts";
 import type { ControlPorts } from "../../src/control/create-control.ts";
 import type { Catalogue, Model } from "../../src/region/catalogue.ts";
+import { PolicyShelf } from "../../src/bundle/policy-shelf.ts";
+import { openPolicy } from "../support/permits.ts";
 import { MemoryDirectory } from "./memory-directory.ts";
 
 export const operatorKey = "operator-key-for-tests";
@@ -55,6 +57,12 @@ export const catalogue: Catalogue = (() => {
   };
 })();
 
+const shelf = new PolicyShelf(
+  { file: "regions/policy.toml", world: { catalogue, policy: openPolicy }, signed: undefined, keyId: undefined },
+  [],
+  [],
+);
+
 export interface LoggedLine {
   level: string;
   message: string;
@@ -95,6 +103,7 @@ export function control(overrides: Partial<ControlPorts> = {}): Fixture {
     sha256,
     operatorKeyDigest,
     catalogue: () => catalogue,
+    policies: () => shelf,
     log,
     ...overrides,
   };

@@ -17,6 +17,7 @@ describe("the operator key", () => {
       "DELETE /control/v1/tenants/acme/keys/acme",
       "GET /control/v1/audit",
       "GET /control/v1/openapi.json",
+      "GET /control/v1/policy",
       "GET /control/v1/prices",
       "GET /control/v1/tenants",
       "GET /control/v1/tenants/acme",

@@ -4,7 +4,7 @@ import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { demoOperatorKey } from "../../src/runtime/worker/config.ts";
 import type { Receipt } from "../../src/ledger/receipt.ts";
 import handler from "../../src/runtime/worker/main.ts";
-import { bundledWorld } from "../../src/runtime/worker/regions.ts";
+import { bundledCatalogue } from "../../src/runtime/worker/regions.ts";
 import { simulated } from "../../src/runtime/worker/simulated-region.ts";
 
 const origin = "http://127.0.0.1:8787";
@@ -41,7 +41,7 @@ async function receiptOf(response: Response): Promise<Receipt | undefined> {
   return shown.status === 200 ? ((await shown.json()) as Receipt) : undefined;
 }
 
-const regionIds = [...bundledWorld().catalogue.regions.keys()];
+const regionIds = [...bundledCatalogue().regions.keys()];
 
 function everyRegion(set: (id: string) => void): void {
   for (const id of regionIds) set(id);

@@ -10,6 +10,8 @@ export interface Config {
   readonly port: number;
   readonly dataDir: string;
   readonly regionsDir: string;
+  /** The keys that a policy bundle must be signed by, as a key set or the file that holds one; without them the folder's policy.toml holds. */
+  readonly policyKeys: string | undefined;
   readonly operatorKey: string | undefined;
   readonly processes: number;
   readonly drainMs: number;
@@ -33,6 +35,7 @@ const schema = z.object({
     .string()
     .min(1)
     .default(join(import.meta.dirname, "../../../regions")),
+  STRAIT_POLICY_KEYS: z.string().optional(),
   STRAIT_OPERATOR_KEY: z.string().min(24, "must have at least 24 characters").optional(),
   STRAIT_PROCESSES: wholeNumber(1, 256, 1),
   STRAIT_DRAIN_MS: wholeNumber(0, 600_000, 10_000),
@@ -66,6 +69,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     port: values.PORT,
     dataDir: values.STRAIT_DATA_DIR,
     regionsDir: values.STRAIT_REGIONS_DIR,
+    policyKeys: values.STRAIT_POLICY_KEYS,
     operatorKey: values.STRAIT_OPERATOR_KEY,
     processes: values.STRAIT_PROCESSES,
     drainMs: values.STRAIT_DRAIN_MS,

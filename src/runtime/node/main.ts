@@ -1,14 +1,15 @@
 import cluster from "node:cluster";
 import { parseArgs } from "node:util";
+import type { PolicyShelf } from "../../bundle/policy-shelf.ts";
 import type { World } from "../../policy/world.ts";
-import { formatProblems } from "../../region/problem.ts";
 import { sha256, systemClock } from "./clock.ts";
 import { readConfig, type Config } from "./config.ts";
 import { environmentCredentials } from "./credentials.ts";
 import { banner, demoOperatorKey, prepareDemo } from "./demo.ts";
 import { log } from "./log.ts";
 import { runProcesses } from "./processes.ts";
-import { readRegions } from "./regions.ts";
+import { policyKeysOf } from "./policy-keys-setting.ts";
+import { readPolicies, type RegionsSource } from "./regions.ts";
 import { serve, type ServeOptions } from "./serve.ts";
 import { simulatedWorld } from "../../simulated-world.ts";
 import { profilesOf } from "../../simulator/profile.ts";
@@ -47,30 +48,38 @@ async function main(): Promise<number | undefined> {
     return 2;
   }
   const { config } = read;
-  const reading = readRegions(config.regionsDir, sha256);
+  const keys = config.policyKeys === undefined ? undefined : await policyKeysOf(config.policyKeys);
+  if (keys?.ok === false) {
+    process.stderr.write(`STRAIT_POLICY_KEYS: ${keys.problem}.\n`);
+    return 2;
+  }
+  const regions: RegionsSource = { directory: config.regionsDir, keys: keys?.keys, sha256 };
+  const reading = await readPolicies(regions);
   if (!reading.ok) {
-    process.stderr.write(`${formatProblems(reading.problems)}\n`);
+    process.stderr.write(`${reading.report}\n`);
     return 1;
   }
-  const world: World = { catalogue: reading.catalogue, policy: reading.policy };
   if (values.check === true) {
-    const { regions, deployments, models } = world.catalogue;
-    process.stdout.write(
-      `${config.regionsDir} is valid: ${regions.size} regions, ${deployments.size} deployments, ${models.size} models, policy ${world.policy.version}\n`,
-    );
+    process.stdout.write(`${config.regionsDir} is valid: ${contents(reading.shelf)}\n`);
     return 0;
   }
-  return values.demo === true ? startDemo(config, world) : startProduction(config, world);
+  return values.demo === true ? startDemo(config, regions, reading.shelf) : startProduction(config, regions, reading.shelf);
 }
 
-async function startProduction(config: Config, world: World): Promise<number | undefined> {
+function contents(policies: PolicyShelf): string {
+  const { catalogue, policy } = policies.at(systemClock.nowMs());
+  return `${catalogue.regions.size} regions, ${catalogue.deployments.size} deployments, ${catalogue.models.size} models, policy ${policy.version}`;
+}
+
+async function startProduction(config: Config, regions: RegionsSource, policies: PolicyShelf): Promise<number | undefined> {
   if (config.operatorKey === undefined) {
     process.stderr.write("Set STRAIT_OPERATOR_KEY to a secret of your own (24 characters or more): it guards /control/v1.\n");
     return 2;
   }
   const credentials = environmentCredentials(process.env, () => systemClock.nowMs());
-  const missing = [...world.catalogue.regions.values()].filter((region) => credentials(region) === undefined);
-  if (missing.length === world.catalogue.regions.size) {
+  const { catalogue } = policies.at(systemClock.nowMs());
+  const missing = [...catalogue.regions.values()].filter((region) => credentials(region) === undefined);
+  if (missing.length === catalogue.regions.size) {
     process.stderr.write(
       "No region has a credential. Set the variables that regions/*.toml name, or run the demonstration: npm start\n",
     );
@@ -78,11 +87,13 @@ async function startProduction(config: Config, world: World): Promise<number | u
   }
   if (cluster.isPrimary && missing.length > 0)
     log.warn("regions without a credential are not used", { regions: missing.map((region) => region.id).join(", ") });
-  return run(config, { world, operatorKey: config.operatorKey, credentials, adapt: (read) => read }, {}, () => "");
+  const { operatorKey } = config;
+  return run(config, { regions, policies, operatorKey, credentials, adapt: (read) => read }, {}, () => "");
 }
 
-async function startDemo(config: Config, world: World): Promise<number | undefined> {
+async function startDemo(config: Config, regions: RegionsSource, policies: PolicyShelf): Promise<number | undefined> {
   const operator = config.operatorKey === undefined ? demoOperatorKey(config.dataDir) : { key: config.operatorKey, isNew: false };
+  const world = policies.at(systemClock.nowMs());
   const givenUrl = process.env[simulatorVariable];
   const simulator =
     givenUrl === undefined ? await startSimulator({ profiles: profilesOf(world.catalogue), pace: demoPace }) : undefined;
@@ -91,7 +102,7 @@ async function startDemo(config: Config, world: World): Promise<number | undefin
     simulator?.setCatalogue(read.catalogue);
     return simulatedWorld(read, simulatorUrl);
   };
-  const options: ServeOptions = { world, operatorKey: operator.key, credentials: () => "simulated", adapt };
+  const options: ServeOptions = { regions, policies, operatorKey: operator.key, credentials: () => "simulated", adapt };
   const tenants = cluster.isPrimary ? await prepareDemo(config, world) : [];
   return run(config, options, { [simulatorVariable]: simulatorUrl }, (url) =>
     banner(url, tenants, operator.isNew ? operator.key : undefined, config.dataDir),

@@ -1,83 +1,164 @@
-import { readdirSync, readFileSync, statSync, watch } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, watch, type FSWatcher } from "node:fs";
 import { basename, join } from "node:path";
+import type { PolicyKeys } from "../../bundle/policy-keys.ts";
+import type { PolicyShelf } from "../../bundle/policy-shelf.ts";
+import { readShelf, type ShelfRead } from "../../bundle/read-shelf.ts";
 import type { Sha256 } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { World } from "../../policy/world.ts";
-import { formatProblems } from "../../region/problem.ts";
 import { readCatalogue, type CatalogueFile, type CatalogueRead } from "../../region/read-catalogue.ts";
 
 /** Editors write a file in several steps: a reload waits until the folder has been quiet this long. */
 const quietMs = 150;
 
-/** The TOML files of a regions folder. Throws where the folder itself cannot be read. */
+/** Where a regions folder has its policy bundles. */
+export const bundlesFolder = "bundles";
+
+/** The TOML files of a regions folder and its bundles. Throws where the folder itself cannot be read. */
 export function catalogueFiles(directory: string): readonly CatalogueFile[] {
   const name = basename(directory);
-  return readdirSync(directory)
-    .filter((file) => file.endsWith(".toml") && statSync(join(directory, file)).isFile())
-    .sort()
-    .map((file) => ({ path: `${name}/${file}`, text: readFileSync(join(directory, file), "utf8") }));
+  const bundles = join(directory, bundlesFolder);
+  return [
+    ...filesOf(directory, name, ".toml"),
+    ...(existsSync(bundles) ? filesOf(bundles, `${name}/${bundlesFolder}`, ".json") : []),
+  ];
 }
 
-/** Reads a regions folder from disk. Throws where the folder itself cannot be read. */
+function filesOf(directory: string, shown: string, ending: string): CatalogueFile[] {
+  return readdirSync(directory)
+    .filter((file) => file.endsWith(ending) && statSync(join(directory, file)).isFile())
+    .sort()
+    .map((file) => ({ path: `${shown}/${file}`, text: readFileSync(join(directory, file), "utf8") }));
+}
+
+/** Reads a regions folder from disk, with the policy.toml that stands in it. Throws where the folder itself cannot be read. */
 export function readRegions(directory: string, sha256: Sha256): CatalogueRead {
   return readCatalogue(catalogueFiles(directory), sha256);
 }
 
+export interface RegionsSource {
+  readonly directory: string;
+  /** See `ShelfSource`. */
+  readonly keys: PolicyKeys | undefined;
+  readonly sha256: Sha256;
+}
+
+/** Reads all policies of a regions folder from disk. Throws where the folder itself cannot be read. */
+export function readPolicies({ directory, ...source }: RegionsSource, before?: PolicyShelf): Promise<ShelfRead> {
+  return readShelf({ ...source, before, files: catalogueFiles(directory) });
+}
+
 /**
- * The world as the folder has it now. Changed files are read again and taken over whole, or, where anything is wrong
- * with them, not at all: the old world stands and the log says why.
+ * The policies of a regions folder as it is now. Changed files are read again and taken over whole, or, where anything is
+ * wrong with them, not at all: what was read before stands and the log says why.
  */
 export class WatchedRegions {
-  readonly #directory: string;
-  readonly #sha256: Sha256;
+  readonly #source: RegionsSource;
   readonly #log: Log;
-  #world: World;
+  readonly #adapt: (world: World) => World;
+  #shelf: PolicyShelf;
+  #reading: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
-  readonly #transform: (world: World) => World;
+  #bundles: FSWatcher | undefined;
   readonly #close: () => void;
 
-  constructor(directory: string, first: World, sha256: Sha256, log: Log, transform: (world: World) => World) {
-    this.#directory = directory;
-    this.#sha256 = sha256;
+  /** `adapt` is applied to every world: a demonstration points the regions at its simulator. */
+  constructor(source: RegionsSource, first: PolicyShelf, log: Log, adapt: (world: World) => World) {
+    this.#source = source;
     this.#log = log;
-    this.#transform = transform;
-    this.#world = transform(first);
-    const watcher = watch(directory, () => this.#soon());
+    this.#adapt = adapt;
+    this.#shelf = first.adapted(adapt);
+    const watcher = watch(source.directory, () => this.#soon());
     watcher.unref();
-    const reload = (): void => this.reload();
+    this.#watchBundles();
+    const reload = (): void => void this.reload();
     process.on("SIGHUP", reload);
     this.#close = () => {
       watcher.close();
+      this.#bundles?.close();
       process.off("SIGHUP", reload);
       clearTimeout(this.#timer);
     };
+    this.#warnOfRefused();
   }
 
-  readonly current = (): World => this.#world;
+  readonly current = (): PolicyShelf => this.#shelf;
 
-  reload(): void {
-    try {
-      const reading = readRegions(this.#directory, this.#sha256);
-      if (!reading.ok) {
-        this.#log.error(`the changed regions are not taken over, the old ones stand:\n${formatProblems(reading.problems)}`);
-        return;
-      }
-      const { catalogue, policy } = this.#world;
-      if (reading.catalogue.digest === catalogue.digest && reading.policy.digest === policy.digest) return;
-      this.#world = this.#transform(reading);
-      this.#log.info("regions reloaded", { digest: reading.catalogue.digest, policy: reading.policy.version });
-    } catch (error) {
-      this.#log.error("the regions cannot be read, the old ones stand", { error: String(error) });
-    }
+  readonly world = (atMs: number): World => this.#shelf.at(atMs);
+
+  /** One after another: an older reading must not replace a newer one. */
+  reload(): Promise<void> {
+    this.#reading = this.#reading.then(() => this.#read());
+    return this.#reading;
   }
 
   close(): void {
     this.#close();
   }
 
+  async #read(): Promise<void> {
+    this.#watchBundles();
+    try {
+      const read = await readPolicies(this.#source, this.#shelf);
+      if (!read.ok) {
+        this.#log.error(`the changed regions are not taken over, the old ones stand:\n${read.report}`);
+        return;
+      }
+      if (fingerprint(read.shelf) === fingerprint(this.#shelf)) return;
+      this.#shelf = read.shelf.adapted(this.#adapt);
+      this.#log.info("regions reloaded", { policies: described(read.shelf) });
+      this.#warnOfRefused();
+    } catch (error) {
+      this.#log.error("the regions cannot be read, the old ones stand", { error: String(error) });
+    }
+  }
+
+  #warnOfRefused(): void {
+    for (const { file, reason, keptVersion } of this.#shelf.refused)
+      this.#log.error("a policy bundle is not taken", { file, reason, kept: keptVersion ?? "nothing" });
+  }
+
+  /** The folder may come and go while the gateway runs. */
+  #watchBundles(): void {
+    const directory = join(this.#source.directory, bundlesFolder);
+    if (!existsSync(directory)) {
+      this.#bundles?.close();
+      this.#bundles = undefined;
+    } else if (this.#bundles === undefined) {
+      this.#bundles = watch(directory, () => this.#soon());
+      this.#bundles.unref();
+      this.#bundles.on("error", () => (this.#bundles = undefined));
+    }
+  }
+
   #soon(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.reload(), quietMs);
+    this.#timer = setTimeout(() => void this.reload(), quietMs);
     this.#timer.unref();
   }
+}
+
+/** To tell a change from a touch. */
+function fingerprint({ policies, refused, shadow }: PolicyShelf): string {
+  const worlds = [...policies, shadow].map((policy) => [
+    policy?.file,
+    policy?.world.policy.digest,
+    policy?.world.catalogue.digest,
+  ]);
+  return JSON.stringify([worlds, refused]);
+}
+
+/** For the log: `2026-11-23.1 3f2a9c…, from 2026-12-01T00:00:00.000Z`. */
+function described(shelf: PolicyShelf): string {
+  return shelf.policies
+    .map(({ world: { policy } }) => {
+      const { effectiveFromMs: from, effectiveToMs: to } = policy;
+      const dates = [from === undefined ? [] : ` from ${rfc3339(from)}`, to === undefined ? [] : ` until ${rfc3339(to)}`].flat();
+      return `${policy.version} ${policy.digest.slice(0, 12)}${dates.join("")}`;
+    })
+    .join(", ");
+}
+
+function rfc3339(atMs: number): string {
+  return new Date(atMs).toISOString();
 }

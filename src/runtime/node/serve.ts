@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { createApplication } from "../../application.ts";
+import type { PolicyShelf } from "../../bundle/policy-shelf.ts";
 import { controlPath } from "../../control/route-parts.ts";
 import { sweepExpired } from "../../ledger/sweep.ts";
 import { OpenExchanges } from "../../open-exchanges.ts";
@@ -14,14 +15,16 @@ import { sha256, systemClock, systemEntropy } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { createEdge, type NodeInbound } from "./edge.ts";
 import { log } from "./log.ts";
-import { WatchedRegions } from "./regions.ts";
+import { WatchedRegions, type RegionsSource } from "./regions.ts";
 import { followRevocations } from "./revocations.ts";
 import { openStores } from "./stores.ts";
 import { startTelemetry } from "./telemetry.ts";
 import { NodeTransport } from "./transport.ts";
 
 export interface ServeOptions {
-  readonly world: World;
+  readonly regions: RegionsSource;
+  /** As first read from there. */
+  readonly policies: PolicyShelf;
   readonly operatorKey: string;
   readonly credentials: Credentials;
   /** Applied to every reading of the regions folder: demonstration mode points the regions at its simulator. */
@@ -41,7 +44,7 @@ const settleMs = 3_000;
 export async function serve(config: Config, options: ServeOptions): Promise<Serving> {
   const stores = await openStores(config, systemClock, log);
   const telemetry = await startTelemetry(process.env);
-  const regions = new WatchedRegions(config.regionsDir, options.world, sha256, log, options.adapt);
+  const regions = new WatchedRegions(options.regions, options.policies, log, options.adapt);
   const transport = new NodeTransport({
     connections: config.upstreamConnections,
     connectMs: config.settings.deadlines.connectMs,
@@ -56,7 +59,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     log,
     tracer: telemetry.tracer,
     directory: stores.directory,
-    world: regions.current,
+    world: regions.world,
+    policies: regions.current,
     quota: stores.quota,
     journal: stores.journal,
     reader: stores.reader,

@@ -1,4 +1,5 @@
 import { waitUntil } from "cloudflare:workers";
+import { readPolicyKeys, type PolicyKeys } from "../../bundle/policy-keys.ts";
 import { createApplication, type Application } from "../../application.ts";
 import { OpenExchanges } from "../../open-exchanges.ts";
 import { Revocations } from "../../revocation/revocations.ts";
@@ -13,7 +14,7 @@ import type { Bindings } from "./environment.ts";
 import { IsolateRevocations } from "./isolate-revocations.ts";
 import { log } from "./log.ts";
 import { openObjectRevocations } from "./object-revocations.ts";
-import { bundledWorld } from "./regions.ts";
+import { bundledPolicies } from "./regions.ts";
 import { openObjectStores } from "./stores.ts";
 import { startTelemetry, type Telemetry } from "./telemetry.ts";
 import { WorkerTransport, type Fetch } from "./transport.ts";
@@ -38,8 +39,8 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
   const { config } = read;
   const { demo } = config;
   const inside = demo && config.simulatorUrl === undefined;
-  const real = bundledWorld();
-  const world = demo ? simulatedWorld(real, config.simulatorUrl ?? simulatorUrl) : real;
+  const real = await bundledPolicies(await policyKeys(config));
+  const policies = demo ? real.adapted((world) => simulatedWorld(world, config.simulatorUrl ?? simulatorUrl)) : real;
   const stores = openObjectStores(bindings, waitUntil);
   const telemetry = await startTelemetry(variables, log);
   const path = openObjectRevocations(bindings);
@@ -58,7 +59,8 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
     log,
     tracer: telemetry.tracer,
     ...stores,
-    world: () => world,
+    world: (atMs) => policies.at(atMs),
+    policies: () => policies,
     transport: new WorkerTransport(inside ? simulatorFetch(bindings) : (request) => fetch(request)),
     credentials: demo ? () => "simulated" : secretCredentials(variables),
     health: new Health(),
@@ -80,11 +82,18 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
       clock: systemClock,
       entropy: systemEntropy,
       sha256,
-      catalogue: () => world.catalogue,
+      catalogue: () => policies.at(systemClock.nowMs()).catalogue,
     };
     await prepareDemo(ports, config, new URL(first.url).origin);
   }
   return { application, telemetry, config };
+}
+
+async function policyKeys(config: Config): Promise<PolicyKeys | undefined> {
+  if (config.policyKeys === undefined) return undefined;
+  const read = await readPolicyKeys(config.policyKeys);
+  if (!read.ok) throw new NotConfigured(`STRAIT_POLICY_KEYS: ${read.problem}`);
+  return read.keys;
 }
 
 /** In a demonstration nothing leaves this machine, whatever else goes wrong. */

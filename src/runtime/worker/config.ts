@@ -8,6 +8,8 @@ export interface Config {
   /** A simulator outside this Worker, on loopback, in place of the one inside. For tests that set its faults. */
   readonly simulatorUrl: string | undefined;
   readonly operatorKey: string | undefined;
+  /** The key set that a policy bundle must be signed by; without one the bundled policy.toml holds. */
+  readonly policyKeys: string | undefined;
   readonly settings: Settings;
 }
 
@@ -34,12 +36,13 @@ export function readConfig(variables: Variables): ConfigRead {
   }
   if (operatorKey === demoOperatorKey)
     problems.push("STRAIT_OPERATOR_KEY is the demonstration's, which everybody knows: choose a secret of your own");
+  const policyKeys = variables["STRAIT_POLICY_KEYS"] || undefined;
   const simulatorUrl = variables["STRAIT_SIMULATOR_URL"] || undefined;
   if (simulatorUrl !== undefined && !(URL.canParse(simulatorUrl) && isLoopback(new URL(simulatorUrl)))) {
     problems.push("STRAIT_SIMULATOR_URL must be a URL on loopback");
   }
   if (!read.ok || problems.length > 0) return { ok: false, problems };
-  return { ok: true, config: Object.freeze({ demo, simulatorUrl, operatorKey, settings: read.settings }) };
+  return { ok: true, config: Object.freeze({ demo, simulatorUrl, operatorKey, policyKeys, settings: read.settings }) };
 }
 
 /** Whether a request came to this machine itself. On Cloudflare's network no request ever says so. */

@@ -1,17 +1,27 @@
-import type { World } from "../../policy/world.ts";
+import type { PolicyKeys } from "../../bundle/policy-keys.ts";
+import type { PolicyShelf } from "../../bundle/policy-shelf.ts";
+import { readShelf } from "../../bundle/read-shelf.ts";
+import type { Catalogue } from "../../region/catalogue.ts";
 import { formatProblems } from "../../region/problem.ts";
 import { readCatalogue } from "../../region/read-catalogue.ts";
 import { sha256 } from "./clock.ts";
 import { regionFiles } from "./regions.generated.js";
 
-let world: World | undefined;
+/** Only bundles that one of these keys signed decide; without keys, the policy.toml that this Worker was built with. Throws where nothing can. */
+export async function bundledPolicies(keys: PolicyKeys | undefined): Promise<PolicyShelf> {
+  const read = await readShelf({ files: regionFiles, keys, sha256, before: undefined });
+  if (!read.ok) throw new Error(`this Worker was built with regions that do not hold:\n${read.report}`);
+  return read.shelf;
+}
 
-/** The world that this Worker was built with. Read when first asked for: a Worker's start is given little time. */
-export function bundledWorld(): World {
-  if (world === undefined) {
+let catalogue: Catalogue | undefined;
+
+/** The regions that this Worker was built with, for its simulator. Read when first asked for: a Worker's start is given little time. */
+export function bundledCatalogue(): Catalogue {
+  if (catalogue === undefined) {
     const reading = readCatalogue(regionFiles, sha256);
     if (!reading.ok) throw new Error(`this Worker was built with regions that do not hold:\n${formatProblems(reading.problems)}`);
-    world = { catalogue: reading.catalogue, policy: reading.policy };
+    ({ catalogue } = reading);
   }
-  return world;
+  return catalogue;
 }

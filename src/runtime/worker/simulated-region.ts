@@ -2,7 +2,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { profilesOf } from "../../simulator/profile.ts";
 import { createSimulatedRegion, type SimulatedRegion as Simulator } from "../../simulator/simulated-region.ts";
 import { systemClock, systemEntropy } from "./clock.ts";
-import { bundledWorld } from "./regions.ts";
+import { bundledCatalogue } from "./regions.ts";
 
 let simulator: Simulator | undefined;
 
@@ -16,7 +16,7 @@ export class SimulatedRegion extends WorkerEntrypoint {
 /** The one simulator of this isolate: tests set its faults. */
 export function simulated(): Simulator {
   simulator ??= createSimulatedRegion({
-    profiles: profilesOf(bundledWorld().catalogue),
+    profiles: profilesOf(bundledCatalogue()),
     clock: systemClock,
     entropy: systemEntropy,
   });

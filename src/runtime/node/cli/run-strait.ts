@@ -10,6 +10,8 @@ import { keyCommands } from "./key-commands.ts";
 import { limitCommands } from "./limit-commands.ts";
 import { migrateCommand } from "./migrate-command.ts";
 import { openClient } from "./open-client.ts";
+import { policyBundleCommands } from "./policy-bundle-commands.ts";
+import { policyShowCommand } from "./policy-show-command.ts";
 import { priceCommand } from "./price-command.ts";
 import { readCommand, readInput } from "./parse.ts";
 import { reconcileCommands } from "./reconcile-commands.ts";
@@ -24,6 +26,8 @@ export const commands: readonly Command[] = [
   usageCommand,
   exportCommand,
   ...reconcileCommands,
+  policyShowCommand,
+  ...policyBundleCommands,
   auditCommand,
   checkCommand,
   migrateCommand,

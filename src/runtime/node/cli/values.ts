@@ -27,6 +27,14 @@ export function showMicroUsd(micro: number): string {
   return `$${digits.slice(0, -6)}${decimals === "" ? "" : `.${decimals.padEnd(2, "0")}`}`;
 }
 
+/** Milliseconds since the epoch. */
+export function instantMs(text: string, option: string): number {
+  const atMs = /^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:\d{2})$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(atMs))
+    throw usageFailure(`--${option} takes a time with its offset, such as 2026-12-01T00:00:00Z; not "${text}".`);
+  return atMs;
+}
+
 /** `a,b` as a list, without blanks and empty parts. */
 export function commaList(text: string): string[] {
   return text
@@ -43,7 +51,7 @@ export function expiry(text: string, nowMs: number): string {
 
 /** A JSON document from a file; `-` is standard input. */
 export function jsonFile(path: string): unknown {
-  const text = readText(path);
+  const text = textFile(path);
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -51,7 +59,8 @@ export function jsonFile(path: string): unknown {
   }
 }
 
-function readText(path: string): string {
+/** `-` is standard input. */
+export function textFile(path: string): string {
   try {
     return readFileSync(path === "-" ? 0 : path, "utf8");
   } catch (error) {

@@ -1,0 +1,141 @@
+import type { Sha256 } from "../clock.ts";
+import type { World } from "../policy/world.ts";
+import { formatProblems } from "../region/problem.ts";
+import { isPolicyFile, readCatalogue, type CatalogueFile } from "../region/read-catalogue.ts";
+import type { PolicyKeys } from "./policy-keys.ts";
+import { PolicyShelf, type RefusedPolicy, type ShelvedPolicy } from "./policy-shelf.ts";
+import { datesOf, parseBundle, type SignedBundle } from "./signed-bundle.ts";
+import { verifyBundle } from "./verify-bundle.ts";
+
+export interface ShelfSource {
+  /** A regions folder: its TOML files, and the bundles in `bundles/`. */
+  readonly files: readonly CatalogueFile[];
+  /** Where there are some, only bundles that one of them signed are taken; without, the folder's policy.toml is. */
+  readonly keys: PolicyKeys | undefined;
+  readonly sha256: Sha256;
+  /** What was read before: a bundle that does not hold leaves the one that stood in its file. */
+  readonly before: PolicyShelf | undefined;
+}
+
+export type ShelfRead =
+  | { readonly ok: true; readonly shelf: PolicyShelf }
+  /** Nothing can be decided by what was read. */
+  | { readonly ok: false; readonly report: string };
+
+/** Reads all policies of a regions folder, each with the catalogue as it reads under that policy's groups. */
+export async function readShelf(source: ShelfSource): Promise<ShelfRead> {
+  const shadow = readShadow(source);
+  const shadowRefused = shadow !== undefined && "reason" in shadow ? [shadow] : [];
+  const shadowed = shadow !== undefined && "world" in shadow ? shadow : undefined;
+  if (source.keys === undefined) {
+    const read = readWritten(source);
+    const refused = [...unsignedRefusals(source), ...shadowRefused];
+    return read.ok ? { ok: true, shelf: new PolicyShelf(read.policy, [], refused, shadowed) } : read;
+  }
+  const taken: ShelvedPolicy[] = [];
+  const refused: RefusedPolicy[] = [];
+  for (const file of source.files.filter(({ path }) => isBundle(path))) {
+    const read = await readBundleFile(file, source, source.keys, taken);
+    if (read.ok) taken.push(read.policy);
+    else {
+      const kept = keptPolicy(file, source, taken);
+      if (kept !== undefined) taken.push(kept);
+      refused.push({ file: file.path, reason: read.reason, keptVersion: kept?.world.policy.version });
+    }
+  }
+  const [first, ...others] = taken;
+  if (first === undefined) return { ok: false, report: noneReport(refused) };
+  return { ok: true, shelf: new PolicyShelf(first, others, [...refused, ...shadowRefused], shadowed) };
+}
+
+type PolicyRead = { readonly ok: true; readonly policy: ShelvedPolicy } | { readonly ok: false; readonly reason: string };
+
+async function readBundleFile(
+  file: CatalogueFile,
+  source: ShelfSource,
+  keys: PolicyKeys,
+  taken: readonly ShelvedPolicy[],
+): Promise<PolicyRead> {
+  const parsed = parseBundle(file.text);
+  if (!parsed.ok) return parsed;
+  const verified = await verifyBundle(parsed.signed, keys, source.sha256);
+  if (!verified.ok) return verified;
+  const read = worldOf(file.path, parsed.signed, source);
+  if (!read.ok) return read;
+  const clash = clashWith(read.world, taken);
+  if (clash !== undefined) return { ok: false, reason: clash };
+  return { ok: true, policy: { file: file.path, world: read.world, signed: parsed.signed, keyId: verified.keyId } };
+}
+
+/** The bundle that was last read from this file, with the catalogue as it is now. It was verified then, and cannot have changed. */
+function keptPolicy(file: CatalogueFile, source: ShelfSource, taken: readonly ShelvedPolicy[]): ShelvedPolicy | undefined {
+  const before = source.before?.policies.find((policy) => policy.file === file.path);
+  if (before?.signed === undefined) return undefined;
+  const read = worldOf(file.path, before.signed, source);
+  return read.ok && clashWith(read.world, taken) === undefined ? { ...before, world: read.world } : undefined;
+}
+
+type WorldRead = { readonly ok: true; readonly world: World } | { readonly ok: false; readonly reason: string };
+
+function worldOf(path: string, { bundle }: SignedBundle, { files, sha256 }: ShelfSource): WorldRead {
+  const dates = datesOf(bundle);
+  const { effectiveFromMs = -Infinity, effectiveToMs = Infinity } = dates;
+  if (!(effectiveFromMs < effectiveToMs)) return { ok: false, reason: "it ends before it begins" };
+  const catalogue = files.filter((file) => !isPolicyFile(file));
+  const policy = bundle.files.map(({ name, text }) => ({ path: `${path}/${name}`, text }));
+  const read = readCatalogue([...catalogue, ...policy], sha256, dates);
+  if (!read.ok) return { ok: false, reason: `it does not fit the regions folder:\n${formatProblems(read.problems)}` };
+  if (read.policy.version !== bundle.version)
+    return { ok: false, reason: `it says that its version is ${bundle.version}, and its policy.toml ${read.policy.version}` };
+  return { ok: true, world: { catalogue: read.catalogue, policy: read.policy } };
+}
+
+/** Two policies of one version, or that begin at one instant, would leave it to chance which of them a receipt means. */
+function clashWith({ policy }: World, taken: readonly ShelvedPolicy[]): string | undefined {
+  for (const { file, world } of taken) {
+    if (world.policy.digest === policy.digest) return `${file} is the same bundle`;
+    if (world.policy.version === policy.version) return `${file} has the same version with another content`;
+    if (world.policy.effectiveFromMs === policy.effectiveFromMs) return `${file} begins at the same instant`;
+  }
+  return undefined;
+}
+
+function readWritten({ files, sha256 }: ShelfSource): { ok: true; policy: ShelvedPolicy } | { ok: false; report: string } {
+  const read = readCatalogue(files, sha256);
+  if (!read.ok) return { ok: false, report: formatProblems(read.problems) };
+  const file = files.find(isPolicyFile)?.path ?? "policy.toml";
+  const world = { catalogue: read.catalogue, policy: read.policy };
+  return { ok: true, policy: { file, world, signed: undefined, keyId: undefined } };
+}
+
+/** Bundles that nobody can verify are not taken, and whoever put them there is told. */
+function unsignedRefusals({ files }: ShelfSource): RefusedPolicy[] {
+  const reason = "STRAIT_POLICY_KEYS is not set, so no bundle is taken and the folder's policy.toml holds";
+  return files.filter(({ path }) => isBundle(path)).map(({ path }) => ({ file: path, reason, keptVersion: undefined }));
+}
+
+/** It decides nothing, so that it needs neither a signature nor to be in force. */
+function readShadow(source: ShelfSource): ShelvedPolicy | RefusedPolicy | undefined {
+  const file = source.files.find(({ path }) => isShadow(path));
+  if (file === undefined) return undefined;
+  const parsed = parseBundle(file.text);
+  const read = parsed.ok ? worldOf(file.path, parsed.signed, source) : parsed;
+  if (!parsed.ok || !read.ok) return { file: file.path, reason: read.ok ? "" : read.reason, keptVersion: undefined };
+  return { file: file.path, world: read.world, signed: parsed.signed, keyId: undefined };
+}
+
+export function isBundle(path: string): boolean {
+  return /(^|\/)bundles\/[^/]+\.json$/.test(path) && !isShadow(path);
+}
+
+/** A bundle is tried as a shadow under a name of this form, and taken by renaming it. */
+export function isShadow(path: string): boolean {
+  return /(^|\/)bundles\/[^/]+\.shadow\.json$/.test(path);
+}
+
+function noneReport(refused: readonly RefusedPolicy[]): string {
+  if (refused.length === 0)
+    return "STRAIT_POLICY_KEYS is set, and bundles/ of the regions folder holds no bundle: build and sign one (strait policy build, strait policy sign).";
+  const reasons = [...new Set(refused.map(({ file, reason }) => `${file} is not taken: ${reason}`))];
+  return `No policy bundle holds, so nothing can be admitted.\n${reasons.join("\n")}`;
+}
