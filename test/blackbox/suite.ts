@@ -15,6 +15,7 @@ import { receipts } from "./calls/receipts.ts";
 import { refusals } from "./calls/refusals.ts";
 import { responsesCalls } from "./calls/responses.ts";
 import { secrets } from "./calls/secrets.ts";
+import { usage } from "./calls/usage.ts";
 import { catalogue } from "./harness/catalogue.ts";
 import type { GatewaySettings, StartGateway } from "./harness/gateway-under-test.ts";
 import { Operator } from "./harness/operator.ts";
@@ -36,6 +37,7 @@ export function blackBoxSuite(runtime: string, start: StartGateway, guarantees: 
       receipts(context);
       control(context);
       limits(context);
+      usage(context);
       refusals(context);
       hangUps(context, guarantees.noticesEarlyHangUp);
     });

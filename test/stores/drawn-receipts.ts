@@ -36,13 +36,17 @@ const drawnReceipt: fc.Arbitrary<DrawnReceipt> = fc.record({
     region: fc.constantFrom("sg", "jp", undefined),
     end: fc.constantFrom("completed", "client_cancelled", "unsettled" as const),
     status: fc.constantFrom(200, 429, 502, undefined),
-    usage: fc.record({
-      inputTokens: count,
-      cachedInputTokens: count,
-      cacheWriteTokens: count,
-      outputTokens: count,
-      reasoningTokens: count,
-    }),
+    usage: fc.record(
+      {
+        inputTokens: count,
+        cachedInputTokens: count,
+        cacheWriteTokens: count,
+        outputTokens: count,
+        reasoningTokens: count,
+      },
+      // An object without a prototype does not pass from one isolate to another.
+      { noNullPrototype: true },
+    ),
     chargedTokens: fc.nat(2_000),
     costMicroUsd: fc.nat(10 ** 9),
   }),

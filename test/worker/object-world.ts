@@ -4,15 +4,16 @@ import { vi } from "vitest";
 import { tenantOf } from "../../src/runtime/worker/object-stubs.ts";
 import { openObjectStores } from "../../src/runtime/worker/stores.ts";
 import type { QuotaStore } from "../../src/quota/store.ts";
-import { worldBeginsMs, type StoreWorld } from "../stores/store-world.ts";
+import type { JournalReader } from "../../src/ledger/journal-reader.ts";
+import { worldBeginsMs, type ReaderWorld } from "../stores/store-world.ts";
 
-const bindings = { TENANTS: env.UNSWEPT, DIRECTORY: env.DIRECTORY };
+const bindings = { TENANTS: env.UNSWEPT, DIRECTORY: env.DIRECTORY, VIEW: env.VIEW };
 
 /** The tenants of the contract suites: each object takes back its own, and nobody asks across them. */
 const tenants = ["acme", "other"];
 
 /** Durable Objects as a contract suite takes them: `restart` evicts every one of them. */
-export async function objectWorld(): Promise<StoreWorld> {
+export async function objectWorld(): Promise<ReaderWorld> {
   vi.useFakeTimers({ toFake: ["Date"], now: worldBeginsMs });
   const later: Promise<unknown>[] = [];
   const settled = async (): Promise<void> => void (await Promise.all(later.splice(0)));
@@ -24,21 +25,42 @@ export async function objectWorld(): Promise<StoreWorld> {
     return expired;
   };
 
+  const active = new Set<string>();
+  const at = <Call>(tenantId: string, call: Call): Call => {
+    active.add(tenantId);
+    return call;
+  };
+  /** Across tenants the view answers, once every object has handed over, as it does every few seconds. */
+  const handedOver = async (): Promise<JournalReader> => {
+    for (const tenantId of active) {
+      const more = await env.UNSWEPT.get(env.UNSWEPT.idFromName(tenantId)).handOverNow();
+      if (!more) active.delete(tenantId);
+    }
+    return stores.reader;
+  };
+
   return {
     quota: {
-      reserve: (request) => stores.quota.reserve(request),
+      reserve: (request) => at(request.tenantId, stores.quota).reserve(request),
       settle: (settlement) => stores.quota.settle(settlement),
       renew: (tenantId, ids, leaseMs) => stores.quota.renew(tenantId, ids, leaseMs),
       expire,
       recorded: (tenantId, ids) => stores.quota.recorded(tenantId, ids),
       inspect: (tenantId, limits) => stores.quota.inspect(tenantId, limits),
     },
-    get journal() {
-      return stores.journal;
+    journal: {
+      append: (receipt) => at(receipt.tenantId, stores.journal).append(receipt),
+      find: (tenantId, requestId) => stores.journal.find(tenantId, requestId),
+      list: (tenantId, beforeMs, count) => stores.journal.list(tenantId, beforeMs, count),
+      findResponse: (tenantId, responseId) => stores.journal.findResponse(tenantId, responseId),
     },
-    get books() {
-      return stores.books;
+    books: { close: (receipt, settlement) => at(receipt.tenantId, stores.books).close(receipt, settlement) },
+    reader: {
+      scan: async (query) => (await handedOver()).scan(query),
+      usage: async (query) => (await handedOver()).usage(query),
+      completeUntilMs: async () => (await handedOver()).completeUntilMs(),
     },
+    reservations: { open: (tenantId) => stores.reservations.open(tenantId) },
     get directory() {
       return stores.directory;
     },

@@ -2,6 +2,7 @@ import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } 
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { DirectoryObject, directoryObjectName } from "../../src/runtime/worker/directory-object.ts";
+import { QueryView } from "../../src/runtime/worker/query-view.ts";
 import { openObjectStores } from "../../src/runtime/worker/stores.ts";
 import type { TenantObject } from "../../src/runtime/worker/tenant-object.ts";
 import { StoreUnavailable } from "../../src/quota/store.ts";
@@ -92,6 +93,44 @@ describe("the alarm", () => {
   });
 });
 
+describe("the query view", () => {
+  const everything = { tenantId: undefined, fromMs: 0, toMs: 10 ** 13, after: undefined, count: 10 };
+  const ids = async (): Promise<readonly string[]> => (await stores.reader.scan(everything)).map(({ requestId }) => requestId);
+
+  it("has every receipt a moment after it was written, and each once", async () => {
+    await stores.journal.append(receipt("a"));
+    await stores.journal.append(receipt("b", { end: "unsettled" }));
+    await vi.waitUntil(async () => (await ids()).length === 2, { timeout: 5_000, interval: 50 });
+    await stores.journal.append(receipt("b", { chargedTokens: 7 }));
+    await runDurableObjectAlarm(acme());
+    expect(await ids()).toEqual(["a", "b"]);
+    const usage = { ...everything, by: [], timeZone: "UTC", most: 10 };
+    expect(await stores.reader.usage(usage)).toMatchObject([{ sums: { requests: 2, unsettled: 0, chargedTokens: 17 } }]);
+  });
+
+  it("is handed over later what it could not be handed over at once", async () => {
+    const take = vi.spyOn(QueryView.prototype, "take").mockRejectedValue(new Error("away"));
+    await stores.journal.append(receipt("a"));
+    await runDurableObjectAlarm(acme());
+    expect(take).toHaveBeenCalled();
+    take.mockRestore();
+    await evictDurableObject(acme());
+    expect(await runDurableObjectAlarm(acme())).toBe(true);
+    expect(await ids()).toEqual(["a"]);
+  });
+
+  it("knows since when a tenant is at work, and no more once all is handed over", async () => {
+    const begunMs = Date.now() - 3_600_000;
+    const id = `req_${begunMs.toString(16).padStart(12, "0")}00`;
+    await stores.quota.reserve(reservation(id, [daily], amounts(5), { leaseMs: 7_200_000 }));
+    await runDurableObjectAlarm(acme());
+    expect(await stores.reader.completeUntilMs()).toBe(begunMs);
+    await stores.books.close(receipt(id, { startedAtMs: begunMs }), { id, tenantId: "acme", charge: amounts(5) });
+    await runDurableObjectAlarm(acme());
+    expect(await stores.reader.completeUntilMs()).toBeGreaterThan(begunMs);
+  });
+});
+
 describe("the directory", () => {
   it("is told later, in order, of changes that it could not be told of at once", async () => {
     const take = vi.spyOn(DirectoryObject.prototype, "take").mockRejectedValue(new Error("away"));
@@ -130,7 +169,7 @@ describe("the directory", () => {
 
 describe("an object that cannot be reached", () => {
   it("counts as a store that is away", async () => {
-    const away = { TENANTS: brokenNamespace(), DIRECTORY: env.DIRECTORY };
+    const away = { TENANTS: brokenNamespace(), DIRECTORY: env.DIRECTORY, VIEW: env.VIEW };
     const broken = openObjectStores(away, () => undefined);
     await expect(broken.quota.reserve(reservation("a", [concurrent], amounts(1)))).rejects.toThrow(StoreUnavailable);
     await expect(broken.directory.find("acme")).rejects.toThrow(StoreUnavailable);
@@ -143,7 +182,10 @@ describe("an object that cannot be reached", () => {
       calls++;
       if (calls === 1) throw retryable();
     };
-    const moved = openObjectStores({ TENANTS: brokenNamespace(failOnce), DIRECTORY: env.DIRECTORY }, () => undefined);
+    const moved = openObjectStores(
+      { TENANTS: brokenNamespace(failOnce), DIRECTORY: env.DIRECTORY, VIEW: env.VIEW },
+      () => undefined,
+    );
     expect(await moved.directory.find("acme")).toBeUndefined();
     expect(calls).toBe(2);
     calls = 0;

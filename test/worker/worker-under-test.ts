@@ -10,6 +10,11 @@ export class UnsweptTenantObject extends TenantObject {
   override alarm(): Promise<void> {
     return Promise.resolve();
   }
+
+  /** What the alarm would do beside. */
+  handOverNow(): Promise<boolean> {
+    return this.handOver();
+  }
 }
 
 declare global {

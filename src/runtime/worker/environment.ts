@@ -7,6 +7,8 @@ export interface Bindings {
   readonly TENANTS: DurableObjectNamespace<TenantObject>;
   /** One object in all, for what operators list across tenants. */
   readonly DIRECTORY: DurableObjectNamespace<DirectoryObject>;
+  /** What operators ask across tenants. */
+  readonly VIEW: D1Database;
   /** Bound in demonstration mode alone: answers in place of every region. */
   readonly SIMULATOR?: Fetcher;
 }

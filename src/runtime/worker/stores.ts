@@ -1,10 +1,13 @@
 /** The ports of the core over Durable Objects: one call is one call to the tenant's object. */
+import { TooManyGroups, type JournalReader, type ReservationReader } from "../../ledger/journal-reader.ts";
 import type { Books, Journal } from "../../ledger/journal.ts";
 import { StoreUnavailable, type QuotaStore } from "../../quota/store.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
 import type { Bindings } from "./environment.ts";
+import { systemClock } from "./clock.ts";
 import type { Later } from "./later.ts";
 import { directoryOf, tenantOf, type RemoteDirectory, type RemoteTenant } from "./object-stubs.ts";
+import { QueryView } from "./query-view.ts";
 
 export interface ObjectStores {
   readonly quota: QuotaStore;
@@ -12,13 +15,16 @@ export interface ObjectStores {
   /** Receipt and settlement in one transaction. */
   readonly books: Books;
   readonly directory: DirectoryAdmin;
+  /** One tenant's from its object; across tenants from the query view. */
+  readonly reader: JournalReader;
+  readonly reservations: ReservationReader;
 }
 
 const keyUseEveryMs = 60_000;
 /** Beyond it everything is forgotten, and each key in use is written once more. */
 const keptKeyUses = 10_000;
 
-export function openObjectStores(bindings: Pick<Bindings, "TENANTS" | "DIRECTORY">, later: Later): ObjectStores {
+export function openObjectStores(bindings: Pick<Bindings, "TENANTS" | "DIRECTORY" | "VIEW">, later: Later): ObjectStores {
   const ask = <Result>(tenantId: string, call: (tenant: RemoteTenant) => Promise<Result>): Promise<Result> =>
     reach(() => call(tenantOf(bindings, tenantId)));
   /** For calls that may run twice: an object that was just moved or restarted fails once and is then there again. */
@@ -26,6 +32,8 @@ export function openObjectStores(bindings: Pick<Bindings, "TENANTS" | "DIRECTORY
     reachAgain(() => call(tenantOf(bindings, tenantId)));
   const askAll = <Result>(call: (directory: RemoteDirectory) => Promise<Result>): Promise<Result> =>
     reachAgain(() => call(directoryOf(bindings)));
+
+  const view = new QueryView(bindings.VIEW).reader(() => systemClock.nowMs());
 
   return {
     quota: {
@@ -47,6 +55,18 @@ export function openObjectStores(bindings: Pick<Bindings, "TENANTS" | "DIRECTORY
     books: {
       close: (receipt, settlement) => askAgain(receipt.tenantId, (tenant) => tenant.close(receipt, settlement)),
     },
+    reader: {
+      scan: (query) =>
+        query.tenantId === undefined ? view.scan(query) : askAgain(query.tenantId, (tenant) => tenant.scan(query)),
+      async usage(query) {
+        if (query.tenantId === undefined) return view.usage(query);
+        const rows = await askAgain(query.tenantId, (tenant) => tenant.usage(query));
+        if (rows === undefined) throw new TooManyGroups(query.most);
+        return rows;
+      },
+      completeUntilMs: () => view.completeUntilMs(),
+    },
+    reservations: { open: (tenantId) => askAgain(tenantId, (tenant) => tenant.openReservations(tenantId)) },
     directory: {
       find: (tenantId) => askAgain(tenantId, (tenant) => tenant.find(tenantId)),
       touchKey: keyToucher((tenantId, keyId, atMs) =>

@@ -1,16 +1,26 @@
 import type { Clock } from "../../clock.ts";
+import { longestAdmissionMs, type JournalReader, type ReservationReader } from "../../ledger/journal-reader.ts";
 import type { Books, Journal } from "../../ledger/journal.ts";
 import type { QuotaStore } from "../../quota/store.ts";
 import { closeBooks } from "../sql/books.ts";
+import { SqlJournalReader } from "../sql/journal-reader.ts";
 import { SqlJournal } from "../sql/journal.ts";
 import { SqlQuota } from "../sql/quota.ts";
+import { SqlUsage } from "../sql/usage-slices.ts";
 import type { ObjectDatabase } from "./object-database.ts";
+
+/** Some milliseconds of work. */
+const rollBatch = 250;
 
 /** One tenant's limits, reservations and receipts, inside its object: each call is one transaction. */
 export interface TenantLedger {
   readonly quota: QuotaStore;
   readonly journal: Journal;
   readonly books: Books;
+  /** Of this tenant alone, and sums of it. */
+  readonly reader: JournalReader & ReservationReader;
+  /** Brings the sums that usage is read from up to date. */
+  sumUp(): Promise<void>;
   /** Milliseconds since the epoch at which the next lease runs out; `undefined` where nothing is held. */
   nextExpiryMs(): number | undefined;
 }
@@ -18,6 +28,8 @@ export interface TenantLedger {
 export function openTenantLedger(database: ObjectDatabase, clock: Clock): TenantLedger {
   const quota = new SqlQuota(database);
   const journal = new SqlJournal(database);
+  const reader = new SqlJournalReader(database);
+  const usage = new SqlUsage(database);
 
   async function transact<Result>(work: () => Result): Promise<Result> {
     try {
@@ -31,6 +43,12 @@ export function openTenantLedger(database: ObjectDatabase, clock: Clock): Tenant
       quota.forget();
       throw error;
     }
+  }
+
+  async function sumUp(): Promise<void> {
+    const last = database.read(0, () => usage.last());
+    // Each step by itself: an object that works for long answers nobody meanwhile.
+    while (database.read(last, () => usage.progress()) < last) await transact(() => usage.roll(rollBatch));
   }
 
   return {
@@ -51,6 +69,19 @@ export function openTenantLedger(database: ObjectDatabase, clock: Clock): Tenant
     books: {
       close: (receipt, settlement) => transact(() => closeBooks(journal, quota, receipt, settlement, clock.nowMs())),
     },
+    reader: {
+      scan: async (query) => database.read([], () => reader.scan(query)),
+      async usage(query) {
+        await sumUp();
+        return database.read([], () => usage.whole(query));
+      },
+      completeUntilMs: async () => {
+        const nowMs = clock.nowMs();
+        return database.read(nowMs - longestAdmissionMs, () => reader.completeUntilMs(nowMs));
+      },
+      open: async (tenantId) => database.read([], () => reader.open(tenantId)),
+    },
+    sumUp,
     nextExpiryMs() {
       // What expired and is not yet in the journal counts as well: dying in between must not leave it there.
       const [row] = database.read<{ readonly at: number | null }[]>([], () =>

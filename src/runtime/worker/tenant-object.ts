@@ -1,6 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
+import { TooManyGroups, type OpenReservation, type ScanQuery, type UsageQuery } from "../../ledger/journal-reader.ts";
 import { sweepExpired } from "../../ledger/sweep.ts";
 import type { Receipt } from "../../ledger/receipt.ts";
+import type { UsageRow } from "../../ledger/usage-sums.ts";
 import type { AppliedLimit } from "../../quota/limit.ts";
 import type { ExpiredReservation, LimitState, ReservationRequest, ReserveOutcome, Settlement } from "../../quota/store.ts";
 import type { AuditEntry } from "../../tenant/directory.ts";
@@ -9,14 +11,22 @@ import { SqlDirectory } from "../sql/directory.ts";
 import { SqlKeyUse } from "../sql/key-use.ts";
 import { directoryMigrations, ledgerMigrations } from "../sql/schema.ts";
 import { systemClock } from "./clock.ts";
+import { HandOver, handOverMigrations } from "./hand-over.ts";
 import { directoryOf } from "./object-stubs.ts";
 import { log } from "./log.ts";
 import { ObjectDatabase } from "./object-database.ts";
 import { Outbox, outboxMigrations } from "./outbox.ts";
+import { QueryView } from "./query-view.ts";
 import { openTenantLedger, type TenantLedger } from "./tenant-ledger.ts";
 
 /** After a failure, and at the least between two alarms. */
 const retryMs = 5_000;
+
+/** How long receipts gather before they are handed over to the query view. */
+const handOverMs = 5_000;
+
+/** How soon the view is told that a tenant is at work: far less than the time that it allows for it. */
+const announceMs = 1_000;
 
 /**
  * All that is known of one tenant: its directory entry and audit, its keys' use, its limits and what is held against
@@ -31,6 +41,7 @@ export class TenantObject extends DurableObject {
   readonly #keyUse: SqlKeyUse;
   readonly #outbox: Outbox;
   readonly #ledger: TenantLedger;
+  readonly #handOver: HandOver;
   /** As stored; kept so that not every reservation asks for it. */
   #alarmAtMs: number | undefined;
 
@@ -40,11 +51,13 @@ export class TenantObject extends DurableObject {
       directory: directoryMigrations,
       ledger: ledgerMigrations,
       outbox: outboxMigrations,
+      handOver: handOverMigrations,
     });
     this.#directory = new SqlDirectory(this.#database);
     this.#keyUse = new SqlKeyUse(this.#database);
     this.#outbox = new Outbox(this.#database);
     this.#ledger = openTenantLedger(this.#database, systemClock);
+    this.#handOver = new HandOver(this.#database, new QueryView(bindings.VIEW));
     void state.blockConcurrencyWhile(async () => {
       this.#alarmAtMs = (await state.storage.getAlarm()) ?? undefined;
     });
@@ -85,6 +98,7 @@ export class TenantObject extends DurableObject {
     const armed = this.#armFor(systemClock.nowMs() + request.leaseMs);
     const outcome = await this.#ledger.quota.reserve(request);
     await armed;
+    await this.#announce(request.tenantId);
     return outcome;
   }
 
@@ -111,7 +125,8 @@ export class TenantObject extends DurableObject {
   // Receipts.
 
   async append(receipt: Receipt): Promise<void> {
-    return this.#ledger.journal.append(receipt);
+    await this.#ledger.journal.append(receipt);
+    await this.#announce(receipt.tenantId);
   }
 
   async findReceipt(tenantId: string, requestId: string): Promise<Receipt | undefined> {
@@ -127,7 +142,28 @@ export class TenantObject extends DurableObject {
   }
 
   async close(receipt: Receipt, settlement: Settlement): Promise<void> {
-    return this.#ledger.books.close(receipt, settlement);
+    await this.#ledger.books.close(receipt, settlement);
+    await this.#announce(receipt.tenantId);
+  }
+
+  // Usage and exports.
+
+  async scan(query: ScanQuery): Promise<readonly Receipt[]> {
+    return this.#ledger.reader.scan(query);
+  }
+
+  /** `undefined` where there are too many groups: an error would lose its kind on the way. */
+  async usage(query: UsageQuery): Promise<readonly UsageRow[] | undefined> {
+    try {
+      return await this.#ledger.reader.usage(query);
+    } catch (error) {
+      if (error instanceof TooManyGroups) return undefined;
+      throw error;
+    }
+  }
+
+  async openReservations(tenantId: string): Promise<readonly OpenReservation[]> {
+    return this.#ledger.reader.open(tenantId);
   }
 
   override async alarm(): Promise<void> {
@@ -139,6 +175,7 @@ export class TenantObject extends DurableObject {
       await this.#armFor(systemClock.nowMs() + retryMs);
     }
     await this.#tell();
+    await this.handOver();
     const nextMs = this.#ledger.nextExpiryMs();
     if (nextMs !== undefined) await this.#armFor(Math.max(nextMs, systemClock.nowMs() + 1_000));
   }
@@ -153,6 +190,25 @@ export class TenantObject extends DurableObject {
     } catch (error) {
       log.warn("the directory object could not be told of a change and is told later", { error: String(error) });
       await this.#armFor(systemClock.nowMs() + retryMs);
+    }
+  }
+
+  /** Sees to it that the query view hears of this tenant's work soon, whatever becomes of it. */
+  async #announce(tenantId: string): Promise<void> {
+    if (this.#handOver.announce(tenantId)) await this.#armFor(systemClock.nowMs() + announceMs);
+  }
+
+  /** Resolves with whether there will be more to hand over. */
+  protected async handOver(): Promise<boolean> {
+    try {
+      await this.#ledger.sumUp();
+      const more = await this.#handOver.run();
+      if (more) await this.#armFor(systemClock.nowMs() + handOverMs);
+      return more;
+    } catch (error) {
+      log.warn("receipts could not be handed over to the query view and are handed over later", { error: String(error) });
+      await this.#armFor(systemClock.nowMs() + retryMs);
+      return true;
     }
   }
 

@@ -100,6 +100,10 @@ export class Operator {
 
   /** Throws where the answer is a refusal. */
   async ask<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+    return JSON.parse(await this.text(method, path, body)) as Answer;
+  }
+
+  async text(method: string, path: string, body?: unknown): Promise<string> {
     const response = await fetch(`${this.#url}${path}`, {
       method,
       headers: { authorization: `Bearer ${this.#key}`, ...(body === undefined ? {} : { "content-type": "application/json" }) },
@@ -107,6 +111,6 @@ export class Operator {
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path} was answered with ${response.status}: ${text}`);
-    return JSON.parse(text) as Answer;
+    return text;
   }
 }
