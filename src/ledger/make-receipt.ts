@@ -10,7 +10,7 @@ import type { Forwarded } from "../upstream/forward.ts";
 import { headerValue } from "../edge.ts";
 import type { End } from "../upstream/record.ts";
 import { placeConflict } from "./place-conflict.ts";
-import type { Receipt } from "./receipt.ts";
+import type { EvidenceSeen, Receipt } from "./receipt.ts";
 import type { Settled, SettlementFacts } from "./settlement.ts";
 import { unknownUsage } from "../upstream/usage.ts";
 
@@ -106,6 +106,7 @@ export function outcomeReceipt(
       inferenceGeo: reading?.inferenceGeo,
       servedModel: reading?.servedModel,
       upstreamRequestId: forwarded?.upstreamRequestId,
+      ...connectedTo(forwarded),
     },
     // What contradicts its declaration shows nothing.
     evidenceGrade: conflict === undefined ? deployment?.evidence : "none",
@@ -123,6 +124,15 @@ export function outcomeReceipt(
     responseId: basis.request.surface === "responses" ? reading?.responseId : undefined,
     firstByteAtMs: outcome.firstByteAtMs,
     endedAtMs,
+  };
+}
+
+function connectedTo(forwarded: Forwarded | undefined): Partial<EvidenceSeen> {
+  const last = forwarded?.attempts.at(-1);
+  return {
+    ...(last?.connectedAddress === undefined ? {} : { connectedAddress: last.connectedAddress }),
+    ...(last?.addressCheck === undefined ? {} : { addressCheck: last.addressCheck }),
+    ...(last?.addressCountry === undefined ? {} : { addressCountry: last.addressCountry }),
   };
 }
 

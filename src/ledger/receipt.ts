@@ -1,4 +1,5 @@
 import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
+import type { AddressCheck } from "../upstream/check-address.ts";
 import type { Attempt, End } from "../upstream/record.ts";
 import type { MeteredUsage } from "../upstream/usage.ts";
 
@@ -12,6 +13,11 @@ export interface EvidenceSeen {
   readonly servedModel: string | undefined;
   /** `x-request-id`, `apim-request-id` or `request-id` of the upstream. */
   readonly upstreamRequestId: string | undefined;
+  /** What the last attempt was connected to, and by what it was checked: `not-visible` where the runtime shows no address. */
+  readonly connectedAddress?: string | undefined;
+  readonly addressCheck?: AddressCheck | undefined;
+  /** As the table of addresses has it, where it was asked. */
+  readonly addressCountry?: string | undefined;
 }
 
 /** The record of one exchange. No prompt and no answer is in it. */

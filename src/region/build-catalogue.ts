@@ -4,7 +4,9 @@ import { frozenMap, frozenSet } from "./frozen.ts";
 import { resolveCountries, type Groups } from "./groups.ts";
 import { pricesOf, type ModelEntry, type ModelsEntry } from "./models-file.ts";
 import { buildPrices } from "./price-entry.ts";
-import type { DeploymentEntry, RegionEntry } from "./region-file.ts";
+import type { ConnectionRules } from "./connection-rules.ts";
+import { parseNetwork } from "./network.ts";
+import { isLocal, type DeploymentEntry, type RegionEntry } from "./region-file.ts";
 import { evidenceOfReach, skus } from "./sku.ts";
 
 /** The catalogue of files that were checked, frozen all the way down. */
@@ -66,6 +68,17 @@ function buildRegion(entry: RegionEntry): Region {
     longitude: entry.coordinates.longitude,
     apiVersion: entry.api_version,
     domestic: entry.domestic ?? false,
+    connection: buildConnectionRules(entry),
+    ...(entry.reported_as === undefined ? {} : { reportedAs: Object.freeze([...entry.reported_as]) }),
+  });
+}
+
+function buildConnectionRules(entry: RegionEntry): ConnectionRules {
+  return Object.freeze({
+    local: isLocal(entry),
+    networks: Object.freeze((entry.networks ?? []).flatMap((network) => parseNetwork(network) ?? [])),
+    addressCountry: entry.address_in_country === true ? entry.country : undefined,
+    keyPins: Object.freeze([...(entry.key_pins ?? [])]),
   });
 }
 

@@ -1,3 +1,4 @@
+import type { ConnectionRules } from "./connection-rules.ts";
 import type { Country, CountrySet } from "./country.ts";
 
 /** What a client may call of a model. */
@@ -54,6 +55,10 @@ export interface Region {
   readonly apiVersion: string | undefined;
   /** Stands in a country whose companies are served from offshore: declared so that it can be shown to be refused. */
   readonly domestic?: boolean;
+  /** Without it no address can be right. */
+  readonly connection?: ConnectionRules;
+  /** Other names by which `x-ms-region` may call it. */
+  readonly reportedAs?: readonly string[];
 }
 
 /** Micro-USD for a million tokens, so that a rate is an integer: 2.50 USD is 2_500_000. */

@@ -4,7 +4,7 @@ import type { Country } from "./country.ts";
 import { entries, type Document, type Entry } from "./document.ts";
 import type { Loose } from "./fields.ts";
 import { checkGroups, resolveCountries, type Groups } from "./groups.ts";
-import { looseDeployment, looseRegion, type DeploymentEntry, type RegionEntry } from "./region-file.ts";
+import { isLocal, looseDeployment, looseRegion, type DeploymentEntry, type RegionEntry } from "./region-file.ts";
 import { evidenceOfReach, skus } from "./sku.ts";
 
 /** What of a region the check across regions looks at. */
@@ -38,6 +38,22 @@ function checkHead(document: Document, region: RegionRead): void {
   if (geography !== undefined && country !== undefined && !geography.countries.includes(country)) {
     document.report(["geography", "countries"], `The geography leaves out ${country}, the region's own country.`);
   }
+  checkConnection(document, region);
+}
+
+/** Without a declaration no address could be told from a wrong one, and every connection would be refused. */
+function checkConnection(document: Document, region: RegionRead): void {
+  const written = (key: string): boolean => Object.hasOwn(document.content, key);
+  const local = isLocal(region);
+  if (local && written("address_in_country"))
+    document.report(["address_in_country"], "A local region's address is in no table: leave this out, or write local = false.");
+  if (!local && region.endpoint !== undefined && !written("networks") && !written("address_in_country"))
+    document.report(
+      ["endpoint"],
+      "Say where its address must lie: address_in_country = true, networks = [...], or local = true in a private network.",
+    );
+  if (written("key_pins") && region.endpoint?.startsWith("http:") === true)
+    document.report(["key_pins"], "An endpoint without TLS shows no key.");
 }
 
 type LooseDeployment = Entry<Loose<DeploymentEntry>>;

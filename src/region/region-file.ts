@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { evidenceGrades, surfaces, type CredentialReference, type EvidenceGrade, type Surface, type Wire } from "./catalogue.ts";
 import { country, countryOrGroup, looseList, loosely, name, positive, text, type Loose } from "./fields.ts";
+import { parseNetwork } from "./network.ts";
 import { datedPriceEntries, type DatedPriceEntry } from "./price-entry.ts";
 import { skuNames, type SkuName } from "./sku.ts";
 
@@ -38,7 +39,21 @@ export interface RegionEntry {
   readonly geography?: GeographyEntry | undefined;
   readonly api_version?: string | undefined;
   readonly domestic?: boolean | undefined;
+  readonly networks?: readonly string[] | undefined;
+  readonly address_in_country?: boolean | undefined;
+  readonly local?: boolean | undefined;
+  readonly key_pins?: readonly string[] | undefined;
+  readonly reported_as?: readonly string[] | undefined;
   readonly deployments: readonly DeploymentEntry[];
+}
+
+/** An endpoint that is written as a loopback address declares by that alone where it is. */
+export function isLocal({ local, endpoint }: Loose<Pick<RegionEntry, "local" | "endpoint">>): boolean {
+  return local ?? (endpoint !== undefined && isLoopback(URL.parse(endpoint)));
+}
+
+function isLoopback(url: URL | null): boolean {
+  return url?.hostname === "127.0.0.1" || url?.hostname === "[::1]" || url?.hostname === "localhost";
 }
 
 const endpoint = z.string().check((context) => {
@@ -50,8 +65,8 @@ const endpoint = z.string().check((context) => {
 function endpointProblem(value: string): string | undefined {
   const url = URL.parse(value);
   if (url === null) return "expected an address such as https://host";
-  const loopback = url.hostname === "127.0.0.1" || url.hostname === "[::1]" || url.hostname === "localhost";
-  if (url.protocol !== "https:" && !(url.protocol === "http:" && loopback)) return "expected https (http only on loopback)";
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url)))
+    return "expected https (http only on loopback)";
   if (url.username !== "" || url.password !== "") return "expected no user or password: a credential is named in `credential`";
   if (value.includes("?") || value.includes("#")) return "expected no query and no fragment";
   if (value.endsWith("/")) return "expected no slash at the end";
@@ -109,6 +124,29 @@ const head = {
     .optional()
     .describe("Azure: the `api-version` for paths that need one."),
   domestic: z.boolean().optional().describe("Stands in a home country of the policy: listed to be refused."),
+  networks: z
+    .array(z.string().refine((value) => parseNetwork(value) !== undefined, "expected a network such as 20.43.0.0/16"))
+    .min(1)
+    .optional()
+    .describe("The networks in which the endpoint's address must lie."),
+  address_in_country: z
+    .literal(true)
+    .optional()
+    .describe("The endpoint's address must lie in `country`, by the table of addresses."),
+  local: z
+    .boolean()
+    .optional()
+    .describe("The endpoint is in a private network or on this machine; so by itself where it is written as a loopback address."),
+  key_pins: z
+    .array(z.string().regex(/^[A-Za-z0-9+/]{43}=$/, "expected the SHA-256 of a public key (SPKI) as base64"))
+    .min(1)
+    .optional()
+    .describe("The endpoint's certificate must have one of these public keys."),
+  reported_as: z
+    .array(text)
+    .min(1)
+    .optional()
+    .describe("Other names by which `x-ms-region` may call the region, beside its id and its display name."),
 };
 
 export const regionFile: z.ZodType<RegionEntry> = z

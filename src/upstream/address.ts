@@ -41,6 +41,7 @@ export function upstreamRequest(
     path: query === "" ? path : `${path}${path.includes("?") ? "&" : "?"}${query}`,
     headers: headersOf(deployment.region, hints, credential, body !== undefined),
     body,
+    connection: deployment.region.connection,
   };
 }
 

@@ -4,6 +4,7 @@ import { headerValue, type HeaderList } from "../edge.ts";
 import type { CutReason, Lifetime } from "../lifetime.ts";
 import type { Surface } from "../region/catalogue.ts";
 import { Answer } from "./answer.ts";
+import type { Connection } from "./check-address.ts";
 import { DocumentBody, isEventStream, StreamBody, type AnswerBody } from "./body.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import type { Transport, TransportFailure, UpstreamCall, UpstreamListener, UpstreamRequest } from "./transport.ts";
@@ -38,14 +39,28 @@ export interface AttemptFailure {
   /** Whether the upstream may have worked on the request, so that it may bill for it. */
   readonly reached: boolean;
   readonly upstreamRequestId: string | undefined;
+  /** In which way the upstream is not what is declared, where that is why. For the operator. */
+  readonly mismatch: string | undefined;
 }
 
-export type AttemptResult =
+export type AttemptResult = {
+  /** What it was connected to; `undefined` where it never was. */
+  readonly connection: Connection | undefined;
+} & AttemptEnd;
+
+type AttemptEnd =
   | { readonly kind: "answering"; readonly answer: Answer }
   /** The upstream found the request itself at fault: its answer is the client's to read. */
   | { readonly kind: "faulted"; readonly status: number; readonly headers: HeaderList; readonly body: Uint8Array }
   | { readonly kind: "failed"; readonly failure: AttemptFailure }
   | { readonly kind: "cut"; readonly reason: CutReason; readonly reached: boolean };
+
+interface FailureParts {
+  readonly elsewhere: boolean;
+  readonly busyMs?: number;
+  readonly deadline?: "connect" | "first_byte" | "idle";
+  readonly mismatch?: string;
+}
 
 export interface AttemptSettings {
   readonly clock: Clock;
@@ -91,6 +106,7 @@ class Attempt implements UpstreamListener {
   #held: Uint8Array[] = [];
   #heldBytes = 0;
   #lastDataMs = 0;
+  #connection: Connection | undefined;
 
   constructor(
     request: UpstreamRequest,
@@ -118,8 +134,9 @@ class Attempt implements UpstreamListener {
     this.#call = this.#settings.transport.send(this.#request, this);
   }
 
-  connected(): void {
+  connected(connection?: Connection): void {
     if (this.#phase !== "connecting") return;
+    this.#connection = connection;
     this.#phase = "waiting";
     this.#arm("first_byte", this.#settings.deadlines.firstByteMs);
   }
@@ -170,6 +187,7 @@ class Attempt implements UpstreamListener {
     if (this.#phase === "answering") return this.#answer?.failed();
     if (this.#phase === "over") return;
     const reached = this.#phase !== "connecting";
+    if (error.phase === "refused") return this.#failed("connection_refused", { elsewhere: true, mismatch: error.message });
     const begun = this.#phase === "holding" && this.#heldBytes > 0;
     this.#failed(error.phase === "connect" || !reached ? "connect" : "reset", { elsewhere: !begun });
   }
@@ -241,7 +259,7 @@ class Attempt implements UpstreamListener {
     this.#finish({ kind: "faulted", status: this.#status ?? 500, headers: this.#headers, body });
   }
 
-  #failed(outcome: string, parts: { elsewhere: boolean; busyMs?: number; deadline?: "connect" | "first_byte" | "idle" }): void {
+  #failed(outcome: string, parts: FailureParts): void {
     if (this.#phase === "over" || this.#phase === "answering") return;
     this.#finish({
       kind: "failed",
@@ -253,12 +271,13 @@ class Attempt implements UpstreamListener {
         deadline: parts.deadline,
         reached: this.#phase !== "connecting",
         upstreamRequestId: upstreamRequestId(this.#headers),
+        mismatch: parts.mismatch,
       },
     });
   }
 
   /** Ends the attempt: nothing of it goes on. */
-  #finish(result: AttemptResult): void {
+  #finish(result: AttemptEnd): void {
     if (this.#phase === "over") return;
     // An upstream that says no is not an upstream to hang up on: its connection is worth keeping.
     if (this.#phase === "faulting") this.#call?.discard();
@@ -268,11 +287,11 @@ class Attempt implements UpstreamListener {
     this.#settle(result);
   }
 
-  #settle(result: AttemptResult): void {
+  #settle(result: AttemptEnd): void {
     this.#timer?.();
     this.#timer = undefined;
     this.#life.onCut(undefined);
-    this.#resolve(result);
+    this.#resolve({ ...result, connection: this.#connection });
   }
 }
 

@@ -13,6 +13,7 @@ import type { Health } from "../routing/health.ts";
 import { upstreamRequest, type Credentials, type StoredResponse } from "./address.ts";
 import { type ClientHints } from "../dialect/client-hints.ts";
 import type { Answer } from "./answer.ts";
+import type { Connection } from "./check-address.ts";
 import { attempt, upstreamRequestId, type AttemptFailure, type AttemptResult, type AttemptSettings } from "./attempt.ts";
 
 /** What goes upstream, whichever deployment it goes to. */
@@ -212,6 +213,18 @@ function recordOf(deployment: Deployment, result: AttemptResult, startedAtMs: nu
     startedAtMs,
     endedAtMs,
     ...outcomeOf(result),
+    ...connectionFacts(result.connection),
+    ...(result.kind === "failed" && result.failure.mismatch !== undefined ? { mismatch: result.failure.mismatch } : {}),
+  };
+}
+
+function connectionFacts(connection: Connection | undefined): Partial<AttemptRecord> {
+  if (connection === undefined) return {};
+  const { address, check, country } = connection;
+  return {
+    addressCheck: check,
+    ...(address === undefined ? {} : { connectedAddress: address }),
+    ...(country === undefined ? {} : { addressCountry: country }),
   };
 }
 
@@ -235,6 +248,11 @@ function refusalOf(failure: AttemptFailure | undefined, waitForMs: number): Refu
   if (failure.busyMs !== undefined) return { kind: "upstream_busy", retryAfterMs };
   if (failure.deadline !== undefined) return { kind: "upstream_timeout", deadline: failure.deadline };
   if (failure.outcome === "cut_off") return { kind: "upstream_cut_off" };
+  if (failure.outcome === "connection_refused")
+    return {
+      kind: "upstream_failed",
+      detail: "its address or its key is not the one that is declared, so nothing was sent to it",
+    };
   if (failure.status !== undefined) return { kind: "upstream_failed", detail: `it answered with status ${failure.status}` };
   return {
     kind: "upstream_failed",

@@ -1,3 +1,5 @@
+import type { AddressCheck } from "./check-address.ts";
+
 /** How an answer's body ended. `unsettled`: the gateway died before it could tell. */
 export type End = "completed" | "upstream_failed" | "client_cancelled" | "deadline_passed" | "revoked" | "unsettled";
 
@@ -12,4 +14,10 @@ export interface Attempt {
   readonly status: number | undefined;
   /** `answered`, or why the attempt failed: `connect`, `first_byte`, `status_503`, `refused_in_stream`, … */
   readonly outcome: string;
+  /** What it was connected to; absent where it never was, and in receipts of older releases. */
+  readonly connectedAddress?: string | undefined;
+  readonly addressCheck?: AddressCheck | undefined;
+  readonly addressCountry?: string | undefined;
+  /** In which way the upstream was not what is declared. Where its outcome is `connection_refused`, nothing was sent to it. */
+  readonly mismatch?: string | undefined;
 }

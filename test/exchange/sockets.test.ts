@@ -8,6 +8,7 @@ import { NodeTransport } from "../../src/runtime/node/transport.ts";
 import { catalogueOf, deployment } from "../support/catalogue.ts";
 import { openaiChat, sse } from "../upstream/streams.ts";
 import { Gate, place, settings } from "./gate.ts";
+import { localConnection } from "../support/local-connection.ts";
 
 const closing: (() => Promise<unknown> | void)[] = [];
 
@@ -30,10 +31,12 @@ async function serve(
   upstream: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<{ readonly gate: Gate; readonly port: number }> {
   const upstreamPort = await listen(createServer(upstream));
-  const transport = new NodeTransport({ connections: 8, connectMs: 1_000 });
+  const transport = new NodeTransport({ connections: 8, connectMs: 1_000, countryOf: () => ({ unknown: "not asked" }) });
   closing.push(() => transport.close());
   const gate = await Gate.open({
-    catalogue: catalogueOf([deployment("aaa", { region: { ...place, endpoint: `http://127.0.0.1:${upstreamPort}` } })]),
+    catalogue: catalogueOf([
+      deployment("aaa", { region: { ...place, endpoint: `http://127.0.0.1:${upstreamPort}`, connection: localConnection } }),
+    ]),
     ports: {
       transport,
       clock: systemClock,

@@ -25,13 +25,17 @@ describe("a region's file", () => {
     ["an endpoint with a query", ['endpoint = "https://tokyo.example.com?a=1"'], 4, "query"],
     ["a credential in clear", ['credential = "sk-1234"'], 5, "never the value itself"],
     ["a credential that is no name of a variable", ['credential = { env = "sk-1234" }'], 5, "never the value itself"],
+    ["a network with bits behind its prefix", ['networks = ["20.1.0.0/8"]'], 8, "networks[1]: expected a network"],
+    ["a network that is an address", ['networks = ["20.1.0.1"]'], 8, "expected a network"],
+    ["a local region's address in a table", ["local = true", "address_in_country = true"], 11, "in no table"],
+    ["a pin that is no digest", ['key_pins = ["sha256/x"]'], 10, "SHA-256"],
     ["an unknown wire", ['wire = "grpc"'], 3, "wire"],
     ["an id that is not the file's name", ['id = "osaka"'], 1, "osaka.toml"],
-    ["a key that is unknown", ["colour = 1"], 9, 'Unknown key "colour"'],
-    ["a geography without its own country", ['geography = { name = "East", countries = ["KR"] }'], 9, "leaves out JP"],
-    ["a place that is not on earth", ["coordinates = { latitude = 91, longitude = 0 }"], 8, "coordinates.latitude"],
-    ["domestic where the policy is not at home", ["domestic = true"], 9, "not a home country"],
-    ["an api_version that is no date", ['api_version = "latest"'], 9, "api_version"],
+    ["a key that is unknown", ["colour = 1"], 10, 'Unknown key "colour"'],
+    ["a geography without its own country", ['geography = { name = "East", countries = ["KR"] }'], 10, "leaves out JP"],
+    ["a place that is not on earth", ["coordinates = { latitude = 91, longitude = 0 }"], 9, "coordinates.latitude"],
+    ["domestic where the policy is not at home", ["domestic = true"], 10, "not a home country"],
+    ["an api_version that is no date", ['api_version = "latest"'], 10, "api_version"],
   ])("is told %s with its line", (_, head, line, part) => {
     const deployments = deploymentText(...standard.slice(0, 2), 'countries = ["JP", "KR"]');
     expect(tokyo(head, deployments)).toEqual(only(`tokyo.toml:${line}`, part));
@@ -47,12 +51,24 @@ describe("a region's file", () => {
     for (const host of ["127.0.0.1:8080", "localhost", "[::1]:1"]) expect(tokyo([`endpoint = "http://${host}"`])).toEqual([]);
   });
 
+  it("must say where its address lies, unless it is written as a loopback address", () => {
+    const bare = (...head: readonly string[]): string[] =>
+      problemsOf(files({ tokyo: regionText("tokyo", head).replace(/^networks.*\n/m, "") }));
+    expect(bare()).toEqual(only("tokyo.toml:4", "Say where its address must lie"));
+    expect(bare("local = false")).toEqual(only("tokyo.toml:4", "Say where its address must lie"));
+    for (const declared of ["local = true", "address_in_country = true"]) expect(bare(declared)).toEqual([]);
+    expect(bare('endpoint = "http://127.0.0.1:1"')).toEqual([]);
+    expect(bare('endpoint = "http://127.0.0.1:1"', "local = false")).toEqual(only("tokyo.toml:4", "Say where"));
+    const pinned = `key_pins = ["${"A".repeat(43)}="]`;
+    expect(bare('endpoint = "http://127.0.0.1:1"', pinned)).toEqual(only("tokyo.toml:9", "without TLS"));
+  });
+
   it("is told which key is missing, with the line of the table that lacks it", () => {
     expect(problemsOf(files({ tokyo: regionText("tokyo").replace(/^provider.*\n/m, "") }))).toEqual(
       only("tokyo.toml:1", 'Missing key "provider"'),
     );
     expect(deployed('model = "gpt-a"', 'countries = ["JP"]')).toEqual(
-      only("tokyo.toml:9", 'Missing key "sku" in deployments[1]'),
+      only("tokyo.toml:10", 'Missing key "sku" in deployments[1]'),
     );
   });
 
@@ -66,105 +82,105 @@ describe("a region's file", () => {
   });
 
   it("is told where TOML itself breaks", () => {
-    expect(tokyo(["zone = "])).toEqual(only("tokyo.toml:9", "Not valid TOML"));
-    expect(tokyo(["wire2 = 1", "wire2 = 2"])).toEqual(only("tokyo.toml:10", "redefine"));
+    expect(tokyo(["zone = "])).toEqual(only("tokyo.toml:10", "Not valid TOML"));
+    expect(tokyo(["wire2 = 1", "wire2 = 2"])).toEqual(only("tokyo.toml:11", "redefine"));
   });
 });
 
 describe("a deployment", () => {
   it.each([
-    ["a model that models.toml has not", ['model = "gpt-z"', ...standard.slice(1)], 10, 'no model "gpt-z"'],
-    ["a model's alias instead of its id", ['model = "gpt-a-2025"', ...standard.slice(1)], 10, 'no model "gpt-a-2025"'],
-    ["a SKU that nobody knows", ['model = "gpt-a"', 'sku = "Sparkling"', 'countries = ["JP"]'], 11, "sku"],
-    ["a SKU of another wire", ['model = "gpt-a"', 'sku = "DataResidency"', 'countries = ["JP"]'], 11, "azure wire has no SKU"],
+    ["a model that models.toml has not", ['model = "gpt-z"', ...standard.slice(1)], 11, 'no model "gpt-z"'],
+    ["a model's alias instead of its id", ['model = "gpt-a-2025"', ...standard.slice(1)], 11, 'no model "gpt-a-2025"'],
+    ["a SKU that nobody knows", ['model = "gpt-a"', 'sku = "Sparkling"', 'countries = ["JP"]'], 12, "sku"],
+    ["a SKU of another wire", ['model = "gpt-a"', 'sku = "DataResidency"', 'countries = ["JP"]'], 12, "azure wire has no SKU"],
     [
       "a Global SKU with a list of countries",
       ['model = "gpt-a"', 'sku = "GlobalStandard"', 'countries = ["JP"]'],
-      12,
+      13,
       'countries = "anywhere"',
     ],
     [
       "a Global SKU whose countries are unknown",
       ['model = "gpt-a"', 'sku = "GlobalBatch"', 'countries = "unknown"'],
-      12,
+      13,
       'countries = "anywhere"',
     ],
     [
       "a Standard SKU that may be anywhere",
       ['model = "gpt-a"', 'sku = "Standard"', 'countries = "anywhere"'],
-      12,
+      13,
       "list them all",
     ],
     [
       "a DataZone SKU that may be anywhere",
       ['model = "gpt-a"', 'sku = "DataZoneStandard"', 'countries = "anywhere"'],
-      12,
+      13,
       "list them all",
     ],
-    ["countries that are left out", ['model = "gpt-a"', 'sku = "DataZoneStandard"'], 9, "List the countries"],
-    ["an empty list of countries", ['model = "gpt-a"', 'sku = "Standard"', "countries = []"], 12, "countries"],
+    ["countries that are left out", ['model = "gpt-a"', 'sku = "DataZoneStandard"'], 10, "List the countries"],
+    ["an empty list of countries", ['model = "gpt-a"', 'sku = "Standard"', "countries = []"], 13, "countries"],
     [
       "a country that is none",
       ['model = "gpt-a"', 'sku = "Standard"', 'countries = [\n"JP",\n"ZZ"]'],
-      14,
+      15,
       "not an assigned country",
     ],
     [
       "a group that the policy has not",
       ['model = "gpt-a"', 'sku = "Standard"', 'countries = [\n"JP",\n"group:moon"]'],
-      14,
+      15,
       'no group "moon"',
     ],
     [
       "a Global SKU with evidence",
       ['model = "gpt-a"', 'sku = "GlobalStandard"', 'evidence = "contractual-zone"'],
-      12,
+      13,
       '"none", not "contractual-zone"',
     ],
     [
       "a DataZone SKU with too good an evidence",
       [...standard.slice(0, 1), 'sku = "DataZoneBatch"', 'countries = ["JP"]', 'evidence = "contractual-geography"'],
-      13,
+      14,
       '"contractual-zone", not',
     ],
     [
       "a Standard SKU that claims to be attested",
       [...standard, 'evidence = "attested"'],
-      13,
+      14,
       '"contractual-geography", not "attested"',
     ],
-    ["inference_geo where nothing pins it", [...standard, 'inference_geo = "us"'], 13, "not pinned"],
+    ["inference_geo where nothing pins it", [...standard, 'inference_geo = "us"'], 14, "not pinned"],
     [
       "a surface that the wire cannot carry",
       [...standard, 'surfaces = ["chat.completions",\n"messages"]'],
-      14,
+      15,
       "azure wire cannot carry messages",
     ],
-    ["a surface that the model has not", [...standard, 'surfaces = ["embeddings"]'], 13, "gpt-a has no embeddings"],
+    ["a surface that the model has not", [...standard, 'surfaces = ["embeddings"]'], 14, "gpt-a has no embeddings"],
     [
       "a model of which the wire carries nothing",
       ['model = "claude-a"', ...standard.slice(1)],
-      10,
+      11,
       "can carry nothing of claude-a",
     ],
-    ["a weight of nothing", [...standard, "weight = 0"], 13, "weight"],
-    ["a capacity that is no integer", [...standard, "tokens_per_minute = 1.5"], 13, "tokens_per_minute"],
-    ["a key that is unknown", [...standard, 'fallback = "global"'], 13, 'Unknown key "fallback" in deployments[1]'],
+    ["a weight of nothing", [...standard, "weight = 0"], 14, "weight"],
+    ["a capacity that is no integer", [...standard, "tokens_per_minute = 1.5"], 14, "tokens_per_minute"],
+    ["a key that is unknown", [...standard, 'fallback = "global"'], 14, 'Unknown key "fallback" in deployments[1]'],
   ])("is told %s with its line", (_, lines, line, part) => {
     expect(deployed(...lines)).toEqual(only(`tokyo.toml:${line}`, part));
   });
 
   it("is told of its geography's countries that it leaves out", () => {
     const geography = 'geography = { name = "Asia Pacific", countries = ["JP", "HK"] }';
-    expect(tokyo([geography])).toEqual(only("tokyo.toml:13", "HK is left out"));
+    expect(tokyo([geography])).toEqual(only("tokyo.toml:14", "HK is left out"));
   });
 
   it("is told of a name, and of a name at the upstream, that another one has", () => {
     const second = (...lines: readonly string[]): string[] =>
       tokyo([], deploymentText(...standard) + deploymentText(...standard, ...lines));
     expect(second()).toHaveLength(2);
-    expect(second('upstream_name = "b"')).toEqual(only("tokyo.toml:14", "already called"));
-    expect(second('name = "b"')).toEqual(only("tokyo.toml:14", "at the upstream"));
+    expect(second('upstream_name = "b"')).toEqual(only("tokyo.toml:15", "already called"));
+    expect(second('name = "b"')).toEqual(only("tokyo.toml:15", "at the upstream"));
     expect(second('name = "b"', 'upstream_name = "b"')).toEqual([]);
   });
 
@@ -176,9 +192,9 @@ describe("a deployment", () => {
         }),
       );
     expect(claude('sku = "InferenceGeo"', 'countries = ["US"]', 'inference_geo = "us"')).toEqual([]);
-    expect(claude('sku = "InferenceGeo"', 'countries = ["US"]')).toEqual(only("tokyo.toml:11", "needs inference_geo"));
+    expect(claude('sku = "InferenceGeo"', 'countries = ["US"]')).toEqual(only("tokyo.toml:12", "needs inference_geo"));
     expect(claude('sku = "InferenceGeo"', 'countries = ["US", "SG"]', 'inference_geo = "us"')).toEqual(
-      only("tokyo.toml:12", 'means ["US"]'),
+      only("tokyo.toml:13", 'means ["US"]'),
     );
   });
 });
@@ -188,7 +204,7 @@ describe("several regions", () => {
     const deployments = deploymentText('model = "gpt-a"', 'sku = "Standard"');
     const first = regionText("osaka", ['geography = { name = "Asia Pacific", countries = ["JP", "HK"] }'], deployments);
     const second = regionText("tokyo", ['geography = { name = "Asia Pacific", countries = ["JP"] }'], deployments);
-    expect(problemsOf(files({ osaka: first, tokyo: second }))).toEqual(only("tokyo.toml:9", "regions/osaka.toml says"));
+    expect(problemsOf(files({ osaka: first, tokyo: second }))).toEqual(only("tokyo.toml:10", "regions/osaka.toml says"));
   });
 
   it("must have files of different names", () => {
@@ -312,10 +328,10 @@ describe("all problems", () => {
       "regions/policy.toml:18",
       "regions/tokyo.toml:4",
       "regions/tokyo.toml:7",
-      "regions/tokyo.toml:10",
       "regions/tokyo.toml:11",
       "regions/tokyo.toml:12",
       "regions/tokyo.toml:13",
+      "regions/tokyo.toml:14",
     ]);
   });
 

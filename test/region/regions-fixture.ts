@@ -75,6 +75,7 @@ export function regionText(id: string, head: readonly string[] = [], deployments
     'credential = { env = "KEY" }',
     'display_name = "Somewhere"',
     'country = "JP"',
+    'networks = ["20.0.0.0/8"]',
     "coordinates = { latitude = 1, longitude = 2.5 }",
   ];
   const keyOf = (line: string): string => line.split(" ")[0] ?? "";

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { headerValue, type HeaderList } from "../../src/edge.ts";
 import { NodeTransport } from "../../src/runtime/node/transport.ts";
 import type { TransportFailure, UpstreamCall, UpstreamRequest } from "../../src/upstream/transport.ts";
+import { localConnection } from "../support/local-connection.ts";
 
 const closing: (() => Promise<unknown> | void)[] = [];
 
@@ -56,7 +57,7 @@ interface Heard {
 }
 
 function transport(connections = 4): NodeTransport {
-  const made = new NodeTransport({ connections, connectMs: 2_000 });
+  const made = new NodeTransport({ connections, connectMs: 2_000, countryOf: () => ({ unknown: "not asked" }) });
   closing.push(() => made.close());
   return made;
 }
@@ -84,6 +85,7 @@ function send(
       path: "/v1/chat/completions",
       headers: ["content-type", "application/json"],
       body: new TextEncoder().encode("{}"),
+      connection: localConnection,
       ...parts,
     },
     {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { Settings } from "../../settings.ts";
+import { bundledTable } from "./country-table.ts";
 import { readSettings, setVariables, variableProblems, wholeNumber } from "../read-settings.ts";
 import { isValkeyAddress, valkeyAddressExample } from "./valkey-address.ts";
 
@@ -24,6 +25,11 @@ export interface Config {
   readonly quotaUrl: string | undefined;
   /** How long a tenant that was read from PostgreSQL is trusted while nothing is heard of changes. */
   readonly directoryStalenessMs: number;
+  /** The folder of the table of addresses by country, and how old it may be. */
+  readonly countryTable: string;
+  readonly countryTableDays: number;
+  /** Whether the operator knows of the environment's proxy, and that upstreams are not reached through it. */
+  readonly ignoresProxy: boolean;
   readonly settings: Settings;
 }
 
@@ -46,6 +52,9 @@ const schema = z.object({
     .optional(),
   STRAIT_QUOTA_URL: z.string().refine(isValkeyAddress, `must look like ${valkeyAddressExample}`).optional(),
   STRAIT_DIRECTORY_STALENESS_MS: wholeNumber(1_000, 86_400_000, 10_000),
+  STRAIT_COUNTRY_TABLE: z.string().min(1).optional(),
+  STRAIT_COUNTRY_TABLE_DAYS: wholeNumber(1, 3_650, 270),
+  STRAIT_PROXY: z.enum(["ignore"], 'must be "ignore", or unset').optional(),
   STRAIT_SYNC: z.enum(["normal", "full"], 'must be "normal" or "full"').default("normal"),
 });
 
@@ -78,6 +87,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     databaseUrl: values.STRAIT_DATABASE_URL,
     quotaUrl: values.STRAIT_QUOTA_URL,
     directoryStalenessMs: values.STRAIT_DIRECTORY_STALENESS_MS,
+    countryTable: values.STRAIT_COUNTRY_TABLE ?? bundledTable(),
+    countryTableDays: values.STRAIT_COUNTRY_TABLE_DAYS,
+    ignoresProxy: values.STRAIT_PROXY === "ignore",
     settings: settings.settings,
   };
   return { ok: true, config: Object.freeze(config) };

@@ -6,6 +6,7 @@ import { sha256, systemClock } from "./clock.ts";
 import { readConfig, type Config } from "./config.ts";
 import { environmentCredentials } from "./credentials.ts";
 import { banner, demoOperatorKey, prepareDemo } from "./demo.ts";
+import { environmentProxies } from "./environment-proxies.ts";
 import { log } from "./log.ts";
 import { runProcesses } from "./processes.ts";
 import { policyKeysOf } from "./policy-keys-setting.ts";
@@ -74,6 +75,13 @@ function contents(policies: PolicyShelf): string {
 async function startProduction(config: Config, regions: RegionsSource, policies: PolicyShelf): Promise<number | undefined> {
   if (config.operatorKey === undefined) {
     process.stderr.write("Set STRAIT_OPERATOR_KEY to a secret of your own (24 characters or more): it guards /control/v1.\n");
+    return 2;
+  }
+  const proxies = environmentProxies(process.env);
+  if (proxies.length > 0 && !config.ignoresProxy) {
+    process.stderr.write(
+      `${proxies.join(", ")} would send requests through a proxy, where no address can be checked. Strait reaches upstreams directly or not at all: unset it, or set STRAIT_PROXY=ignore to say that this is known.\n`,
+    );
     return 2;
   }
   const credentials = environmentCredentials(process.env, () => systemClock.nowMs());

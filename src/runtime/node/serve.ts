@@ -13,6 +13,7 @@ import type { Credentials } from "../../upstream/address.ts";
 import { watchCallers } from "../../watch-callers.ts";
 import { sha256, systemClock, systemEntropy } from "./clock.ts";
 import type { Config } from "./config.ts";
+import { AddressCountries } from "./country-table.ts";
 import { createEdge, type NodeInbound } from "./edge.ts";
 import { log } from "./log.ts";
 import { WatchedRegions, type RegionsSource } from "./regions.ts";
@@ -45,9 +46,16 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
   const stores = await openStores(config, systemClock, log);
   const telemetry = await startTelemetry(process.env);
   const regions = new WatchedRegions(options.regions, options.policies, log, options.adapt);
+  const countries = new AddressCountries({
+    folder: config.countryTable,
+    maxAgeDays: config.countryTableDays,
+    nowMs: () => systemClock.nowMs(),
+  });
+  prepareCountries(countries, regions.world(systemClock.nowMs()));
   const transport = new NodeTransport({
     connections: config.upstreamConnections,
     connectMs: config.settings.deadlines.connectMs,
+    countryOf: countries.countryOf,
   });
   const open = new OpenExchanges();
   const followed = await followRevocations(config, log);
@@ -115,6 +123,18 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     await telemetry.shutdown();
   };
   return { url: urlOf(server, config.host), stop: () => (stopping ??= stop()) };
+}
+
+/** Only where a region asks for it: the table takes a second and ten megabytes. */
+function prepareCountries(countries: AddressCountries, { catalogue }: World): void {
+  const asking = [...catalogue.regions.values()].filter(({ connection }) => connection?.addressCountry !== undefined);
+  if (asking.length === 0) return;
+  const useless = countries.prepare();
+  if (useless !== undefined)
+    log.error("regions are refused, because the country of their address is not known", {
+      why: useless,
+      regions: asking.map(({ id }) => id).join(", "),
+    });
 }
 
 function isControl(inbound: NodeInbound): boolean {

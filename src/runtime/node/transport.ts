@@ -1,10 +1,22 @@
-import { Pool, type Dispatcher } from "undici";
+import type { Socket } from "node:net";
+import { Client, Pool, type Dispatcher } from "undici";
+import type { ConnectionRules } from "../../region/connection-rules.ts";
+import { checkAddress, type Connection } from "../../upstream/check-address.ts";
 import type { Transport, UpstreamCall, UpstreamListener, UpstreamRequest } from "../../upstream/transport.ts";
+import {
+  ConnectionRefused,
+  connectUpstream,
+  systemResolve,
+  type ConnectSettings,
+  type Endpoint,
+  type Resolve,
+} from "./connect-upstream.ts";
 
-export interface NodeTransportSettings {
+export interface NodeTransportSettings extends Omit<ConnectSettings, "resolve"> {
   /** Connections to one origin at the most; further requests wait for one. */
   readonly connections: number;
-  readonly connectMs: number;
+  /** By default the system's. */
+  readonly resolve?: Resolve;
 }
 
 /** What is left of an unwanted answer is read away up to here; beyond it the connection costs less than the bytes. */
@@ -16,7 +28,8 @@ const cutOff = new Error("the gateway ended the call");
 
 /**
  * Upstreams over undici's `dispatch`: no `fetch` (which costs three times a bare proxy's whole work), no Web streams.
- * Follows no redirect, and takes no proxy from the environment because a pool knows none.
+ * Follows no redirect, and takes no proxy from the environment because a pool knows none. Every connection is checked
+ * against what its region declares before a byte of a request is written.
  */
 export class NodeTransport implements Transport {
   readonly #settings: NodeTransportSettings;
@@ -31,7 +44,7 @@ export class NodeTransport implements Transport {
     const { method, path, headers, body, origin } = request;
     try {
       // Deadlines are the core's; undici's own would only be a second, different truth.
-      this.#pool(origin).dispatch(
+      this.#pool(origin, request.connection).dispatch(
         { method, path, headers: headers as string[], body: body ?? null, headersTimeout: 0, bodyTimeout: 0 },
         call,
       );
@@ -45,19 +58,90 @@ export class NodeTransport implements Transport {
     await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()));
   }
 
-  #pool(origin: string): Pool {
-    let pool = this.#pools.get(origin);
+  /** A connection that was checked by one set of rules must not serve a request under another. */
+  #pool(origin: string, rules: ConnectionRules | undefined): Pool {
+    const key = `${origin} ${keyOf(rules)}`;
+    let pool = this.#pools.get(key);
     if (pool === undefined) {
+      const settings = { resolve: systemResolve, ...this.#settings };
       pool = new Pool(origin, {
-        connections: this.#settings.connections,
+        connections: settings.connections,
         pipelining: 1,
         allowH2: false,
-        connect: { timeout: this.#settings.connectMs },
         keepAliveTimeout: 30_000,
+        factory: (url, options: Client.Options) => new CheckedClient(url, options, new Line(url, rules, settings)),
       });
-      this.#pools.set(origin, pool);
+      this.#pools.set(key, pool);
     }
     return pool;
+  }
+}
+
+const keys = new WeakMap<ConnectionRules, string>();
+
+function keyOf(rules: ConnectionRules | undefined): string {
+  if (rules === undefined) return "";
+  let key = keys.get(rules);
+  if (key === undefined) keys.set(rules, (key = JSON.stringify(rules)));
+  return key;
+}
+
+type Connect = Extract<Client.Options["connect"], (...parameters: never[]) => unknown>;
+
+/** One connection after another to one endpoint, and what the present one leads to. */
+class Line {
+  readonly #url: URL;
+  readonly #rules: ConnectionRules | undefined;
+  readonly #settings: ConnectSettings;
+  #connection: Connection | undefined;
+
+  constructor(url: URL, rules: ConnectionRules | undefined, settings: ConnectSettings) {
+    this.#url = url;
+    this.#rules = rules;
+    this.#settings = settings;
+  }
+
+  readonly connect: Connect = ({ hostname, protocol, port }, callback) => {
+    this.#connection = undefined;
+    void this.#serve({ hostname, protocol, port }, callback);
+  };
+
+  async #serve(endpoint: Endpoint, callback: Parameters<Connect>[1]): Promise<void> {
+    const opened = await this.#open(endpoint);
+    if (opened instanceof Error) callback(opened, null);
+    else callback(null, opened);
+  }
+
+  async #open(endpoint: Endpoint): Promise<Socket | Error> {
+    try {
+      const { socket, connection } = await connectUpstream(endpoint, this.#rules, this.#settings);
+      this.#connection = connection;
+      return socket;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  /** Right before a request goes: a kept connection may outlive what was known when it was made. */
+  connectionNow(): Connection | ConnectionRefused {
+    const address = this.#connection?.address;
+    if (address === undefined) return new ConnectionRefused(`nothing is known of the connection to ${this.#url.host}`);
+    const decision = checkAddress(address, this.#rules, this.#settings.countryOf);
+    return decision.ok ? decision.connection : new ConnectionRefused(decision.why);
+  }
+}
+
+class CheckedClient extends Client {
+  readonly #line: Line;
+
+  constructor(url: URL, options: Client.Options, line: Line) {
+    super(url, { ...options, connect: line.connect });
+    this.#line = line;
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    if (handler instanceof Call) handler.line = this.#line;
+    return super.dispatch(options, handler);
   }
 }
 
@@ -69,6 +153,8 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   #paused = false;
   #discarded = 0;
   #discardTimer: NodeJS.Timeout | undefined;
+  /** Over which the request will go. */
+  line: Line | undefined;
 
   constructor(listener: UpstreamListener) {
     this.#listener = listener;
@@ -104,9 +190,11 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // Aborted while it waited for a connection: undici drops it before a byte is sent.
     if (this.#state === "over") return controller.abort(cutOff);
+    const connection = this.line?.connectionNow() ?? new ConnectionRefused("no connection was checked");
+    if (connection instanceof ConnectionRefused) return controller.abort(connection);
     this.#controller = controller;
     this.#started = true;
-    this.#listener.connected();
+    this.#listener.connected(connection);
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, statusCode: number): void {
@@ -138,6 +226,7 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   #fail(error: unknown, phase: "connect" | "response"): void {
     if (this.#state !== "open") return;
     this.#state = "over";
+    if (error instanceof ConnectionRefused) return this.#listener.fail({ phase: "refused", message: error.message });
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     this.#listener.fail({ phase, message: `${code} ${error instanceof Error ? error.message : String(error)}`.trim() });
   }

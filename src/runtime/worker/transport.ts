@@ -1,8 +1,12 @@
 import type { HeaderList } from "../../edge.ts";
+import type { Connection } from "../../upstream/check-address.ts";
 import type { Transport, UpstreamCall, UpstreamListener, UpstreamRequest } from "../../upstream/transport.ts";
 
 /** What is left of an unwanted answer is read away up to here; beyond it the connection costs less than the bytes. */
 const discardBytes = 64 * 1024;
+
+/** `fetch` shows no address, so none can be checked. The receipt says so. */
+const notVisible: Connection = { address: undefined, check: "not-visible", country: undefined };
 
 export type Fetch = (request: Request) => Promise<Response>;
 
@@ -65,7 +69,7 @@ class Call implements UpstreamCall {
       if (this.#state !== "open") return;
       const outgoing = webRequest(request, this.#abort.signal);
       phase = "response";
-      this.#listener.connected();
+      this.#listener.connected(notVisible);
       if (!this.#isOpen()) return;
       const response = await fetch(outgoing);
       if (this.#isOpen()) this.#listener.head(response.status, headerList(response.headers));

@@ -33,7 +33,10 @@ export function writeRegions(directory: string, upstreamsUrl: string): void {
     const id = file.replace(/\.toml$/, "");
     if (!catalogue.regions.has(id)) continue;
     const path = join(directory, file);
-    writeFileSync(path, readFileSync(path, "utf8").replace(/^endpoint = .*$/m, `endpoint = "${upstreamsUrl}/${id}"`));
+    const text = readFileSync(path, "utf8")
+      .replace(/^endpoint = .*$/m, `endpoint = "${upstreamsUrl}/${id}"`)
+      .replace(/^(address_in_country = .*|networks = \[[^\]]*\])\n/m, "");
+    writeFileSync(path, text);
   }
 }
 
