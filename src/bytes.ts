@@ -10,3 +10,7 @@ export function concat(pieces: readonly Uint8Array[]): Uint8Array {
   }
   return whole;
 }
+
+export function bytesEqual(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, index) => byte === other[index]);
+}

@@ -1,7 +1,7 @@
 import type { Tracer } from "@opentelemetry/api";
 import type { Clock, Entropy, Sha256 } from "./clock.ts";
 import type { Dialect } from "./dialect/dialect.ts";
-import type { Books, Journal } from "./ledger/journal.ts";
+import type { Books, Journal, RefusalJournal } from "./ledger/journal.ts";
 import type { JournalReader } from "./ledger/journal-reader.ts";
 import type { Log } from "./log.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
@@ -15,6 +15,7 @@ import type { Health } from "./routing/health.ts";
 import type { Settings } from "./settings.ts";
 import type { Directory } from "./tenant/directory.ts";
 import type { Credentials, StoredResponse } from "./upstream/address.ts";
+import type { Logs } from "./transparency/logs.ts";
 import type { Transport } from "./upstream/transport.ts";
 
 /** All that an exchange needs from outside. */
@@ -31,6 +32,10 @@ export interface ExchangePorts {
   readonly journal: Journal;
   /** Absent where the runtime has no adapter of it: usage is then not served. */
   readonly reader?: JournalReader | undefined;
+  /** Absent where the runtime has no adapter of it: what is refused is then not recorded. */
+  readonly refusals?: RefusalJournal | undefined;
+  /** Absent likewise: receipts are then not proved. */
+  readonly logs?: Logs | undefined;
   readonly books: Books;
   readonly transport: Transport;
   readonly credentials: Credentials;

@@ -12,6 +12,7 @@ import { dialectOf } from "./dialect/dialects.ts";
 import type { Inbound, Outbound } from "./edge.ts";
 import { exchange } from "./exchange.ts";
 import type { ExchangePorts } from "./exchange-ports.ts";
+import { proveReceipt, showCheckpoint, showConsistency } from "./log-lookups.ts";
 import { listModels, showModel, showReceipt, showUsage } from "./lookups.ts";
 import type { Refusal } from "./refusal.ts";
 import { Reply } from "./reply.ts";
@@ -101,17 +102,26 @@ function answer(match: Match, inbound: Inbound, outbound: Outbound, ports: Excha
       return showReceipt(match.parameter("id"), inbound, outbound, dialect, ports);
     case "show_usage":
       return showUsage(inbound, outbound, dialect, ports);
+    case "prove_receipt":
+      return proveReceipt(match.parameter("id"), inbound, outbound, dialect, ports);
+    case "show_checkpoint":
+      return showCheckpoint(inbound, outbound, dialect, ports);
+    case "show_consistency":
+      return showConsistency(inbound, outbound, dialect, ports);
+    case "log_keys":
+      answerAnyone("application/json", JSON.stringify(ports.logs?.published ?? { keys: [] }), outbound, dialect, ports);
+      return Promise.resolve();
     case "health":
-      health(outbound, dialect, ports);
+      answerAnyone("text/plain", "ok\n", outbound, dialect, ports);
       return Promise.resolve();
   }
 }
 
-function health(outbound: Outbound, dialect: Dialect, ports: ExchangePorts): void {
+function answerAnyone(contentType: string, text: string, outbound: Outbound, dialect: Dialect, ports: ExchangePorts): void {
   new Reply(outbound, dialect, requestId(ports.entropy, ports.clock), ports.clock).whole(
     200,
-    ["content-type", "text/plain"],
-    new TextEncoder().encode("ok\n"),
+    ["content-type", contentType],
+    new TextEncoder().encode(text),
   );
 }
 

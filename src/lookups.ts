@@ -16,10 +16,10 @@ import { authenticate, credentialsOf, type Caller } from "./tenant/authenticate.
 
 const encoder = new TextEncoder();
 
-type Lookup = (caller: Caller) => Decision<unknown> | Promise<Decision<unknown>>;
+export type Lookup = (caller: Caller) => Decision<unknown> | Promise<Decision<unknown>>;
 
 /** Authenticates, looks up, answers: a lookup holds no quota and reaches no upstream. */
-async function answerLookup(
+export async function answerLookup(
   lookup: Lookup,
   inbound: Inbound,
   outbound: Outbound,
@@ -66,7 +66,8 @@ export function showReceipt(
   ports: ExchangePorts,
 ): Promise<void> {
   const lookup: Lookup = async (caller) => {
-    const receipt = await ports.journal.find(caller.tenant.id, id);
+    const { id: tenantId } = caller.tenant;
+    const receipt = (await ports.journal.find(tenantId, id)) ?? (await ports.refusals?.find(tenantId, id));
     return receipt === undefined ? refuse({ kind: "receipt_not_found", id }) : allow(receipt);
   };
   return answerLookup(lookup, inbound, outbound, dialect, ports);

@@ -7,7 +7,11 @@ export type Action =
   | { readonly kind: "list_models" }
   | { readonly kind: "show_model" }
   | { readonly kind: "show_receipt" }
+  | { readonly kind: "prove_receipt" }
   | { readonly kind: "show_usage" }
+  | { readonly kind: "show_checkpoint" }
+  | { readonly kind: "show_consistency" }
+  | { readonly kind: "log_keys" }
   | { readonly kind: "health" };
 
 export interface Route {
@@ -62,9 +66,13 @@ export const routes: readonly Route[] = [
   post("anthropic", "/v1/messages/count_tokens", "count_tokens"),
 
   get("shared", "/v1/strait/receipts/:id", { kind: "show_receipt" }),
+  get("shared", "/v1/strait/receipts/:id/proof", { kind: "prove_receipt" }),
   get("shared", "/v1/strait/usage", { kind: "show_usage" }),
+  get("shared", "/v1/strait/log/checkpoint", { kind: "show_checkpoint" }),
+  get("shared", "/v1/strait/log/consistency", { kind: "show_consistency" }),
+  get("openai", "/.well-known/strait/jwks.json", { kind: "log_keys" }),
   get("openai", "/healthz", { kind: "health" }),
 ];
 
 /** The paths that anyone may call. Whatever is not named here demands a key, and a test walks every route to see it. */
-export const publicPaths: ReadonlySet<string> = new Set(["/healthz"]);
+export const publicPaths: ReadonlySet<string> = new Set(["/healthz", "/.well-known/strait/jwks.json"]);

@@ -1,11 +1,11 @@
 import type { Settlement } from "../quota/store.ts";
-import type { Receipt } from "./receipt.ts";
+import type { Receipt, RefusalReceipt } from "./receipt.ts";
 
 /** The append-only store of receipts. */
 export interface Journal {
   /**
    * Durable when it resolves; idempotent by request id. A receipt whose end is `unsettled` gives way to one that knows
-   * more; any other stays as it is.
+   * more, which then names it in `corrects`; any other stays as it is.
    */
   append(receipt: Receipt): Promise<void>;
   find(tenantId: string, requestId: string): Promise<Receipt | undefined>;
@@ -13,6 +13,16 @@ export interface Journal {
   list(tenantId: string, beforeMs: number | undefined, count: number): Promise<readonly Receipt[]>;
   /** The receipt of the exchange that made this response, for what refers to it later. */
   findResponse(tenantId: string, responseId: string): Promise<Receipt | undefined>;
+}
+
+/**
+ * The records of what was refused before anything was held: part of the same log, and apart from the receipts, so that no
+ * sum of use or money can count them.
+ */
+export interface RefusalJournal {
+  /** Durable when it resolves; idempotent by request id. */
+  append(refusal: RefusalReceipt): Promise<void>;
+  find(tenantId: string, requestId: string): Promise<RefusalReceipt | undefined>;
 }
 
 /**

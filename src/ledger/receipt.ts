@@ -1,3 +1,4 @@
+import type { RefusalKind } from "../refusal.ts";
 import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
 import type { AddressCheck } from "../upstream/check-address.ts";
 import type { Attempt, End } from "../upstream/record.ts";
@@ -20,8 +21,12 @@ export interface EvidenceSeen {
   readonly addressCountry?: string | undefined;
 }
 
+/** Names the form of a receipt. One without it is from before there was a log. */
+export const receiptSchema = "strait.receipt.v2";
+
 /** The record of one exchange. No prompt and no answer is in it. */
 export interface Receipt {
+  readonly schema?: typeof receiptSchema;
   readonly requestId: string;
   readonly tenantId: string;
   readonly keyId: string;
@@ -56,6 +61,14 @@ export interface Receipt {
   readonly end: End;
   /** Of one that ended `revoked`: the order's id, or `key` or `tenant` where that itself was. */
   readonly revokedBy?: string | undefined;
+  /** What the client was told instead of a proper end. */
+  readonly refusal?: RefusalRecord | undefined;
+  /** `hmac-sha256:` and lower-case hex, under the tenant's own digest key: of the request's body as the client sent it … */
+  readonly requestDigest?: string | undefined;
+  /** … and of the answer's, as far as it went to the client: without keep-alives and without what Strait itself added at its end. */
+  readonly answerDigest?: string | undefined;
+  /** Leaf hash, lower-case hex, of the unsettled receipt of the same request that this one replaces. */
+  readonly corrects?: string | undefined;
   readonly usage: MeteredUsage;
   /** `reported`: the upstream's own count. `estimated`: counted from what was seen. `held`: nothing is known, so the hold stands. */
   readonly usageSource: "reported" | "estimated" | "held" | "none";
@@ -76,4 +89,37 @@ export interface Receipt {
   readonly startedAtMs: number;
   readonly firstByteAtMs: number | undefined;
   readonly endedAtMs: number;
+}
+
+/**
+ * The record of a request that was refused before anything was held for it. It has no part in any sum: nothing was served
+ * and nothing is charged. What is `undefined` was not known when the request was refused.
+ */
+export interface RefusalReceipt {
+  readonly schema: typeof receiptSchema;
+  readonly requestId: string;
+  readonly tenantId: string;
+  readonly keyId: string;
+  readonly endUser?: string | undefined;
+  readonly dialect: string;
+  readonly surface: Surface;
+  readonly modelAsked: string | undefined;
+  readonly policyVersion: string | undefined;
+  readonly catalogueDigest: string | undefined;
+  readonly refusal: RefusalRecord;
+  readonly requestDigest?: string | undefined;
+  readonly gatewayPlace: string;
+  readonly stream: boolean | undefined;
+  readonly status: number;
+  readonly end: "refused";
+  readonly traceId: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+}
+
+/** Why a request was refused, by the reason's code and what explains it; no text of the request. */
+export interface RefusalRecord {
+  readonly kind: RefusalKind;
+  readonly reasons?: readonly string[] | undefined;
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSqliteStores, type SqliteStores } from "../../src/runtime/node/sqlite.ts";
 import { ManualClock } from "./manual-clock.ts";
-import { worldBeginsMs, type ReaderWorld } from "./store-world.ts";
+import { worldBeginsMs, type LogWorld, type ReaderWorld } from "./store-world.ts";
 
 // Opening and closing a file syncs it to disk a few times; memory makes that free where the system has such a place.
 const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
@@ -13,7 +13,7 @@ export function temporaryDirectory(): string {
 }
 
 /** `gateways` openings of the same two files, as that many processes of one machine have them; calls go to each in turn. */
-export function sqliteWorld(gateways: number): ReaderWorld {
+export function sqliteWorld(gateways: number): ReaderWorld & LogWorld {
   const directory = temporaryDirectory();
   const clock = new ManualClock(worldBeginsMs);
   const open = (): SqliteStores[] => Array.from({ length: gateways }, () => openSqliteStores(directory, clock));
@@ -41,6 +41,20 @@ export function sqliteWorld(gateways: number): ReaderWorld {
       find: (tenantId, requestId) => next().journal.find(tenantId, requestId),
       list: (tenantId, beforeMs, count) => next().journal.list(tenantId, beforeMs, count),
       findResponse: (tenantId, responseId) => next().journal.findResponse(tenantId, responseId),
+    },
+    refusals: {
+      append: (refusal) => next().refusals.append(refusal),
+      find: (tenantId, requestId) => next().refusals.find(tenantId, requestId),
+    },
+    tree: {
+      origin: () => next().tree.origin(),
+      size: () => next().tree.size(),
+      integrate: (most) => next().tree.integrate(most),
+      tile: (level, index) => next().tree.tile(level, index),
+      place: (tenantId, requestId) => next().tree.place(tenantId, requestId),
+      entries: (from, count) => next().tree.entries(from, count),
+      checkpoint: (size) => next().tree.checkpoint(size),
+      keepCheckpoint: (checkpoint) => next().tree.keepCheckpoint(checkpoint),
     },
     reader: {
       scan: (query) => next().reader.scan(query),

@@ -1,7 +1,8 @@
-import type { Books, Journal } from "../../src/ledger/journal.ts";
+import type { Books, Journal, RefusalJournal } from "../../src/ledger/journal.ts";
 import type { JournalReader, ReservationReader } from "../../src/ledger/journal-reader.ts";
 import type { QuotaStore } from "../../src/quota/store.ts";
 import type { DirectoryAdmin } from "../../src/tenant/directory.ts";
+import type { LogStore } from "../../src/transparency/log-store.ts";
 
 /**
  * Real stores for a contract suite, new and empty, with a clock that the suite moves. Where several gateways share one
@@ -24,6 +25,12 @@ export interface StoreWorld {
 export interface ReaderWorld extends StoreWorld {
   readonly reader: JournalReader;
   readonly reservations: ReservationReader;
+}
+
+/** Stores with a tree over their journal. */
+export interface LogWorld extends StoreWorld {
+  readonly refusals: RefusalJournal;
+  readonly tree: LogStore;
 }
 
 export type OpenStoreWorld = () => StoreWorld | Promise<StoreWorld>;

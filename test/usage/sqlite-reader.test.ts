@@ -4,6 +4,7 @@ import type { UsageQuery } from "../../src/ledger/journal-reader.ts";
 import { StoreUnavailable } from "../../src/quota/store.ts";
 import { SqliteDatabase } from "../../src/runtime/node/sqlite-database.ts";
 import { migrate } from "../../src/runtime/sql/database.ts";
+import { hasher } from "../transparency/memory-tiles.ts";
 import { SqlJournal } from "../../src/runtime/sql/journal.ts";
 import { ledgerMigrations } from "../../src/runtime/sql/schema.ts";
 import { openSqliteStores, type SqliteStores } from "../../src/runtime/node/sqlite.ts";
@@ -116,7 +117,7 @@ describe("reading a SQLite journal that others write to", () => {
     file.transact(() => {
       migrate(file, "ledger", ledgerMigrations.slice(0, 1));
       for (const number of [1, 2, 3])
-        new SqlJournal(file).append(
+        new SqlJournal(file, hasher).append(
           receipt(`r${number}`, { startedAtMs: beganMs, tenantId: `t${number}`, end: number === 1 ? "unsettled" : "completed" }),
         );
     });

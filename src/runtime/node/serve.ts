@@ -9,14 +9,19 @@ import { sweepExpired } from "../../ledger/sweep.ts";
 import { OpenExchanges } from "../../open-exchanges.ts";
 import type { World } from "../../policy/world.ts";
 import { Health } from "../../routing/health.ts";
+import { publishedKeys } from "../../transparency/log-keys.ts";
+import { TransparencyLog } from "../../transparency/transparency-log.ts";
 import type { Credentials } from "../../upstream/address.ts";
 import { watchCallers } from "../../watch-callers.ts";
 import { sha256, systemClock, systemEntropy } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { AddressCountries } from "./country-table.ts";
 import { createEdge, type NodeInbound } from "./edge.ts";
+import { hashes } from "./hashes.ts";
 import { log } from "./log.ts";
 import { WatchedRegions, type RegionsSource } from "./regions.ts";
+import { openLogKeys } from "./log-key.ts";
+import { keepLog } from "./log-keeper.ts";
 import { followRevocations } from "./revocations.ts";
 import { openStores } from "./stores.ts";
 import { startTelemetry } from "./telemetry.ts";
@@ -43,7 +48,10 @@ const settleMs = 3_000;
 
 /** One process of the gateway. */
 export async function serve(config: Config, options: ServeOptions): Promise<Serving> {
+  const logKeys = await openLogKeys(config.logKey, config.dataDir);
   const stores = await openStores(config, systemClock, log);
+  const receiptLog =
+    stores.tree === undefined ? undefined : new TransparencyLog(stores.tree, logKeys, systemClock, hashes.sha256Bytes);
   const telemetry = await startTelemetry(process.env);
   const regions = new WatchedRegions(options.regions, options.policies, log, options.adapt);
   const countries = new AddressCountries({
@@ -71,6 +79,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     policies: regions.current,
     quota: stores.quota,
     journal: stores.journal,
+    refusals: stores.refusals,
+    logs: receiptLog === undefined ? undefined : { published: publishedKeys(logKeys), of: () => receiptLog },
     reader: stores.reader,
     reservations: stores.reservations,
     books: stores.books,
@@ -101,6 +111,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     sumUp();
   }, leaseMs / 3);
   sweep();
+  const stopKeeping = receiptLog === undefined ? undefined : keepLog(receiptLog, systemClock, log);
   await listen(server, config);
 
   let stopping: Promise<void> | undefined;
@@ -117,6 +128,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     clearInterval(sweeping);
     stopWatching();
     followed.close();
+    await stopKeeping?.();
     regions.close();
     await transport.close();
     await stores.close();

@@ -1,16 +1,21 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../clock.ts";
-import type { Books, Journal } from "../../ledger/journal.ts";
+import type { Books, Journal, RefusalJournal } from "../../ledger/journal.ts";
 import type { JournalReader, ReservationReader } from "../../ledger/journal-reader.ts";
 import type { QuotaStore } from "../../quota/store.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
+import type { LogStore } from "../../transparency/log-store.ts";
+import { MerkleHasher } from "../../transparency/merkle.ts";
 import { closeBooks } from "../sql/books.ts";
 import { migrate } from "../sql/database.ts";
 import { SqlJournal } from "../sql/journal.ts";
 import { SqlKeyUse } from "../sql/key-use.ts";
 import { SqlQuota } from "../sql/quota.ts";
+import { SqlRefusals } from "../sql/refusals.ts";
 import { directoryMigrations, ledgerMigrations } from "../sql/schema.ts";
+import { SqlTree } from "../sql/tree.ts";
+import { hashes } from "./hashes.ts";
 import { SqliteBatcher } from "./sqlite-batcher.ts";
 import { asStoreError, SqliteDatabase, type SqliteOptions } from "./sqlite-database.ts";
 import { SqliteCheckpointer } from "./sqlite-checkpointer.ts";
@@ -24,6 +29,9 @@ export interface SqliteStores {
   readonly journal: Journal;
   /** Receipt and settlement in one transaction. */
   readonly books: Books;
+  /** What was refused; and the tree over both. */
+  readonly refusals: RefusalJournal;
+  readonly tree: LogStore;
   readonly directory: DirectoryAdmin;
   readonly reader: JournalReader;
   readonly reservations: ReservationReader;
@@ -50,7 +58,8 @@ export function openSqliteStores(dataDir: string, clock: Clock, options: Partial
   tenants.transact(() => migrate(tenants, "directory", directoryMigrations));
 
   const quota = new SqlQuota(ledger);
-  const journal = new SqlJournal(ledger);
+  const hasher = new MerkleHasher(hashes.sha256Bytes);
+  const journal = new SqlJournal(ledger, hasher);
   const batcher = new SqliteBatcher(ledger, quota, settings.busyTimeoutMs);
   const directory = new SqliteDirectory(tenants, new SqlKeyUse(ledger), batcher, clock);
   const reader = new SqliteReader(ledger, batcher, clock);
@@ -60,6 +69,8 @@ export function openSqliteStores(dataDir: string, clock: Clock, options: Partial
     quota: quotaStore(quota, batcher, clock),
     journal: journalOn(journal, batcher),
     books: { close: (receipt, settlement) => batcher.run(() => closeBooks(journal, quota, receipt, settlement, clock.nowMs())) },
+    refusals: refusalsOn(new SqlRefusals(ledger), batcher),
+    tree: treeOn(new SqlTree(ledger, hasher), batcher),
     directory,
     reader,
     reservations: reader,
@@ -90,18 +101,40 @@ function quotaStore(quota: SqlQuota, batcher: SqliteBatcher, clock: Clock): Quot
 }
 
 /** Reads need no lock: the log shows them what was committed, which is all that anybody was told of. */
+async function read<T>(work: () => T): Promise<T> {
+  try {
+    return work();
+  } catch (error) {
+    throw asStoreError(error);
+  }
+}
+
 function journalOn(journal: SqlJournal, batcher: SqliteBatcher): Journal {
-  const read = async <T>(work: () => T): Promise<T> => {
-    try {
-      return work();
-    } catch (error) {
-      throw asStoreError(error);
-    }
-  };
   return {
     append: (receipt) => batcher.run(() => journal.append(receipt)),
     find: (tenantId, requestId) => read(() => journal.find(tenantId, requestId)),
     list: (tenantId, beforeMs, count) => read(() => journal.list(tenantId, beforeMs, count)),
     findResponse: (tenantId, responseId) => read(() => journal.findResponse(tenantId, responseId)),
+  };
+}
+
+function refusalsOn(refusals: SqlRefusals, batcher: SqliteBatcher): RefusalJournal {
+  return {
+    append: (refusal) => batcher.run(() => refusals.append(refusal)),
+    find: (tenantId, requestId) => read(() => refusals.find(tenantId, requestId)),
+  };
+}
+
+/** Several processes may integrate at once: each does it under the file's lock, and finds what the others did. */
+function treeOn(tree: SqlTree, batcher: SqliteBatcher): LogStore {
+  return {
+    origin: () => read(() => tree.origin()),
+    size: () => read(() => tree.size()),
+    integrate: (most) => batcher.run(() => tree.integrate(most)),
+    tile: (level, index) => read(() => tree.tile(level, index)),
+    place: (tenantId, requestId) => read(() => tree.place(tenantId, requestId)),
+    entries: (from, count) => read(() => tree.entries(from, count)),
+    checkpoint: (size) => read(() => tree.checkpoint(size)),
+    keepCheckpoint: (checkpoint) => batcher.run(() => tree.keepCheckpoint(checkpoint)),
   };
 }

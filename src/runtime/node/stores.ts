@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import type { Clock } from "../../clock.ts";
 import { longestAdmissionMs, type JournalReader, type ReservationReader } from "../../ledger/journal-reader.ts";
-import type { Books, Journal } from "../../ledger/journal.ts";
+import type { Books, Journal, RefusalJournal } from "../../ledger/journal.ts";
 import type { Log } from "../../log.ts";
 import { StoreUnavailable, type QuotaStore } from "../../quota/store.ts";
 import { beganAtMs } from "../../request-id.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
+import type { LogStore } from "../../transparency/log-store.ts";
 import type { Config } from "./config.ts";
 import { journalWriter } from "./journal-writer.ts";
 import { openPostgresStores } from "./postgres.ts";
@@ -25,6 +26,9 @@ export interface Stores extends Ledger {
 /** All but what is counted. */
 interface Ledger {
   readonly journal: Journal;
+  /** What was refused, and the tree over both journals; only the embedded ones have them so far. */
+  readonly refusals?: RefusalJournal;
+  readonly tree?: LogStore;
   readonly directory: DirectoryAdmin;
   /** Usage and exports. */
   readonly reader: JournalReader;
@@ -67,8 +71,8 @@ async function open(opening: Opening): Promise<Omit<Stores, "close">> {
       };
       return onValkey(valkey, { ...embedded, reader: behind }, opening.log);
     }
-    const { quota, journal, books, directory, reader, reservations } = embedded;
-    return { quota, journal, books, directory, reader, reservations, sumUp: () => embedded.sumUp() };
+    const { quota, journal, refusals, tree, books, directory, reader, reservations } = embedded;
+    return { quota, journal, refusals, tree, books, directory, reader, reservations, sumUp: () => embedded.sumUp() };
   }
   if (quotaUrl === undefined) {
     const { quota, reader, reservations } = openEmbedded(opening);
@@ -119,10 +123,12 @@ async function openValkey(url: string, { log, closing }: Opening): Promise<Valke
 
 /** Limits and reservations on Valkey, shared by all replicas, beside a journal elsewhere. */
 function onValkey(valkey: ValkeyStore, ledger: Ledger, log: Log): Omit<Stores, "close"> {
-  const { journal, directory, reader } = ledger;
+  const { journal, refusals, tree, directory, reader } = ledger;
   return {
     quota: valkey.quota,
     journal,
+    ...(refusals === undefined ? {} : { refusals }),
+    ...(tree === undefined ? {} : { tree }),
     books: inOrder(journal, valkey.quota, log),
     directory,
     reader,

@@ -1,4 +1,4 @@
-export type SqlValue = string | number | null;
+export type SqlValue = string | number | Uint8Array | null;
 
 /**
  * The little of SQLite that the stores need, the same in Node and in a Durable Object. Synchronous on purpose: what is

@@ -1,4 +1,7 @@
+import { journalText } from "../../ledger/journal-text.ts";
 import type { Receipt } from "../../ledger/receipt.ts";
+import { hex } from "../../tenant/key.ts";
+import type { MerkleHasher } from "../../transparency/merkle.ts";
 import type { SqlDatabase } from "./database.ts";
 
 interface DocumentRow {
@@ -8,27 +11,51 @@ interface DocumentRow {
 /** The journal's logic on SQLite; writes belong inside a transaction of the database's owner. */
 export class SqlJournal {
   readonly #database: SqlDatabase;
+  readonly #hasher: MerkleHasher;
 
-  constructor(database: SqlDatabase) {
+  constructor(database: SqlDatabase, hasher: MerkleHasher) {
     this.#database = database;
+    this.#hasher = hasher;
   }
 
   append(receipt: Receipt): void {
-    const document = JSON.stringify(receipt);
-    // Only an unsettled receipt gives way, and only to one that knows more: a second report of an end changes nothing.
-    // What changes moves to the end, where those who read on from a row id find it.
-    this.#database.run(
+    const inserted = this.#database.all(
       `INSERT INTO receipt (tenant_id, request_id, started_at_ms, response_id, unsettled, document) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (tenant_id, request_id) DO UPDATE SET
-         sequence = (SELECT max(sequence) + 1 FROM receipt),
-         started_at_ms = excluded.started_at_ms, response_id = excluded.response_id, unsettled = 0, document = excluded.document
-       WHERE unsettled = 1 AND excluded.unsettled = 0`,
+       ON CONFLICT (tenant_id, request_id) DO NOTHING RETURNING 1`,
       receipt.tenantId,
       receipt.requestId,
       receipt.startedAtMs,
       receipt.responseId ?? null,
       receipt.end === "unsettled" ? 1 : 0,
-      document,
+      journalText(receipt),
+    );
+    if (inserted.length === 0 && receipt.end !== "unsettled") this.#correct(receipt);
+  }
+
+  /**
+   * Only an unsettled receipt gives way, and only to one that knows more: a second report of an end changes nothing. What
+   * changes moves to the end, where those who read on from a row id find it; what it was stays beside it, for the tree.
+   */
+  #correct(receipt: Receipt): void {
+    const { tenantId, requestId } = receipt;
+    const which = "tenant_id = ? AND request_id = ? AND unsettled = 1";
+    const [earlier] = this.#database.all<DocumentRow>(`SELECT document FROM receipt WHERE ${which}`, tenantId, requestId);
+    if (earlier === undefined) return;
+    this.#database.run(
+      `INSERT INTO receipt_earlier (sequence, tenant_id, request_id, started_at_ms, document)
+       SELECT sequence, tenant_id, request_id, started_at_ms, document FROM receipt WHERE ${which}`,
+      tenantId,
+      requestId,
+    );
+    const corrects = hex(this.#hasher.leaf(new TextEncoder().encode(earlier.document)));
+    this.#database.run(
+      `UPDATE receipt SET sequence = (SELECT max(sequence) + 1 FROM receipt), started_at_ms = ?, response_id = ?, unsettled = 0,
+       document = ? WHERE ${which}`,
+      receipt.startedAtMs,
+      receipt.responseId ?? null,
+      journalText({ ...receipt, corrects }),
+      tenantId,
+      requestId,
     );
   }
 

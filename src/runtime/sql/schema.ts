@@ -20,6 +20,17 @@ import type { Migration } from "./database.ts";
  * - `receipt_order`: the receipts of all tenants by time, up to the same row id. A receipt that moved leaves an entry behind
  *   that leads nowhere. This and the slices are written behind, in large batches, so that no request pays for them.
  *
+ * - `receipt_earlier`: unsettled receipts that gave way to one that knows more, as they were and under the row id that they
+ *   had: the tree holds both.
+ * - `refusal`: what was refused before anything was held for it; `document` as in `receipt`. Apart, so that no sum of use or
+ *   money can count it.
+ * - `tree_state`: the tree's name, its size, and up to which row id of each journal table its entries go. Receipts from
+ *   before there was a tree are not in it, for they are not in canonical form.
+ * - `tree_run`: which rows are which entries: `count` rows of a table (`source` 0 receipts, 1 refusals) from `first_sequence`
+ *   on are the entries from `first_leaf` on. While the journal has no gaps this stays a few rows.
+ * - `tree_tile`: the hashes, as `transparency/tiles.ts` has them. `tree_checkpoint`: signed notes by size.
+ * - `tree_forgotten`: entries whose document was deleted, and by which retention class.
+ *
  * Ids stand first in their indexes, before the tenant: where ids grow with time, every tenant's rows go to the same end of
  * the index, and a batch changes few pages.
  */
@@ -72,6 +83,33 @@ export const ledgerMigrations: readonly Migration[] = [
     "ALTER TABLE counter_group ADD COLUMN idle_at_ms INTEGER",
     "CREATE INDEX counter_group_idle ON counter_group (idle_at_ms) WHERE idle_at_ms IS NOT NULL",
     "ALTER TABLE reservation ADD COLUMN output_tokens INTEGER NOT NULL DEFAULT 0",
+  ],
+  [
+    `CREATE TABLE receipt_earlier (
+      sequence INTEGER PRIMARY KEY,
+      tenant_id TEXT NOT NULL, request_id TEXT NOT NULL, started_at_ms INTEGER NOT NULL, document TEXT NOT NULL
+    )`,
+    `CREATE TABLE refusal (
+      sequence INTEGER PRIMARY KEY,
+      tenant_id TEXT NOT NULL, request_id TEXT NOT NULL, started_at_ms INTEGER NOT NULL, document TEXT NOT NULL
+    )`,
+    "CREATE UNIQUE INDEX refusal_by_request ON refusal (request_id, tenant_id)",
+    `CREATE TABLE tree_state (
+      one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL, size INTEGER NOT NULL,
+      first_receipt INTEGER NOT NULL, receipts INTEGER NOT NULL, refusals INTEGER NOT NULL
+    )`,
+    `INSERT INTO tree_state (one, id, size, first_receipt, receipts, refusals)
+      SELECT 1, lower(hex(randomblob(8))), 0, coalesce(max(sequence), 0) + 1, coalesce(max(sequence), 0), 0 FROM receipt`,
+    `CREATE TABLE tree_run (
+      source INTEGER NOT NULL, first_sequence INTEGER NOT NULL, first_leaf INTEGER NOT NULL, count INTEGER NOT NULL,
+      PRIMARY KEY (source, first_sequence)
+    ) WITHOUT ROWID`,
+    "CREATE UNIQUE INDEX tree_run_by_leaf ON tree_run (first_leaf)",
+    "CREATE TABLE tree_tile (level INTEGER NOT NULL, tile INTEGER NOT NULL, hashes BLOB NOT NULL, PRIMARY KEY (level, tile))",
+    "CREATE TABLE tree_checkpoint (size INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, note TEXT NOT NULL)",
+    `CREATE TABLE tree_forgotten (
+      first_leaf INTEGER PRIMARY KEY, count INTEGER NOT NULL, class TEXT NOT NULL, at_ms INTEGER NOT NULL
+    )`,
   ],
 ];
 

@@ -1,12 +1,17 @@
 import type { Clock } from "../../clock.ts";
 import { longestAdmissionMs, type JournalReader, type ReservationReader } from "../../ledger/journal-reader.ts";
-import type { Books, Journal } from "../../ledger/journal.ts";
+import type { Books, Journal, RefusalJournal } from "../../ledger/journal.ts";
 import type { QuotaStore } from "../../quota/store.ts";
 import { closeBooks } from "../sql/books.ts";
 import { SqlJournalReader } from "../sql/journal-reader.ts";
 import { SqlJournal } from "../sql/journal.ts";
+import type { LogStore } from "../../transparency/log-store.ts";
+import { MerkleHasher } from "../../transparency/merkle.ts";
 import { SqlQuota } from "../sql/quota.ts";
 import { SqlUsage } from "../sql/usage-slices.ts";
+import { SqlRefusals } from "../sql/refusals.ts";
+import { SqlTree } from "../sql/tree.ts";
+import { hashes } from "./hashes.ts";
 import type { ObjectDatabase } from "./object-database.ts";
 
 /** Some milliseconds of work. */
@@ -21,15 +26,20 @@ export interface TenantLedger {
   readonly reader: JournalReader & ReservationReader;
   /** Brings the sums that usage is read from up to date. */
   sumUp(): Promise<void>;
+  readonly refusals: RefusalJournal;
+  readonly tree: LogStore;
   /** Milliseconds since the epoch at which the next lease runs out; `undefined` where nothing is held. */
   nextExpiryMs(): number | undefined;
 }
 
 export function openTenantLedger(database: ObjectDatabase, clock: Clock): TenantLedger {
   const quota = new SqlQuota(database);
-  const journal = new SqlJournal(database);
   const reader = new SqlJournalReader(database);
   const usage = new SqlUsage(database);
+  const hasher = new MerkleHasher(hashes.sha256Bytes);
+  const journal = new SqlJournal(database, hasher);
+  const refusals = new SqlRefusals(database);
+  const tree = new SqlTree(database, hasher);
 
   async function transact<Result>(work: () => Result): Promise<Result> {
     try {
@@ -82,6 +92,21 @@ export function openTenantLedger(database: ObjectDatabase, clock: Clock): Tenant
       open: async (tenantId) => database.read([], () => reader.open(tenantId)),
     },
     sumUp,
+    refusals: {
+      append: (refusal) => transact(() => refusals.append(refusal)),
+      find: async (tenantId, requestId) => database.read(undefined, () => refusals.find(tenantId, requestId)),
+    },
+    // All of it is asked only of an object that a key or an operator named rightly, and may create its tables.
+    tree: {
+      origin: () => transact(() => tree.origin()),
+      size: () => transact(() => tree.size()),
+      integrate: (most) => transact(() => tree.integrate(most)),
+      tile: (level, index) => transact(() => tree.tile(level, index)),
+      place: (tenantId, requestId) => transact(() => tree.place(tenantId, requestId)),
+      entries: (from, count) => transact(() => tree.entries(from, count)),
+      checkpoint: (size) => transact(() => tree.checkpoint(size)),
+      keepCheckpoint: (checkpoint) => transact(() => tree.keepCheckpoint(checkpoint)),
+    },
     nextExpiryMs() {
       // What expired and is not yet in the journal counts as well: dying in between must not leave it there.
       const [row] = database.read<{ readonly at: number | null }[]>([], () =>

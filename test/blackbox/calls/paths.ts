@@ -47,7 +47,10 @@ export function paths(context: () => Context): void {
 
     test("is what all routes but the public ones demand", () => {
       expect(guarded.length).toBeGreaterThan(25);
-      expect(routes.filter((route) => publicPaths.has(route.path)).map((route) => route.path)).toEqual(["/healthz"]);
+      expect(routes.filter((route) => publicPaths.has(route.path)).map((route) => route.path)).toEqual([
+        "/.well-known/strait/jwks.json",
+        "/healthz",
+      ]);
     });
 
     test.each(guarded.map((route) => [`${route.method} ${route.path}`, route] as const))(
@@ -76,10 +79,11 @@ export function paths(context: () => Context): void {
     });
 
     test("is not asked for by the public routes", async () => {
-      for (const path of publicPaths) {
-        const response = await call("GET", path, {});
-        expect([response.status, await response.text()]).toEqual([200, "ok\n"]);
-      }
+      const health = await call("GET", "/healthz", {});
+      expect([health.status, await health.text()]).toEqual([200, "ok\n"]);
+      const keys = await call("GET", "/.well-known/strait/jwks.json", {});
+      expect([keys.status, await keys.json()]).toEqual([200, { keys: expect.any(Array) }]);
+      expect(publicPaths.size).toBe(2);
     });
   });
 

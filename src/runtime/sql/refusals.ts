@@ -1,0 +1,29 @@
+import { journalText } from "../../ledger/journal-text.ts";
+import type { RefusalReceipt } from "../../ledger/receipt.ts";
+import type { SqlDatabase } from "./database.ts";
+
+/** The records of refusals on SQLite; writes belong inside a transaction of the database's owner. */
+export class SqlRefusals {
+  readonly #database: SqlDatabase;
+
+  constructor(database: SqlDatabase) {
+    this.#database = database;
+  }
+
+  append(refusal: RefusalReceipt): void {
+    this.#database.run(
+      `INSERT INTO refusal (tenant_id, request_id, started_at_ms, document) VALUES (?, ?, ?, ?)
+       ON CONFLICT (tenant_id, request_id) DO NOTHING`,
+      refusal.tenantId,
+      refusal.requestId,
+      refusal.startedAtMs,
+      journalText(refusal),
+    );
+  }
+
+  find(tenantId: string, requestId: string): RefusalReceipt | undefined {
+    const sql = "SELECT document FROM refusal WHERE tenant_id = ? AND request_id = ?";
+    const [row] = this.#database.all<{ document: string }>(sql, tenantId, requestId);
+    return row === undefined ? undefined : (JSON.parse(row.document) as RefusalReceipt);
+  }
+}

@@ -1,0 +1,13 @@
+import { createHash, createHmac } from "node:crypto";
+import type { Hashes, KeyedDigest } from "../../hashes.ts";
+
+export const hashes: Hashes = {
+  sha256Bytes: (bytes) => createHash("sha256").update(bytes).digest(),
+  keyedDigest(key): KeyedDigest {
+    const hmac = createHmac("sha256", key);
+    return {
+      update: (bytes) => void hmac.update(bytes),
+      hex: () => hmac.digest("hex"),
+    };
+  },
+};

@@ -1,0 +1,72 @@
+import { bytesEqual } from "../bytes.ts";
+import type { Sha256Bytes } from "../hashes.ts";
+import { readBase64 } from "./base64.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { GrowingRoot, MerkleHasher } from "./merkle.ts";
+
+/** An entry as the log's operator shows it: what the journal has now, and what the tree says that it was. */
+export interface ShownEntry {
+  readonly leafIndex: number;
+  /** Canonical JSON; `null` where the journal does not have it any more. */
+  readonly document: string | null;
+  /** The stored leaf hash, base64. */
+  readonly leafHash: string;
+  /** The retention class by which the document was deleted; `null` where nobody says that it was. */
+  readonly forgotten: string | null;
+}
+
+export interface AuditReport {
+  /** Entries that were looked at. */
+  readonly entries: number;
+  readonly forgotten: number;
+  /** What is wrong, each a sentence; at most `mostProblems`. */
+  readonly problems: readonly string[];
+}
+
+const mostProblems = 100;
+
+/**
+ * Does a log's tree again from its journal, and compares it with what was signed. `checkpoints` were verified before: the
+ * newest, and as many as the auditor has kept of earlier times. Without an earlier one, an operator who holds the key and
+ * rewrites everything at once cannot be found out.
+ */
+export async function auditLog(
+  pages: AsyncIterable<readonly ShownEntry[]>,
+  checkpoints: readonly Checkpoint[],
+  sha256: Sha256Bytes,
+): Promise<AuditReport> {
+  const hasher = new MerkleHasher(sha256);
+  const encoder = new TextEncoder();
+  const problems: string[] = [];
+  const root = new GrowingRoot(hasher);
+  let forgotten = 0;
+  const say = (problem: string): void => {
+    if (problems.length < mostProblems) problems.push(problem);
+  };
+  const compare = (): void => {
+    for (const checkpoint of checkpoints) {
+      if (checkpoint.size !== root.size || bytesEqual(checkpoint.root, root.root())) continue;
+      say(
+        `the first ${checkpoint.size} entries are not those that were signed at ${new Date(checkpoint.atMs).toISOString()}: the log was forked or rewritten`,
+      );
+    }
+  };
+  compare();
+  for await (const page of pages) {
+    for (const { leafIndex, document, leafHash, forgotten: retention } of page) {
+      if (leafIndex !== root.size) say(`entry ${root.size} is missing: entry ${leafIndex} is shown in its place`);
+      const stored = readBase64(leafHash);
+      const actual = document === null ? undefined : hasher.leaf(encoder.encode(document));
+      if (stored === undefined) say(`the tree has no leaf hash for entry ${leafIndex}`);
+      if (actual !== undefined && stored !== undefined && !bytesEqual(actual, stored))
+        say(`entry ${leafIndex} is not what the tree says that it was: changed, or put in another's place`);
+      if (document === null && retention === null) say(`entry ${leafIndex} was dropped from the journal, by no retention class`);
+      if (document === null && retention !== null) forgotten += 1;
+      root.add(actual ?? stored ?? hasher.empty());
+      compare();
+    }
+  }
+  for (const { size } of checkpoints)
+    if (size > root.size) say(`a tree of ${size} entries was signed, and there are ${root.size}`);
+  return { entries: root.size, forgotten, problems };
+}

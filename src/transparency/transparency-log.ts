@@ -1,0 +1,142 @@
+import type { Clock } from "../clock.ts";
+import type { Sha256Bytes } from "../hashes.ts";
+import type { ShownEntry } from "./audit-log.ts";
+import { base64 } from "./base64.ts";
+import { signCheckpoint } from "./checkpoint.ts";
+import type { LogKeys } from "./log-keys.ts";
+import type { LogPlace, LogStore, StoredCheckpoint } from "./log-store.ts";
+import { MerkleHasher } from "./merkle.ts";
+import { proofFormat, type ReceiptProof } from "./receipt-proof.ts";
+import { Tree } from "./tree.ts";
+
+/** A signature covers so many entries at the most. */
+const checkpointEntries = 1_000;
+/** Some two milliseconds of work, for which every stream of this process waits. */
+const integrateBatch = 250;
+
+export interface ConsistencyProof {
+  /** Signed notes. */
+  readonly earlier: string;
+  readonly later: string;
+  /** Base64. */
+  readonly consistency: readonly string[];
+}
+
+/** Thrown where no key is valid: an operator has to give the log one. */
+export class NoSigningKey extends Error {
+  override readonly name = "NoSigningKey";
+
+  constructor() {
+    super("No key of the log is valid now. Add one to STRAIT_LOG_KEY.");
+  }
+}
+
+export class TransparencyLog {
+  readonly #store: LogStore;
+  readonly #keys: LogKeys;
+  readonly #clock: Pick<Clock, "nowMs">;
+  readonly #sha256: Sha256Bytes;
+  readonly #hasher: MerkleHasher;
+  #advancing: Promise<StoredCheckpoint> | undefined;
+  #next: Promise<StoredCheckpoint> | undefined;
+
+  constructor(store: LogStore, keys: LogKeys, clock: Pick<Clock, "nowMs">, sha256: Sha256Bytes) {
+    this.#store = store;
+    this.#keys = keys;
+    this.#clock = clock;
+    this.#sha256 = sha256;
+    this.#hasher = new MerkleHasher(sha256);
+  }
+
+  /**
+   * Takes all that was written before the call into the tree, and signs it. To be called every second, and where somebody
+   * waits. Calls that come while one is at work share the one after it: that one alone is sure to see what they wrote.
+   */
+  advance(): Promise<StoredCheckpoint> {
+    if (this.#advancing === undefined) return this.#begin();
+    this.#next ??= this.#advancing
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = undefined;
+        return this.#begin();
+      });
+    return this.#next;
+  }
+
+  /** The newest checkpoint, made where there is none yet. */
+  async checkpoint(): Promise<StoredCheckpoint> {
+    return (await this.#store.checkpoint()) ?? this.advance();
+  }
+
+  /** A request's receipt with its proof; waits for the next checkpoint where the newest does not cover it. */
+  async prove(tenantId: string, requestId: string): Promise<ReceiptProof | Exclude<LogPlace["kind"], "in_tree" | "waiting">> {
+    let place = await this.#store.place(tenantId, requestId);
+    let checkpoint = await this.#store.checkpoint();
+    if (place.kind === "waiting" || (place.kind === "in_tree" && place.leafIndex >= (checkpoint?.size ?? 0))) {
+      checkpoint = await this.advance();
+      place = await this.#store.place(tenantId, requestId);
+    }
+    if (place.kind === "waiting") throw new Error("a receipt that was written did not come into the tree");
+    if (place.kind !== "in_tree" || checkpoint === undefined) return place.kind === "before_log" ? "before_log" : "absent";
+    return {
+      format: proofFormat,
+      receipt: JSON.parse(place.document) as ReceiptProof["receipt"],
+      leafIndex: place.leafIndex,
+      inclusion: (await this.#tree(checkpoint.size).inclusion(place.leafIndex)).map(base64),
+      checkpoint: checkpoint.note,
+    };
+  }
+
+  /** Shows that the tree of `size` entries is the beginning of what it is now; `undefined` where it never had so many. */
+  async consistency(size: number): Promise<ConsistencyProof | undefined> {
+    const earlier = await this.#store.checkpoint(size);
+    const later = await this.checkpoint();
+    if (earlier === undefined || size > later.size) return undefined;
+    const proof = await this.#tree(later.size).consistency(size);
+    return { earlier: earlier.note, later: later.note, consistency: proof.map(base64) };
+  }
+
+  /** Entries beside the leaf hashes that the tree has for them, from `from` on, for whoever audits the log. */
+  async shown(from: number, count: number): Promise<readonly ShownEntry[]> {
+    const entries = await this.#store.entries(from, count);
+    const tree = this.#tree(await this.#store.size());
+    return Promise.all(
+      entries.map(async ({ leafIndex, document, forgotten }) => ({
+        leafIndex,
+        document: document ?? null,
+        leafHash: base64(await tree.leaf(leafIndex)),
+        forgotten: forgotten ?? null,
+      })),
+    );
+  }
+
+  async #begin(): Promise<StoredCheckpoint> {
+    this.#advancing = this.#advance().finally(() => (this.#advancing = undefined));
+    return this.#advancing;
+  }
+
+  async #advance(): Promise<StoredCheckpoint> {
+    let signed = await this.#store.checkpoint();
+    for (;;) {
+      const taken = await this.#store.integrate(integrateBatch);
+      const size = await this.#store.size();
+      const isDue = taken < integrateBatch || size - (signed?.size ?? 0) >= checkpointEntries;
+      if (isDue && size !== signed?.size) signed = await this.#sign(size);
+      if (taken < integrateBatch && signed !== undefined) return signed;
+    }
+  }
+
+  async #sign(size: number): Promise<StoredCheckpoint> {
+    const atMs = this.#clock.nowMs();
+    const key = this.#keys.signerAt(atMs);
+    if (key === undefined) throw new NoSigningKey();
+    const [origin, root] = await Promise.all([this.#store.origin(), this.#tree(size).root()]);
+    const note = await signCheckpoint({ origin, size, root, atMs }, key, this.#sha256);
+    await this.#store.keepCheckpoint({ size, atMs, note });
+    return { size, atMs, note };
+  }
+
+  #tree(size: number): Tree {
+    return new Tree(size, (level, index) => this.#store.tile(level, index), this.#hasher);
+  }
+}

@@ -1,0 +1,126 @@
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hashes } from "../../src/runtime/node/hashes.ts";
+import { openCheckpoint } from "../../src/transparency/checkpoint.ts";
+import { publishedKeys, readLogKeys, readPublicKeys } from "../../src/transparency/log-keys.ts";
+import { verifyReceiptProof, type ReceiptProof } from "../../src/transparency/receipt-proof.ts";
+import { receipt } from "../stores/samples.ts";
+import { sqliteWorld } from "../stores/sqlite-world.ts";
+import type { LogWorld } from "../stores/store-world.ts";
+import { logKeys, logOf, newKey, publicKeys, type Jwk } from "./log-fixture.ts";
+
+const { sha256Bytes } = hashes;
+
+describe("a receipt's proof", () => {
+  let world: LogWorld;
+  beforeEach(() => {
+    world = sqliteWorld(1);
+  });
+  afterEach(() => world.close());
+
+  async function prove(...keys: readonly Jwk[]): Promise<ReceiptProof> {
+    for (let index = 0; index < 6; index += 1) await world.journal.append(receipt(`r${index}`));
+    const proof = await (await logOf(world, ...keys)).prove("acme", "r2");
+    if (typeof proof === "string") throw new Error(proof);
+    return proof;
+  }
+
+  it("is broken by a change of any bit of its file", async () => {
+    const key = newKey();
+    const keys = publicKeys(key);
+    const file = Buffer.from(JSON.stringify(await prove(key)));
+    expect((await verifyReceiptProof(file.toString(), keys, sha256Bytes)).ok).toBe(true);
+    const unharmed: string[] = [];
+    for (let index = 0; index < file.length; index += 1) {
+      const bit = 1 << (index % 8);
+      const spoiled = Buffer.from(file);
+      spoiled[index] = (spoiled[index] ?? 0) ^ bit;
+      if ((await verifyReceiptProof(spoiled.toString(), keys, sha256Bytes)).ok) unharmed.push(`byte ${index}, bit ${bit}`);
+    }
+    expect(unharmed).toEqual([]);
+  });
+
+  it("survives a file written with other blanks, or its members in another order", async () => {
+    const key = newKey();
+    const proof = await prove(key);
+    const turned = { ...proof, receipt: Object.fromEntries(Object.entries(proof.receipt).toReversed()) };
+    expect(await verifyReceiptProof(`${JSON.stringify(turned, undefined, 4)}\n`, publicKeys(key), sha256Bytes)).toMatchObject({
+      ok: true,
+      leafIndex: 2,
+    });
+  });
+
+  it("is worth nothing under another key, or with a member that says more", async () => {
+    const key = newKey();
+    const proof = await prove(key);
+    const verdict = await verifyReceiptProof(JSON.stringify(proof), publicKeys(newKey()), sha256Bytes);
+    expect(verdict).toEqual({ ok: false, problem: "none of the keys signed the checkpoint" });
+    expect((await verifyReceiptProof(JSON.stringify({ ...proof, note: "paid" }), publicKeys(key), sha256Bytes)).ok).toBe(false);
+  });
+
+  it("throws at no text, whatever it is", async () => {
+    const keys = publicKeys(newKey());
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.string(), fc.json()), async (text) => {
+        expect((await verifyReceiptProof(text, keys, sha256Bytes)).ok).toBe(false);
+      }),
+    );
+  });
+});
+
+describe("the log's keys", () => {
+  const begins = "2026-01-01T00:00:00Z";
+  const rotated = "2026-06-01T00:00:00Z";
+
+  async function note(world: LogWorld, ...keys: readonly Jwk[]): Promise<string> {
+    await world.journal.append(receipt("a"));
+    return (await (await logOf(world, ...keys)).advance()).note;
+  }
+
+  it("are rotated: what the old one signed in its time still counts, and after it nothing does", async () => {
+    // Every world begins in March 2026.
+    const old = newKey({ validFrom: begins, validUntil: rotated });
+    const young = newKey({ validFrom: rotated });
+    const world = sqliteWorld(1);
+    const signed = await note(world, old, young);
+    const opened = await openCheckpoint(signed, publicKeys(young, old), sha256Bytes);
+    expect(opened).toMatchObject({ ok: true, kid: publicKeys(old)[0]?.kid });
+    const retired = { ...old, validUntil: "2026-02-01T00:00:00Z" };
+    expect(await openCheckpoint(signed, publicKeys(young, retired), sha256Bytes)).toMatchObject({
+      ok: false,
+      problem: expect.stringContaining("was not valid"),
+    });
+    await world.close();
+  });
+
+  it("sign with the newest that is valid, and with none where none is", async () => {
+    const keys = await logKeys(newKey({ validFrom: begins, validUntil: rotated }), newKey({ validFrom: rotated }), newKey());
+    const kids = publishedKeys(keys).keys.map(({ kid }) => kid);
+    expect(keys.signerAt(Date.parse("2026-03-01"))?.kid).toBe(kids[0]);
+    expect(keys.signerAt(Date.parse("2026-07-01"))?.kid).toBe(kids[1]);
+    expect(keys.signerAt(Date.parse("2025-07-01"))?.kid).toBe(kids[2]);
+    const world = sqliteWorld(1);
+    await expect(note(world, newKey({ validFrom: rotated }))).rejects.toThrow("No key of the log is valid now");
+    await world.close();
+  });
+
+  it("are published without what signs, in a form that is read again", async () => {
+    const keys = await logKeys(newKey({ validFrom: begins, validUntil: rotated }), newKey());
+    const text = JSON.stringify(publishedKeys(keys));
+    expect(text).not.toContain('"d"');
+    expect(readPublicKeys(text, sha256Bytes)).toEqual({ ok: true, keys: keys.keys });
+  });
+
+  it("are refused with the reason where they are none", async () => {
+    const key = newKey();
+    const problem = async (text: string): Promise<string> => {
+      const read = await readLogKeys(text, sha256Bytes);
+      return read.ok ? "" : read.problem;
+    };
+    expect(await problem("{")).toBe("it is not JSON");
+    expect(await problem(JSON.stringify({ keys: [] }))).toContain("Ed25519");
+    expect(await problem(JSON.stringify({ ...key, kty: "RSA" }))).toContain("Ed25519");
+    expect(await problem(JSON.stringify({ ...key, d: undefined }))).toContain("private part");
+    expect(await problem(JSON.stringify({ ...key, x: newKey()["x"] }))).toContain("not the private part");
+  });
+});
