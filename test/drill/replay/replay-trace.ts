@@ -11,6 +11,8 @@ import type { ModelRequest } from "../../../src/dialect/model-request.ts";
 import { SqliteDatabase } from "../../../src/runtime/node/sqlite-database.ts";
 import { closeBooks } from "../../../src/runtime/sql/books.ts";
 import { migrate } from "../../../src/runtime/sql/database.ts";
+import { hashes } from "../../../src/runtime/node/hashes.ts";
+import { MerkleHasher } from "../../../src/transparency/merkle.ts";
 import { SqlJournal } from "../../../src/runtime/sql/journal.ts";
 import { SqlQuota } from "../../../src/runtime/sql/quota.ts";
 import { ledgerMigrations } from "../../../src/runtime/sql/schema.ts";
@@ -93,7 +95,7 @@ class Replay {
   constructor(database: SqliteDatabase, requests: readonly TraceRequest[], tenants: number, setting: ReplaySetting) {
     this.#database = database;
     this.#quota = new SqlQuota(database);
-    this.#journal = new SqlJournal(database);
+    this.#journal = new SqlJournal(database, new MerkleHasher(hashes.sha256Bytes));
     this.#requests = requests;
     this.#setting = setting;
     this.#tenants = Array.from({ length: tenants }, (_, index) => {
