@@ -41,17 +41,18 @@ export class HandOver {
 
   /** Hands over all there is. Resolves with whether there will be more, so that this is to be called again. */
   async run(): Promise<boolean> {
-    let progress = this.#progress();
+    const progress = this.#progress();
     if (progress === undefined) return false;
+    let { sequence } = progress;
     for (;;) {
-      const rows = this.#next(progress.sequence);
+      const rows = this.#next(sequence);
       const last = rows.at(-1);
       if (last === undefined) break;
       await this.#view.take(rows.map(({ document }) => document));
       this.#database.transact(() => this.#database.run("UPDATE hand_over SET sequence = ?", last.sequence));
-      progress = { ...progress, sequence: last.sequence };
+      sequence = last.sequence;
     }
-    const sinceMs = this.#waitingSinceMs(progress.sequence);
+    const sinceMs = this.#waitingSinceMs(sequence);
     // Before the view is told: what begins meanwhile finds itself not announced, and is told of after this.
     this.#announced = sinceMs !== undefined;
     await this.#view.waits(progress.tenantId, sinceMs);
