@@ -2,7 +2,7 @@
  * What a client is told of each refusal, in every dialect: the one place where a reason becomes a status, a code and a
  * sentence, so that no refusal can reach a client half-formed.
  */
-import type { Refusal, RefusalAnswer, RetryAdvice } from "./refusal.ts";
+import type { Refusal, RefusalAnswer, RetryAdvice, RuleKind } from "./refusal.ts";
 
 /** Clients honour `retry-after` only up to here (OpenAI), or sleep however long it says (Anthropic): beyond it, none is sent. */
 export const longestRetryAfterMs = 60_000;
@@ -229,6 +229,11 @@ function partsOf(refusal: Refusal): Parts {
         "No policy is in force that could admit a request, so none is. Ask your operator.",
         asUsual,
       );
+    case "verification_expired":
+      return forbidden(
+        "verification_expired",
+        `What verified your company expired on ${refusal.expiredAt.slice(0, 10)}. Ask your operator to verify it anew, with current documents.`,
+      );
     case "model_not_found":
       return {
         ...invalid(
@@ -250,14 +255,26 @@ function partsOf(refusal: Refusal): Parts {
         azure: { code: "DeploymentNotFound" },
       };
     case "policy_denied":
-      return forbidden(
-        "unsupported_country_region_territory",
-        `${refusal.sentence} (rule ${refusal.rule}: ${refusal.reasons.join(", ")})`,
-      );
+      return forbidden(denialCode(refusal.rule), `${refusal.sentence} (rule ${refusal.rule}: ${refusal.reasons.join(", ")})`);
     case "fact_unknown":
       return forbidden(
         "unsupported_country_region_territory",
         `The model ${quoted(refusal.model)} is refused because a fact that the policy asks for is not known: ${refusal.fact}. Ask your operator to complete it.`,
+      );
+    case "fact_stale":
+      return forbidden(
+        "unsupported_country_region_territory",
+        `The model ${quoted(refusal.model)} is refused because what shows a fact that the policy asks for is too old: ${refusal.fact}. Ask your operator to renew it.`,
+      );
+    case "fact_conflicting":
+      return forbidden(
+        "unsupported_country_region_territory",
+        `The model ${quoted(refusal.model)} is refused because current documents disagree on a fact that the policy asks for: ${refusal.fact}. Ask your operator to settle it.`,
+      );
+    case "policy_review":
+      return forbidden(
+        "policy_review",
+        `${refusal.sentence} Your operator is reviewing whether you may use the model ${quoted(refusal.model)}; until then it is refused. (rule ${refusal.rule}: ${refusal.reasons.join(", ")})`,
       );
     case "response_not_found":
       return invalid(404, null, `Response ${quoted(refusal.id)} was not found.`);
@@ -331,6 +348,12 @@ function partsOf(refusal: Refusal): Parts {
         asUsual,
       );
   }
+}
+
+/** A client whose request is at fault must not be told to look for another country. */
+function denialCode(rule: RuleKind): string {
+  if (rule === "hosted_tools") return "unsupported_tool";
+  return rule === "log_probabilities" ? "unsupported_parameter" : "unsupported_country_region_territory";
 }
 
 /** Status, codes, sentence and advice for one refusal. */

@@ -15,6 +15,7 @@ import type { ExchangePorts, ModelCall } from "./exchange-ports.ts";
 import { outcomeReceipt, settlementFacts, type Outcome, type ReceiptBasis } from "./ledger/make-receipt.ts";
 import { settle } from "./ledger/settlement.ts";
 import { Lifetime } from "./lifetime.ts";
+import type { Permit } from "./policy/permit.ts";
 import { estimate } from "./quota/estimate.ts";
 import { StoreUnavailable } from "./quota/store.ts";
 import type { Refusal } from "./refusal.ts";
@@ -85,20 +86,16 @@ async function run(
 
   const subject = await readSubject(call, inbound, ports, caller.value);
   if (!subject.ok) return withLimits(subject.refusal, caller.value, call, reply, ports);
-  const { request, boundTo } = subject.value;
+  const { request } = subject.value;
   trace.set(() => requestAttributes(call.surface, request));
 
   const authorising = trace.step(spanName.authorise);
   if (heard !== undefined) await heard;
   // What holds now decides, and not what held at the first byte: a slow body must not keep an old policy alive.
   const decidedAtMs = ports.clock.nowMs();
-  const permit = permitFor(caller.value, request, call.surface, boundTo, ports, decidedAtMs);
-  if (trace.recording)
-    authorising.set(
-      permit.ok
-        ? permitAttributes(permit.value)
-        : deniedAttributes(caller.value, request, call.surface, ports.world(decidedAtMs), decidedAtMs),
-    );
+  const world = ports.world(decidedAtMs);
+  const permit = permitFor(caller.value, subject.value, call.surface, world, ports.revocations, decidedAtMs);
+  if (trace.recording) authorising.set(permit.ok ? permitAttributes(permit.value) : deniedAttributes(permit.inputs, world));
   authorising.end(permit.ok ? undefined : permit.refusal);
   if (!permit.ok) return withLimits(permit.refusal, caller.value, call, reply, ports);
 
@@ -130,7 +127,7 @@ async function run(
   let forwarded: Forwarded | undefined;
   let outcome: Outcome = { end: "upstream_failed", refusal: { kind: "internal" }, firstByteAtMs: undefined };
   try {
-    const outgoing = outgoingOf(call, request, inbound);
+    const outgoing = outgoingOf(call, request, permit.value, inbound);
     forwarded = await forward(
       permit.value,
       outgoing,
@@ -214,14 +211,15 @@ async function closeBooks(
   }
 }
 
-function outgoingOf(call: ModelCall, request: ModelRequest, inbound: Inbound): Outgoing {
+function outgoingOf(call: ModelCall, request: ModelRequest, permit: Permit, inbound: Inbound): Outgoing {
+  const withoutLogProbabilities = permit.degradations.some(({ without }) => without === "log_probabilities");
   return {
     surface: call.surface,
     stream: request.stream,
     showUsage: request.includeUsage,
     hints: readHints(inbound, request.stream),
     stored: call.stored,
-    bodyFor: (upstreamModel) => (call.stored === undefined ? request.bodyFor(upstreamModel) : undefined),
+    bodyFor: (upstreamModel) => (call.stored === undefined ? request.bodyFor(upstreamModel, withoutLogProbabilities) : undefined),
   };
 }
 

@@ -12,7 +12,11 @@ export type RuleKind =
   | "tenant_countries" // the tenant's own allow and deny lists
   | "ownership" // who owns the tenant
   | "tier" // the model's tier is not open to this country group
+  | "withdrawal" // the model was withdrawn from this tenant and others
   | "end_use" // the declared end use
+  | "nationality" // what the client claims of its end user
+  | "hosted_tools" // a tool that the upstream would run itself
+  | "log_probabilities" // asking for what a model can be copied by
   | "evidence"; // the least grade of evidence asked for
 
 /** Which party's ceiling it was: a client must know whom to ask for more. */
@@ -40,6 +44,8 @@ export type Refusal =
   | { readonly kind: "revoked_key" }
   | { readonly kind: "key_scope"; readonly detail: string }
   | { readonly kind: "tenant_not_verified"; readonly state: string }
+  /** Verified, but what showed it holds no more. */
+  | { readonly kind: "verification_expired"; readonly expiredAt: string }
   // What and where.
   | { readonly kind: "policy_not_in_force" }
   | { readonly kind: "model_not_found"; readonly model: string }
@@ -52,6 +58,16 @@ export type Refusal =
       readonly sentence: string;
     }
   | { readonly kind: "fact_unknown"; readonly model: string; readonly fact: string }
+  | { readonly kind: "fact_stale"; readonly model: string; readonly fact: string }
+  | { readonly kind: "fact_conflicting"; readonly model: string; readonly fact: string }
+  /** Refused until somebody has looked at it. */
+  | {
+      readonly kind: "policy_review";
+      readonly model: string;
+      readonly rule: RuleKind;
+      readonly reasons: readonly string[];
+      readonly sentence: string;
+    }
   | { readonly kind: "response_not_found"; readonly id: string }
   | { readonly kind: "receipt_not_found"; readonly id: string }
   // How much.

@@ -6,14 +6,22 @@ import { storedRequest } from "./dialect/stored-request.ts";
 import type { Inbound } from "./edge.ts";
 import type { ExchangePorts, ModelCall } from "./exchange-ports.ts";
 import { authorise, narrow } from "./policy/authorise.ts";
+import { plainRequest, type DecisionInputs, type RequestInputs } from "./policy/decision-inputs.ts";
+import { nationalityClaim, nationalityHeader } from "./policy/nationality.ts";
 import type { Permit } from "./policy/permit.ts";
+import type { World } from "./policy/world.ts";
+import type { Refusal } from "./refusal.ts";
+import type { RevocationGate } from "./revocation/gate.ts";
 import type { Surface } from "./region/catalogue.ts";
+import type { Policy } from "./region/policy.ts";
 import { checkScope, type Caller } from "./tenant/authenticate.ts";
 
 /** What is asked for: the body's few fields, and the deployment it is bound to where it refers to something stored there. */
 export interface Subject {
   readonly request: ModelRequest;
   readonly boundTo: { readonly deployment: string; readonly responseId: string } | undefined;
+  /** What the client claims of its end user, as it wrote it. */
+  readonly nationality: string | undefined;
 }
 
 export async function readSubject(
@@ -28,38 +36,55 @@ export async function readSubject(
       ? await readBody(call.surface, inbound, call.modelFromPath, ports.settings.bodyLimitBytes)
       : allow(bodiless);
   if (!request.ok) return request;
-  if (request.value.extractsWeights)
-    return refuse({
-      kind: "unsupported_field",
-      param: "logit_bias",
-      detail: "together with logprobs it extracts a model's weights. Send one of them.",
-    });
   const responseId = call.stored?.id ?? request.value.previousResponseId;
-  if (responseId === undefined) return allow({ request: request.value, boundTo: undefined });
+  const nationality = inbound.header(nationalityHeader);
+  if (responseId === undefined) return allow({ request: request.value, boundTo: undefined, nationality });
   // An id made elsewhere means nothing there, and must not pull the request out of its permit: it goes to its issuer.
   const issued = await ports.journal.findResponse(caller.tenant.id, responseId);
   if (issued?.deployment === undefined) return refuse({ kind: "response_not_found", id: responseId });
   const model = bodiless === undefined ? request.value.model : issued.model;
-  return allow({ request: { ...request.value, model }, boundTo: { deployment: issued.deployment, responseId } });
+  return allow({ request: { ...request.value, model }, boundTo: { deployment: issued.deployment, responseId }, nationality });
 }
+
+/** A permit; or a refusal, which where the policy was asked tells by what it decided. */
+export type Permitted =
+  | { readonly ok: true; readonly value: Permit }
+  | { readonly ok: false; readonly refusal: Refusal; readonly inputs?: DecisionInputs };
 
 export function permitFor(
   caller: Caller,
-  request: ModelRequest,
+  { request, boundTo, nationality }: Subject,
   surface: Surface,
-  boundTo: Subject["boundTo"],
-  ports: ExchangePorts,
+  { policy, catalogue }: World,
+  revocations: Pick<RevocationGate, "standing">,
   atMs: number,
-): Decision<Permit> {
-  const world = ports.world(atMs);
-  const model = world.catalogue.modelNames.get(request.model);
+): Permitted {
+  const model = catalogue.modelNames.get(request.model);
   if (model === undefined) return refuse({ kind: "model_not_found", model: request.model });
   const scope = checkScope(caller, model, surface);
   if (!scope.ok) return scope;
-  const permit = authorise({ tenant: caller.tenant, modelName: request.model, surface }, world.policy, world.catalogue, atMs);
+  const asked = {
+    tenant: caller.tenant,
+    modelName: request.model,
+    surface,
+    request: requestInputs(request, nationality, policy),
+  };
+  const permit = authorise(asked, policy, catalogue, atMs);
   if (!permit.ok) return permit;
+  // A lesser model answers only keys that reach it.
+  const lesser = permit.value.model.id === model ? scope : checkScope(caller, permit.value.model.id, surface);
+  if (!lesser.ok) return lesser;
   const bound = boundTo === undefined ? permit : narrow(permit.value, boundTo.deployment, boundTo.responseId);
   if (!bound.ok) return bound;
   const { tenant, keyId } = caller;
-  return ports.revocations.standing(bound.value, { tenant, keyId, model: bound.value.model });
+  return revocations.standing(bound.value, { tenant, keyId, model: bound.value.model });
+}
+
+function requestInputs(request: ModelRequest, claimed: string | undefined, policy: Policy): RequestInputs {
+  const { hostedTools, logProbabilities, extractsWeights } = request;
+  const endUserNationality = nationalityClaim(claimed, policy);
+  // The usual request is one object, by which its decision is found again.
+  if (hostedTools.length === 0 && !logProbabilities && endUserNationality === null) return plainRequest;
+  const probabilities = extractsWeights ? "asked_with_logit_bias" : logProbabilities ? "asked" : "none";
+  return { hostedTools, logProbabilities: probabilities, endUserNationality };
 }

@@ -2,7 +2,8 @@
 import { SpanKind, type Attributes } from "@opentelemetry/api";
 import type { ModelRequest } from "./dialect/model-request.ts";
 import type { Receipt } from "./ledger/receipt.ts";
-import { evaluate } from "./policy/evaluate.ts";
+import { decide } from "./policy/decide.ts";
+import type { DecisionInputs } from "./policy/decision-inputs.ts";
 import type { Permit } from "./policy/permit.ts";
 import type { World } from "./policy/world.ts";
 import type { Surface } from "./region/catalogue.ts";
@@ -56,22 +57,18 @@ export function limitAttributes({ near, shadowed }: Pick<Reserved, "near" | "sha
   };
 }
 
-/** Why nothing was permitted: evaluated once more for the span alone, for a refusal keeps no candidates. */
-export function deniedAttributes(
-  caller: Caller,
-  request: ModelRequest,
-  surface: Surface,
-  world: World,
-  atMs: number,
-): Attributes {
-  const evaluation = evaluate({ tenant: caller.tenant, modelName: request.model, surface }, world.policy, world.catalogue, atMs);
-  if (evaluation === undefined) return { [attribute.policyVersion]: world.policy.version };
-  const refused = evaluation.candidates.flatMap(({ deployment, objections }) =>
+/** Why nothing was permitted: decided once more for the span alone, for a refusal keeps no candidates. */
+export function deniedAttributes(inputs: DecisionInputs | undefined, { policy, catalogue }: World): Attributes {
+  if (inputs === undefined) return { [attribute.policyVersion]: policy.version };
+  const { evaluations } = decide(inputs, policy, catalogue);
+  const last = evaluations.at(-1);
+  if (last === undefined) return { [attribute.policyVersion]: policy.version };
+  const refused = last.placement.candidates.flatMap(({ deployment, objections }) =>
     objections.map(({ rule, reason }) => `${deployment.id}: ${rule}: ${reason}`),
   );
   return {
-    [attribute.policyVersion]: world.policy.version,
-    [attribute.rules]: [...evaluation.rules],
+    [attribute.policyVersion]: policy.version,
+    [attribute.rules]: [...last.rules],
     [attribute.admitted]: [],
     [attribute.refusedCandidates]: refused.slice(0, listedCandidates),
   };

@@ -1,4 +1,5 @@
 import type { Surface } from "../region/catalogue.ts";
+import type { HostedTool } from "../region/policy.ts";
 
 /** The few fields of a body that a decision needs, and the means to send it on with only the model name changed. */
 export interface ModelRequest {
@@ -26,8 +27,15 @@ export interface ModelRequest {
   readonly prompt: PromptMeasure;
   /** Set where a combination of fields would extract the model: `logit_bias` with `logprobs`. */
   readonly extractsWeights: boolean;
-  /** The body for an upstream that calls the model `upstreamModel`; the client's own bytes where nothing changes. */
-  bodyFor(upstreamModel: string): Uint8Array;
+  /** Whether it asks for the probabilities of tokens. */
+  readonly logProbabilities: boolean;
+  /** Tools that the upstream would run itself, in alphabetical order, each once. */
+  readonly hostedTools: readonly HostedTool[];
+  /**
+   * The body for an upstream that calls the model `upstreamModel`, on request without what asks for log probabilities; the
+   * client's own bytes where nothing changes.
+   */
+  bodyFor(upstreamModel: string, withoutLogProbabilities?: boolean): Uint8Array;
   /** Lets go of the body: `bodyFor` must not be called any more. */
   release(): void;
 }

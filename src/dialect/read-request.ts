@@ -5,7 +5,8 @@ import { FieldReader, isObject, type JsonObject } from "./field-reader.ts";
 import { measurePrompt } from "./measure-prompt.ts";
 import type { ModelRequest } from "./model-request.ts";
 import { readPrompts, type Prompts } from "./read-prompts.ts";
-import { newSurvey, surveyContent, surveyTools, type Survey } from "./survey-content.ts";
+import { probabilitiesAsked, withoutProbabilities, type ProbabilitiesAsked } from "./log-probabilities.ts";
+import { newSurvey, surveyContent, surveyHostedTool, surveyTools, type Survey } from "./survey-content.ts";
 
 /** No model writes as much; beyond it a hold would no longer be an exact integer. */
 const mostOutputTokens = 1_000_000_000;
@@ -48,7 +49,7 @@ export function readModelRequest(surface: Surface, bytes: Uint8Array, modelFromP
   const usageIsAnOption = surface === "chat.completions" || surface === "completions";
   const asksForUsage = usageIsAnOption ? readIncludeUsage(fields, streamOptions) : true;
   const addUsage = stream && !asksForUsage;
-  const extractsWeights = combinesBiasAndProbabilities(fields);
+  const logProbabilities = probabilitiesAsked(surface, fields);
   if (fields.refusal !== undefined || model === undefined)
     return refuse(fields.refusal ?? { kind: "missing_field", param: "model" });
 
@@ -63,8 +64,10 @@ export function readModelRequest(surface: Surface, bytes: Uint8Array, modelFromP
     endUser: facts.endUser,
     serviceTier,
     prompt: measurePrompt(source, survey, facts.prompts),
-    extractsWeights,
-    ...body(source, modelInBody, addUsage ? { ...streamOptions, include_usage: true } : undefined),
+    extractsWeights: logProbabilities !== undefined && shiftsScores(fields),
+    logProbabilities: logProbabilities !== undefined,
+    hostedTools: [...survey.hostedTools].sort(),
+    ...body(source, modelInBody, addUsage ? { ...streamOptions, include_usage: true } : undefined, logProbabilities),
   });
 }
 
@@ -73,14 +76,16 @@ function body(
   source: SourceText,
   modelInBody: string | undefined,
   streamOptions: JsonObject | undefined,
+  logProbabilities: ProbabilitiesAsked | undefined,
 ): Pick<ModelRequest, "bodyFor" | "release"> {
   let held: SourceText | undefined = source;
   return {
-    bodyFor(upstreamModel) {
+    bodyFor(upstreamModel, withoutLogProbabilities = false) {
       if (held === undefined) throw new Error("the body was let go of");
       const edits: Edit[] = [];
       if (modelInBody !== upstreamModel) edits.push({ name: "model", json: JSON.stringify(upstreamModel) });
       if (streamOptions !== undefined) edits.push({ name: "stream_options", json: JSON.stringify(streamOptions) });
+      if (withoutLogProbabilities && logProbabilities !== undefined) edits.push(...withoutProbabilities(logProbabilities));
       return edit(held, edits);
     },
     release() {
@@ -92,7 +97,7 @@ function body(
 const readers: Readonly<Record<Surface, (fields: FieldReader, survey: Survey) => SurfaceFacts>> = {
   "chat.completions": (fields, survey) => {
     readMessages(fields, survey);
-    if (fields.has("web_search_options")) survey.unbounded = true;
+    if (fields.has("web_search_options")) surveyHostedTool("web_search", survey);
     // Azure runs them with other deployments of the same resource, which no permit names.
     refusePresent(
       fields,
@@ -169,7 +174,7 @@ function readEndUser(fields: FieldReader): string | undefined {
 
 function readAnthropic(fields: FieldReader, survey: Survey, maxOutputTokens: number | undefined): SurfaceFacts {
   surveyContent(fields.any("system"), "system", survey);
-  if ((fields.array("mcp_servers") ?? []).length > 0) survey.unbounded = true;
+  if ((fields.array("mcp_servers") ?? []).length > 0) surveyHostedTool("mcp", survey);
   refusePresent(fields, "inference_geo", "where a request runs is decided by your verified facts and the policy. Leave it out.");
   refusePresent(
     fields,
@@ -214,19 +219,16 @@ function readIncludeUsage(fields: FieldReader, streamOptions: JsonObject | undef
 }
 
 /** Shifting the scores of chosen tokens and reading the resulting probabilities lays a model's last layer bare. */
-function combinesBiasAndProbabilities(fields: FieldReader): boolean {
+function shiftsScores(fields: FieldReader): boolean {
   const bias = fields.any("logit_bias");
-  if (bias === undefined || (typeof bias === "object" && Object.keys(bias as object).length === 0)) return false;
-  const probabilities = fields.any("logprobs");
-  const top = fields.any("top_logprobs");
-  return (probabilities !== undefined && probabilities !== false) || (top !== undefined && top !== 0);
+  return bias !== undefined && (typeof bias !== "object" || Object.keys(bias as object).length > 0);
 }
 
 const fieldsRead: ReadonlySet<string> = new Set(
   (
     "model messages input prompt stream stream_options max_tokens max_completion_tokens max_output_tokens n best_of user safety_identifier " +
     "metadata tools logit_bias logprobs top_logprobs previous_response_id background conversation inference_geo fallbacks container " +
-    "mcp_servers system web_search_options data_sources service_tier"
+    "mcp_servers system include web_search_options data_sources service_tier"
   ).split(" "),
 );
 

@@ -15,6 +15,8 @@ export function storedRequest(surface: Surface, query: string): ModelRequest {
     endUser: undefined,
     prompt: { asciiBytes: 0, otherBytes: 0, images: 0 },
     extractsWeights: false,
+    logProbabilities: false,
+    hostedTools: [],
     bodyFor: () => new Uint8Array(0),
     release: () => undefined,
   };

@@ -4,6 +4,7 @@
  * deployment, in an account that tenants share, and no id of them can have come from here.
  */
 import type { Refusal } from "../refusal.ts";
+import type { HostedTool } from "../region/policy.ts";
 import { isObject, type JsonObject } from "./field-reader.ts";
 
 export interface Survey {
@@ -13,11 +14,13 @@ export interface Survey {
   /** Bytes of the body that are a recording's data. */
   audioDataBytes: number;
   unbounded: boolean;
+  /** Tools that the upstream would run itself. */
+  readonly hostedTools: Set<HostedTool>;
   refusal: Refusal | undefined;
 }
 
 export function newSurvey(): Survey {
-  return { images: 0, imageDataBytes: 0, audioDataBytes: 0, unbounded: false, refusal: undefined };
+  return { images: 0, imageDataBytes: 0, audioDataBytes: 0, unbounded: false, hostedTools: new Set(), refusal: undefined };
 }
 
 /** `param` is the field that a refusal names: `messages` or `input`. */
@@ -101,7 +104,7 @@ export function surveyTools(tools: readonly unknown[], survey: Survey): void {
   for (const tool of tools) {
     if (!isObject(tool)) continue;
     const type = tool["type"];
-    if (typeof type === "string" && !clientTools.test(type)) survey.unbounded = true;
+    if (typeof type === "string" && !clientTools.test(type)) surveyHostedTool(hostedToolOf(type), survey);
     // A tool with a model of its own would run a model that no permit was given for.
     if (Object.keys(tool).some((name) => name.toLowerCase() === "model"))
       refuse(survey, "tools", "a tool may not name a model of its own.");
@@ -111,6 +114,21 @@ export function surveyTools(tools: readonly unknown[], survey: Survey): void {
     if (typeof tool["container"] === "string")
       refuse(survey, "tools", "container names a container kept at one upstream. Use an automatic one.");
   }
+}
+
+/** What such a tool reads is not in the body, so the body does not bound the input either. */
+export function surveyHostedTool(tool: HostedTool, survey: Survey): void {
+  survey.unbounded = true;
+  survey.hostedTools.add(tool);
+}
+
+/** By what its type begins with, for types carry dates; what nobody here knows is `other`. */
+function hostedToolOf(type: string): HostedTool {
+  if (type.startsWith("web_search")) return "web_search";
+  if (type.startsWith("web_fetch")) return "web_fetch";
+  if (type.startsWith("file_search")) return "file_search";
+  if (type.startsWith("code_execution") || type === "code_interpreter") return "code_execution";
+  return type.startsWith("mcp") ? "mcp" : "other";
 }
 
 function isPresent(value: unknown): boolean {

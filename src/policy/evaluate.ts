@@ -1,89 +1,101 @@
-import type { Catalogue, Deployment, Model, Surface } from "../region/catalogue.ts";
-import type { Policy, Rule } from "../region/policy.ts";
-import type { Tenant } from "../tenant/tenant.ts";
-import { deploymentChecks, judgeDeployment, unwrittenChecks } from "./deployment-rules.ts";
-import { unknownFact, type Objection } from "./objection.ts";
-import { subjectOf, viewOf, type Subject } from "./subject.ts";
-import { concerns, inForce, judgeTenant, missingCountry } from "./tenant-rules.ts";
+import type { Model, Surface } from "../region/catalogue.ts";
+import type { Rule } from "../region/policy.ts";
+import type { CompiledPolicy, Placement } from "./compiled-policy.ts";
+import type { DecisionInputs } from "./decision-inputs.ts";
+import { finding, unwritten, type Finding } from "./finding.ts";
+import type { Horizon } from "./horizon.ts";
+import { weigh, type Weighed } from "./precedence.ts";
+import { viewOf } from "./subject-view.ts";
+import { judgeTenant, type Situation } from "./tenant-rules.ts";
 
-export interface AuthoriseRequest {
-  readonly tenant: Tenant;
-  /** As the client wrote it: an id or an alias. */
-  readonly modelName: string;
-  readonly surface: Surface;
-}
-
-/** One deployment of the model with everything that speaks against it; admitted where nothing does. */
-export interface Verdict {
-  readonly deployment: Deployment;
-  readonly admitted: boolean;
-  /** What this deployment itself meets with, beside what `Evaluation.tenant` says to all of them. */
-  readonly objections: readonly Objection[];
-}
-
+/** All that the policy says to one subject and model, for `decide` and for whoever explains it. */
 export interface Evaluation {
   readonly model: Model;
   readonly surface: Surface;
-  /** What refuses the tenant this model wherever it runs. */
-  readonly tenant: readonly Objection[];
-  readonly candidates: readonly Verdict[];
+  /** What rules find of the tenant and its request, wherever the work would be done. */
+  readonly subject: Weighed;
+  /** What they find of each deployment. One is admitted where nothing speaks against it here, and nothing in `subject`. */
+  readonly placement: Placement;
   /** Every rule and unwritten check that looked. */
   readonly rules: readonly string[];
+  /** The model that a rule puts in the place of this one, and the rule's finding. */
+  readonly replacement: { readonly modelId: string; readonly by: Finding } | undefined;
 }
 
 /** The unwritten check that a tenant bought the model's tier. */
 export const entitlementRule = "tenant:tiers";
 
-/** Every candidate with its verdict, for `authorise` and for whoever explains it; `undefined`: no such model. */
-export function evaluate(request: AuthoriseRequest, policy: Policy, catalogue: Catalogue, atMs: number): Evaluation | undefined {
-  const model = catalogue.models.get(catalogue.modelNames.get(request.modelName) ?? "");
-  if (model === undefined) return undefined;
-  return evaluateSubject(subjectOf(request.tenant, model), model, request.surface, policy, catalogue, atMs);
-}
+const entitled = unwritten(entitlementRule, "tier", "Your company has not bought models of this tier.");
+const readableLists = unwritten(
+  "tenant:countries",
+  "tenant_countries",
+  "Your company's own list of countries does not admit it.",
+);
+const noHostedTools = unwritten(
+  "request:hosted_tools",
+  "hosted_tools",
+  "Tools that the provider runs itself may carry what you send out of the countries that were checked; no rule allows them here.",
+);
+const noExtraction = unwritten(
+  "request:weights_extraction",
+  "log_probabilities",
+  "logit_bias together with logprobs extracts a model's weights. Send one of them.",
+);
 
-export function evaluateSubject(
-  subject: Subject,
-  model: Model,
-  surface: Surface,
-  policy: Policy,
-  catalogue: Catalogue,
-  atMs: number,
-): Evaluation {
-  const view = viewOf(subject, policy);
+export function evaluate(inputs: DecisionInputs, model: Model, compiled: CompiledPolicy, horizon: Horizon): Evaluation {
+  const { policy } = compiled;
+  const view = viewOf(inputs.tenant, policy);
+  const situation: Situation = { inputs, view, policy, horizon };
   const concerned: Rule[] = [];
-  const looked: string[] = [entitlementRule];
-  const tenant: Objection[] = [];
-  if (!subject.entitled) tenant.push(notEntitled(model));
-  if (view.unreadableDeny !== undefined)
-    tenant.push(unknownFact("tenant:countries", `what ${view.unreadableDeny} in your company's deny list stands for`));
-  for (const rule of policy.rules) {
-    if (!inForce(rule, model, atMs)) continue;
-    const concern = concerns(rule, view);
-    if (concern === "no") continue;
-    looked.push(rule.id);
-    const objection = concern === "unknown" ? missingCountry(rule, view) : judgeTenant(rule, view);
-    if (objection !== undefined) tenant.push(objection);
-    if (concern === "yes") concerned.push(rule);
+  const exemptions: Extract<Rule, { kind: "exemption" }>[] = [];
+  const findings: Finding[] = [];
+  for (const rule of compiled.rulesFor(model)) {
+    const found = judgeTenant(rule, situation);
+    if (found === undefined) continue;
+    findings.push(found);
+    concerned.push(rule);
+    if (rule.kind === "exemption" && found.outcome === "match") exemptions.push(rule);
   }
-  const checks = deploymentChecks(concerned, subject, view, model);
-  const candidates = (catalogue.deploymentsByModel.get(model.id) ?? []).map((deployment): Verdict => {
-    const objections = judgeDeployment(deployment, checks);
-    if (!deployment.surfaces.has(surface)) objections.push(otherSurface(surface));
-    return { deployment, admitted: tenant.length === 0 && objections.length === 0, objections };
-  });
-  return { model, surface, tenant, candidates, rules: [...looked, ...unwrittenChecks(checks)] };
-}
-
-function notEntitled(model: Model): Objection {
-  const reason = `the tenant has not bought the tier "${model.tier}"`;
-  return { kind: "tier", rule: entitlementRule, reason, sentence: "Your company has not bought models of this tier." };
-}
-
-function otherSurface(surface: Surface): Objection {
+  const unwrittenFindings = checkUnwritten(situation, model, concerned);
+  const placement = compiled.placement(model, inputs.surface, concerned, inputs.tenant.leastEvidence, view);
+  const subject = weigh([...unwrittenFindings, ...findings], exemptions, compiled.rulesById);
   return {
-    kind: "surface",
-    rule: "catalogue:surfaces",
-    reason: `does not speak ${surface}`,
-    sentence: `It does not speak ${surface}.`,
+    model,
+    surface: inputs.surface,
+    subject,
+    placement,
+    rules: compiled.sharedRules([entitlementRule, ...concerned.map(({ id }) => id), ...placement.unwritten]),
+    replacement: replacementOf(subject, compiled),
   };
+}
+
+/** Of several the first in the order of the file: they all refuse the model asked for. */
+function replacementOf({ degradations }: Weighed, { rulesById }: CompiledPolicy): Evaluation["replacement"] {
+  for (const by of degradations) {
+    const ruling = rulesById.get(by.rule)?.ruling;
+    if (ruling?.decision === "degrade" && "toModel" in ruling) return { modelId: ruling.toModel, by };
+  }
+  return undefined;
+}
+
+/** What holds although it stands in no file. Only what objects is told, but for the tier, which is always looked at. */
+function checkUnwritten({ inputs, view }: Situation, model: Model, concerned: readonly Rule[]): Finding[] {
+  const { request, tenant } = inputs;
+  const isEntitled = tenant.tiers.includes(model.tier);
+  const reason = `the tenant has not bought the tier "${model.tier}"`;
+  const findings = [finding(entitled, { outcome: isEntitled ? "no_match" : "match", what: "" }, reason)];
+  if (view.unreadableDeny !== undefined) {
+    const what = `what ${view.unreadableDeny} in your company's deny list stands for`;
+    findings.push(finding(readableLists, { outcome: "unknown", what }, ""));
+  }
+  const isAsked = (kind: Rule["kind"]): boolean => concerned.some((rule) => rule.kind === kind);
+  if (request.hostedTools.length > 0 && !isAsked("hosted_tools")) {
+    const what = `the upstream would run ${request.hostedTools.join(", ")}`;
+    findings.push(finding(noHostedTools, { outcome: "match", what }, what));
+  }
+  if (request.logProbabilities === "asked_with_logit_bias" && !isAsked("log_probabilities")) {
+    const what = "the request combines logit_bias with log probabilities";
+    findings.push(finding(noExtraction, { outcome: "match", what }, what));
+  }
+  return findings;
 }

@@ -1,12 +1,21 @@
 import type { Deployment, Model } from "../region/catalogue.ts";
-import type { RuleKind } from "../refusal.ts";
+import type { DecisionInputs } from "./decision-inputs.ts";
+import type { ObjectionKind } from "./finding.ts";
 
 /** Why one candidate deployment was refused, for spans, `explain` and receipts. */
 export interface RefusedCandidate {
   readonly deployment: string;
-  readonly kind: RuleKind | "fact_unknown" | "surface";
+  readonly kind: ObjectionKind;
   readonly rule: string;
   readonly reason: string;
+}
+
+/** What a rule had left out or put in the place of what was asked. */
+export interface Degradation {
+  readonly rule: string;
+  readonly codes: readonly string[];
+  readonly toModel?: string;
+  readonly without?: "log_probabilities";
 }
 
 /**
@@ -16,12 +25,17 @@ export interface RefusedCandidate {
  */
 export interface Permit {
   readonly tenantId: string;
+  /** The model that answers; where a rule lessened the request, not the one asked for. */
   readonly model: Model;
   /** At least one, in no order of preference. */
   readonly deployments: readonly Deployment[];
   readonly refused: readonly RefusedCandidate[];
   /** The rules that looked at the request and let it pass. */
   readonly rules: readonly string[];
+  /** Empty where the tenant gets what it asked for. */
+  readonly degradations: readonly Degradation[];
+  /** All that it was decided by, beside the policy and the catalogue. */
+  readonly inputs: DecisionInputs;
   readonly policyVersion: string;
   readonly policyDigest: string;
   readonly catalogueDigest: string;

@@ -1,68 +1,128 @@
-import type { Model } from "../region/catalogue.ts";
-import type { Rule } from "../region/policy.ts";
-import { unknownFact, type Objection } from "./objection.ts";
-import type { SubjectView } from "./subject.ts";
+import type { Policy, Rule } from "../region/policy.ts";
+import { isTooOld } from "../region/policy-list.ts";
+import type { DecisionInputs } from "./decision-inputs.ts";
+import { judgeEndUse } from "./end-use.ts";
+import { noMatch, strongest, type Found } from "./fact-outcome.ts";
+import { certainty, findCountry } from "./facts.ts";
+import { checkOf, finding, type Finding } from "./finding.ts";
+import type { Horizon } from "./horizon.ts";
+import { isListed } from "./listed-parties.ts";
+import { findNationality } from "./nationality.ts";
+import { findOwners } from "./owners.ts";
+import type { SubjectView } from "./subject-view.ts";
 
-/** Whether a rule looks at a model at an instant. A time that is none leaves every rule in force. */
-export function inForce(rule: Rule, model: Model, atMs: number): boolean {
-  if (rule.effectiveFromMs !== undefined && atMs < rule.effectiveFromMs) return false;
-  if (rule.effectiveToMs !== undefined && atMs >= rule.effectiveToMs) return false;
-  if (rule.makers !== undefined && !rule.makers.has(model.maker)) return false;
-  if (rule.tiers !== undefined && !rule.tiers.has(model.tier)) return false;
-  return rule.models === undefined || rule.models.has(model.id);
+/** All that a rule about a tenant or its request may look at. */
+export interface Situation {
+  readonly inputs: DecisionInputs;
+  readonly view: SubjectView;
+  readonly policy: Policy;
+  readonly horizon: Horizon;
 }
 
-/** Whether a rule is about this tenant; `unknown` where a missing fact could make it so. */
-export function concerns(rule: Rule, tenant: SubjectView): "yes" | "no" | "unknown" {
-  if (rule.tenantsIn === undefined || tenant.known.some((country) => rule.tenantsIn?.has(country))) return "yes";
-  return tenant.unknown.length > 0 ? "unknown" : "no";
+/**
+ * What a rule says to this tenant and request, wherever the work would be done; `undefined` where it is not about them.
+ * A rule about deployments says nothing here, unless it is not certain that it is about them.
+ */
+export function judgeTenant(rule: Rule, situation: Situation): Finding | undefined {
+  // Before all else: whom a list that is too old would mean today, nobody knows.
+  const aged = agedList(rule, situation);
+  if (aged !== undefined) return finding(checkOf(rule), { outcome: "stale", what: aged }, "");
+  const concern = concerns(rule, situation);
+  if (concern.outcome === "no_match") return undefined;
+  const found = concern.outcome === "match" ? find(rule, situation) : concern;
+  return finding(checkOf(rule), found, matchReason(rule, found));
 }
 
-/** What a rule that concerns this tenant says to it, wherever the work would be done. */
-export function judgeTenant(rule: Rule, tenant: SubjectView): Objection | undefined {
+/** Whether a rule is about this tenant: any outcome but `match` and `no_match` says which fact leaves it open. */
+function concerns(rule: Rule, { view, horizon }: Situation): Found {
+  const { tenantsIn, audience } = rule;
+  const founds: Found[] = [];
+  if (tenantsIn !== undefined) founds.push(findCountry(view.countries, (country) => tenantsIn.has(country), rule, horizon));
+  if (audience !== undefined) {
+    const certain = certainty(view.audience, rule, horizon);
+    founds.push(certain !== noMatch || view.audience.value !== audience ? certain : { outcome: "match", what: audience });
+  }
+  if (founds.some(({ outcome }) => outcome === "no_match")) return noMatch;
+  return founds.find(({ outcome }) => outcome !== "match") ?? concernsAll;
+}
+
+const concernsAll: Found = Object.freeze({ outcome: "match", what: "" });
+
+function agedList(rule: Rule, { policy, inputs }: Situation): string | undefined {
+  const name = rule.lists.find((list) => {
+    const snapshot = policy.lists.get(list);
+    return snapshot === undefined || isTooOld(snapshot, inputs.atMs);
+  });
+  return name === undefined ? undefined : `the list "${name}" that a rule reads`;
+}
+
+function find(rule: Rule, { inputs, view, policy, horizon }: Situation): Found {
   switch (rule.kind) {
     case "ownership": {
-      const found = tenant.known.find((country) => rule.ownersIn.has(country));
-      // What is known may suffice to refuse; what is not known never suffices to allow.
-      return found === undefined
-        ? missingCountry(rule, tenant)
-        : objection(rule, `the tenant is registered, led or owned in ${found}`);
+      const seat = findCountry(view.countries, (country) => rule.ownersIn.has(country), rule, horizon);
+      if (rule.share === undefined) return seat;
+      const listed: Found = rule.ownersOn.some((name) => isListed(inputs.tenant, policy.lists.get(name)))
+        ? { outcome: "match", what: inputs.tenant.name }
+        : noMatch;
+      const owners = findOwners(inputs.tenant.ownership, rule, rule.share, policy, horizon);
+      // Where no country is meant, the three countries tell nothing.
+      return strongest(rule.ownersIn.size === 0 ? [listed, owners] : [listed, seat, owners]);
     }
     case "own_jurisdiction":
-      return missingCountry(rule, tenant);
+      return strongest(view.countries.map((fact) => certainty(fact, rule, horizon)));
     case "tier":
-      return objection(rule, "models of this tier are closed to the tenant's countries");
-    case "end_use":
-      return judgeEndUse(rule, tenant.endUse);
-    default:
-      return undefined;
+      return concernsAll;
+    case "withdrawal": {
+      const { openTo } = rule;
+      return openTo === undefined ? concernsAll : findCountry(view.countries, (country) => !openTo.has(country), rule, horizon);
+    }
+    case "end_use": {
+      const certain = certainty(view.endUse, rule, horizon);
+      return certain === noMatch ? judgeEndUse(rule, view.endUse) : certain;
+    }
+    case "nationality":
+      return findNationality(rule, inputs.request.endUserNationality);
+    case "hosted_tools": {
+      const other = inputs.request.hostedTools.find((tool) => !rule.allowed.has(tool));
+      return other === undefined ? noMatch : { outcome: "match", what: other };
+    }
+    case "log_probabilities": {
+      const { logProbabilities } = inputs.request;
+      const meant = rule.onlyWithLogitBias ? logProbabilities === "asked_with_logit_bias" : logProbabilities !== "none";
+      return meant ? { outcome: "match", what: logProbabilities } : noMatch;
+    }
+    case "exemption": {
+      const list = rule.partiesOn.find((name) => isListed(inputs.tenant, policy.lists.get(name)));
+      return list === undefined ? noMatch : { outcome: "match", what: list };
+    }
+    case "weights_location":
+    case "tenant_countries":
+    case "evidence":
+      return noMatch;
   }
 }
 
-export function missingCountry(rule: Rule, tenant: SubjectView): Objection | undefined {
-  const fact = tenant.unknown[0];
-  return fact === undefined ? undefined : unknownFact(rule.id, fact);
-}
-
-function judgeEndUse(rule: Extract<Rule, { kind: "end_use" }>, declared: string | undefined): Objection | undefined {
-  const use = words(declared ?? "");
-  if (use === "") return unknownFact(rule.id, "your company's declared end use");
-  const denied = rule.denied.find((term) => ` ${use} `.includes(` ${words(term)} `));
-  if (denied !== undefined) return objection(rule, `the declared end use is ${denied}`);
-  if (rule.allowed?.every((term) => words(term) !== use))
-    return objection(rule, "the declared end use is not one of those allowed");
-  return undefined;
-}
-
-/** So that `Military-logistics` is found by `military`, and `paramilitary` is not. */
-function words(text: string): string {
-  return text
-    .toLowerCase()
-    .split(/[^\p{L}\p{N}]+/u)
-    .filter((word) => word !== "")
-    .join(" ");
-}
-
-function objection(rule: Rule, reason: string): Objection {
-  return { kind: rule.kind, rule: rule.id, reason, sentence: rule.because };
+function matchReason(rule: Rule, { what }: Found): string {
+  switch (rule.kind) {
+    case "ownership":
+      return rule.share === undefined
+        ? `the tenant is registered, led or owned in ${what}`
+        : `the tenant is registered, led or owned by those whom the rule is about: ${what}`;
+    case "tier":
+      return "models of this tier are closed to the tenant's countries";
+    case "withdrawal":
+      return what === "" ? "the model was withdrawn" : `the model was withdrawn from tenants of ${what}`;
+    case "end_use":
+      return what;
+    case "nationality":
+      return `the end user is said to be of ${what}`;
+    case "hosted_tools":
+      return `the upstream would run ${what}`;
+    case "log_probabilities":
+      return "the request asks for log probabilities";
+    case "exemption":
+      return `the tenant stands on the list "${what}"`;
+    default:
+      return what;
+  }
 }

@@ -1,14 +1,25 @@
+import type { Sha256 } from "../clock.ts";
+import { buildRule } from "./build-rule.ts";
 import type { Country } from "./country.ts";
 import { frozenMap, frozenSet } from "./frozen.ts";
-import { readGroups, resolveCountries, type Groups } from "./groups.ts";
+import { readGroups, resolveCountries, withLists, type Groups } from "./groups.ts";
+import { listDigest } from "./list-digest.ts";
 import type { EffectiveDates } from "./policy-bundle.ts";
-import type { PolicyEntry, RuleEntry } from "./policy-file.ts";
-import type { Policy, Rule, RuleScope } from "./policy.ts";
+import type { PolicyEntry } from "./policy-file.ts";
+import type { PolicyListEntry } from "./policy-list-entry.ts";
+import type { PolicyList } from "./policy-list.ts";
+import type { Policy, Rule } from "./policy.ts";
+
+const dayMs = 86_400_000;
 
 /** The policy of a file that was checked, in the bundle of this digest and these dates. */
-export function buildPolicy(entry: PolicyEntry, digest: string, dates: EffectiveDates): Policy {
+export function buildPolicy(entry: PolicyEntry, digest: string, dates: EffectiveDates, sha256: Sha256): Policy {
+  const lists = frozenMap(
+    Object.entries(entry.lists ?? {}).map(([name, list]) => [name, Object.freeze(buildList(list, sha256))] as const),
+  );
   const groups = readGroups(entry.groups ?? {});
-  const rules = Object.freeze(entry.rules.map((rule) => Object.freeze(buildRule(rule, groups))));
+  const named = withLists(groups, countryLists(entry.lists ?? {}));
+  const rules = Object.freeze(entry.rules.map((rule) => Object.freeze(buildRule(rule, named))));
   return Object.freeze({
     version: entry.version,
     digest,
@@ -16,9 +27,35 @@ export function buildPolicy(entry: PolicyEntry, digest: string, dates: Effective
     groups,
     jurisdictions: jurisdictionsOf(entry, groups),
     home: resolveCountries(entry.home ?? [], groups),
+    lists,
     rules,
-    boundariesMs: boundariesOf([...rules, dates]),
+    retention: frozenMap(
+      Object.entries(entry.retention ?? {}).map(([name, kept]) => [name, Object.freeze({ ...kept })] as const),
+    ),
+    boundariesMs: boundariesOf(dates, rules, lists.values()),
   });
+}
+
+/** Of the lists those that a list of countries in a rule may name. */
+export function countryLists<List extends { readonly kind?: string | undefined }>(
+  lists: Readonly<Record<string, List>>,
+): Readonly<Record<string, readonly Country[]>> {
+  const entries = Object.entries(lists).filter(([, list]) => list.kind === "countries");
+  return Object.fromEntries(entries.map(([name, list]) => [name, "countries" in list ? (list.countries as Country[]) : []]));
+}
+
+function buildList(entry: PolicyListEntry, sha256: Sha256): PolicyList {
+  const snapshot = {
+    source: entry.source,
+    asOfMs: entry.as_of.getTime(),
+    greatestAgeMs: entry.greatest_age_days * dayMs,
+    digest: listDigest(entry, sha256),
+  };
+  if (entry.kind === "countries") return { ...snapshot, kind: entry.kind, countries: frozenSet(entry.countries) };
+  const parties = entry.parties.map(({ name, identifiers }) =>
+    Object.freeze({ name, identifiers: Object.freeze([...(identifiers ?? [])]) }),
+  );
+  return { ...snapshot, kind: entry.kind, parties: Object.freeze(parties) };
 }
 
 function jurisdictionsOf(entry: PolicyEntry, groups: Groups): ReadonlyMap<Country, ReadonlySet<Country>> {
@@ -27,47 +64,15 @@ function jurisdictionsOf(entry: PolicyEntry, groups: Groups): ReadonlyMap<Countr
   return frozenMap(sets.flatMap((countries) => [...countries].map((country) => [country, countries] as const)));
 }
 
-function buildRule(rule: RuleEntry, groups: Groups): Rule {
-  const countries = (list: readonly string[]): ReadonlySet<Country> => resolveCountries(list, groups);
-  const scope = buildScope(rule, groups);
-  switch (rule.kind) {
-    case "weights_location":
-      return { ...scope, kind: rule.kind, neverIn: countries(rule.never_in) };
-    case "own_jurisdiction":
-    case "tier":
-      return { ...scope, kind: rule.kind };
-    case "tenant_countries":
-      return { ...scope, kind: rule.kind, allow: rule.allow && countries(rule.allow), deny: countries(rule.deny ?? []) };
-    case "ownership":
-      return { ...scope, kind: rule.kind, ownersIn: countries(rule.owners_in) };
-    case "end_use":
-      return {
-        ...scope,
-        kind: rule.kind,
-        denied: Object.freeze([...(rule.denied ?? [])]),
-        allowed: rule.allowed && Object.freeze([...rule.allowed]),
-      };
-    case "evidence":
-      return { ...scope, kind: rule.kind, least: rule.least };
-  }
-}
-
-function buildScope(rule: RuleEntry, groups: Groups): RuleScope {
-  return {
-    id: rule.id,
-    because: rule.because,
-    effectiveFromMs: rule.effective_from?.getTime(),
-    effectiveToMs: rule.effective_to?.getTime(),
-    makers: rule.makers && frozenSet(rule.makers),
-    tiers: rule.tiers && frozenSet(rule.tiers),
-    models: rule.models && frozenSet(rule.models),
-    tenantsIn: "tenants_in" in rule && rule.tenants_in !== undefined ? resolveCountries(rule.tenants_in, groups) : undefined,
-  };
-}
-
-function boundariesOf(dated: readonly EffectiveDates[]): readonly number[] {
-  const instants = dated
-    .flatMap(({ effectiveFromMs, effectiveToMs }) => [effectiveFromMs, effectiveToMs])
-    .filter((instant) => instant !== undefined);
-  return Object.freeze([...new Set(instants)].sort((a, b) => a - b));
+/** Every instant at which a decision may change for all tenants at once. */
+export function boundariesOf(
+  dates: EffectiveDates,
+  rules: readonly Rule[],
+  lists: Iterable<Pick<PolicyList, "asOfMs" | "greatestAgeMs">>,
+): readonly number[] {
+  const instants = [dates, ...rules].flatMap(({ effectiveFromMs, effectiveToMs }) => [effectiveFromMs, effectiveToMs]);
+  for (const { suspensions } of rules) instants.push(...suspensions.flatMap(({ fromMs, toMs }) => [fromMs, toMs]));
+  for (const { asOfMs, greatestAgeMs } of lists) instants.push(asOfMs + greatestAgeMs);
+  const known = instants.filter((instant) => instant !== undefined);
+  return Object.freeze([...new Set(known)].sort((a, b) => a - b));
 }

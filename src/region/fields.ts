@@ -17,6 +17,7 @@ export const country: z.ZodString = z
   .refine((code) => !countryPattern.test(code) || assignedCountries.has(code), "not an assigned country code of ISO 3166-1");
 
 export const groupPrefix = "group:";
+export const listPrefix = "list:";
 
 /** A country, or the name of a group of the policy. */
 export const countryOrGroup: z.ZodString = z
@@ -28,6 +29,22 @@ export const countryOrGroup: z.ZodString = z
   .refine((entry) => !countryPattern.test(entry) || assignedCountries.has(entry), "not an assigned country code of ISO 3166-1");
 
 export const countryList: z.ZodArray<z.ZodString> = z.array(countryOrGroup);
+
+/** As a rule takes it: also the name of a list of countries that somebody else publishes. */
+export const ruleCountries: z.ZodArray<z.ZodString> = z
+  .array(
+    z
+      .string()
+      .regex(
+        /^([A-Z]{2}|(group|list):[A-Za-z0-9][A-Za-z0-9._-]*)$/,
+        "expected a country such as SG, a group such as group:CN or a list such as list:NAME",
+      )
+      .refine(
+        (entry) => !countryPattern.test(entry) || assignedCountries.has(entry),
+        "not an assigned country code of ISO 3166-1",
+      ),
+  )
+  .min(1);
 
 /** An instant with its offset: a local time would begin at another moment on every replica. */
 export const instant: z.ZodDate = z

@@ -1,4 +1,5 @@
-import { knownCountries } from "../policy/jurisdiction.ts";
+import { tenantInputs } from "../policy/decision-inputs.ts";
+import { countryFacts, everyCountry } from "../policy/facts.ts";
 import type { Deployment, Model } from "../region/catalogue.ts";
 import { meets } from "../region/country.ts";
 import type { Tenant } from "../tenant/tenant.ts";
@@ -40,7 +41,7 @@ function same(asked: string | undefined, actual: string): boolean {
 }
 
 /** A tenant of which a country is not known may be of any. */
-function mayBeOf({ facts }: Tenant, country: string): boolean {
-  const { known, unknown } = knownCountries(facts);
-  return unknown.length > 0 || known.includes(country);
+function mayBeOf(tenant: Tenant, country: string): boolean {
+  const facts = countryFacts(tenantInputs(tenant));
+  return facts.some(({ value }) => value === undefined) || everyCountry(facts).includes(country);
 }

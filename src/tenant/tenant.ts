@@ -1,6 +1,7 @@
 import type { Country } from "../region/country.ts";
 import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
 import type { LimitSetting } from "./limit-setting.ts";
+import type { Ownership } from "./ownership.ts";
 
 /** Only `verified` is served. */
 export type VerificationState = "applied" | "under_review" | "verified" | "suspended" | "closed";
@@ -11,6 +12,11 @@ export interface Verification {
   readonly since: string;
   /** What shows it: a document's reference, never the document. */
   readonly evidence: string | undefined;
+  /** RFC 3339: from here on the evidence no longer admits, and the tenant is refused until it is verified anew. */
+  readonly expiresAt?: string | undefined;
+  /** Who decided it, as the operator named them, and why. */
+  readonly by?: string | undefined;
+  readonly reason?: string | undefined;
 }
 
 /** What is known of the company. `undefined` is unknown, which refuses wherever a rule asks for it. */
@@ -22,11 +28,36 @@ export interface TenantFacts {
   readonly audience: "internal" | "public-facing" | undefined;
 }
 
+/** What shows a fact, and what speaks against it. */
+export interface FactEvidence {
+  /** A document's reference, never the document. */
+  readonly reference: string;
+  /** RFC 3339: as of when it shows the fact. */
+  readonly asOf: string;
+  /** Current documents that say otherwise: while there is one, the fact is conflicting. */
+  readonly contradictions?: readonly Contradiction[] | undefined;
+}
+
+export interface Contradiction {
+  readonly value: string;
+  readonly reference: string;
+  /** RFC 3339. */
+  readonly asOf: string;
+}
+
+export type FactsEvidence = { readonly [Fact in keyof TenantFacts]?: FactEvidence | undefined };
+
 export interface Tenant {
   /** `[a-z0-9_]{3,40}`; stands in the public prefix of its keys. */
   readonly id: string;
   readonly name: string;
+  /** As lists and registers know it, such as `LEI:5493001KJTIIGC8Y1R12`. */
+  readonly identifiers?: readonly string[] | undefined;
   readonly facts: TenantFacts;
+  /** What shows each fact; a fact without it is undated, and stale wherever a rule asks for its age. */
+  readonly factsEvidence?: FactsEvidence | undefined;
+  /** Who owns it; `undefined`: unresolved, which refuses wherever a rule asks. */
+  readonly ownership?: Ownership | undefined;
   readonly verification: Verification;
   /** Tiers of models that the tenant bought. */
   readonly tiers: readonly string[];

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { assertPermitted, authorise, isPermit, narrow } from "../../src/policy/authorise.ts";
-import { evaluate } from "../../src/policy/evaluate.ts";
+import { decide } from "../../src/policy/decide.ts";
+import { inputsOf, type AuthoriseRequest, type DecisionInputs } from "../../src/policy/decision-inputs.ts";
+import { findingsOn } from "../../src/policy/deployment-rules.ts";
 import type { Permit } from "../../src/policy/permit.ts";
 import { permittedModels } from "../../src/policy/permitted-models.ts";
 import type { Deployment } from "../../src/region/catalogue.ts";
@@ -50,6 +52,8 @@ describe("a permit", () => {
         { deployment: "gpt/5", kind: "surface", rule: "catalogue:surfaces", reason: "does not speak chat.completions" },
       ],
       rules: ["tenant:tiers", "own_jurisdiction", "evidence", "hosting:gpt"],
+      degradations: [],
+      inputs: inputsOf({ tenant, modelName: "gpt", surface: "chat.completions" }, 0),
       policyVersion: "1",
       policyDigest: "policy-digest",
       catalogueDigest: "digest",
@@ -112,33 +116,55 @@ describe("narrowing a permit", () => {
   });
 });
 
-describe("evaluating", () => {
-  it("shows every candidate with all that speaks against it", () => {
-    const evaluation = evaluate({ tenant: tenantIn("KR"), modelName: "gpt", surface: "embeddings" }, policy, catalogue, 0);
-    expect(evaluation?.tenant).toEqual([]);
-    const shown = evaluation?.candidates.map(({ deployment, admitted, objections }) => [
+describe("deciding", () => {
+  const shown = (asked: AuthoriseRequest): readonly (readonly [string, readonly string[]])[] | undefined =>
+    decide(inputsOf(asked, 0), policy, catalogue).evaluations[0]?.placement.candidates.map(({ deployment, objections }) => [
       deployment.id,
-      admitted,
       objections.map(({ rule }) => rule),
     ]);
-    expect(shown).toEqual([
-      ["gpt/1", false, ["catalogue:surfaces"]],
-      ["gpt/2", false, ["catalogue:surfaces"]],
-      ["gpt/3", false, ["catalogue:surfaces"]],
-      ["gpt/4", false, ["own_jurisdiction", "evidence", "catalogue:surfaces"]],
-      ["gpt/5", true, []],
+
+  it("shows every candidate with all that speaks against it", () => {
+    expect(shown({ tenant: tenantIn("KR"), modelName: "gpt", surface: "embeddings" })).toEqual([
+      ["gpt/1", ["catalogue:surfaces"]],
+      ["gpt/2", ["catalogue:surfaces"]],
+      ["gpt/3", ["catalogue:surfaces"]],
+      ["gpt/4", ["own_jurisdiction", "evidence", "catalogue:surfaces"]],
+      ["gpt/5", []],
     ]);
   });
 
-  it("shows what refuses the tenant everywhere, and admits no candidate then", () => {
-    const evaluation = evaluate(
-      { tenant: tenantIn("RU", { tiers: [] }), modelName: "claude", surface: "messages" },
+  it("shows what refuses the tenant everywhere, apart from what a candidate meets with itself", () => {
+    const asked = { tenant: tenantIn("RU", { tiers: [] }), modelName: "claude", surface: "messages" } as const;
+    const [evaluation] = decide(inputsOf(asked, 0), policy, catalogue).evaluations;
+    expect(evaluation?.subject.objections.map(({ rule }) => rule)).toEqual(["tenant:tiers", "ownership"]);
+    expect(shown(asked)).toEqual([["claude/1", []]]);
+  });
+
+  it("shows what every rule found, also where it found nothing", () => {
+    const [evaluation] = decide(
+      inputsOf({ tenant, modelName: "gpt", surface: "chat.completions" }, 0),
       policy,
       catalogue,
-      0,
-    );
-    expect(evaluation?.tenant.map(({ rule }) => rule)).toEqual(["tenant:tiers", "ownership"]);
-    expect(evaluation?.candidates.map(({ admitted, objections }) => [admitted, objections])).toEqual([[false, []]]);
+    ).evaluations;
+    expect(evaluation?.subject.findings.map(({ rule, outcome, decision }) => [rule, outcome, decision])).toEqual([
+      ["tenant:tiers", "no_match", "allow"],
+      ["own_jurisdiction", "no_match", "allow"],
+      ["evidence", "no_match", "allow"],
+    ]);
+    const [first] = evaluation?.placement.candidates ?? [];
+    if (evaluation === undefined || first === undefined) throw new Error("nothing was evaluated");
+    expect(findingsOn(first.objections, evaluation.placement.checks).map(({ rule, outcome }) => [rule, outcome])).toEqual([
+      ["hosting:gpt", "no_match"],
+      ["own_jurisdiction", "no_match"],
+      ["evidence", "no_match"],
+    ]);
+  });
+
+  it("needs nothing but JSON", () => {
+    const decision = authorise({ tenant, modelName: "gpt", surface: "chat.completions" }, policy, catalogue, 0);
+    if (!decision.ok) throw new Error(decision.refusal.kind);
+    const again = decide(JSON.parse(JSON.stringify(decision.value.inputs)) as DecisionInputs, policy, catalogue);
+    expect(again.outcome.ok && again.outcome.grant.deployments).toEqual(decision.value.deployments);
   });
 });
 

@@ -1,5 +1,7 @@
 import type { Catalogue, Deployment, EvidenceGrade, Model, Region, Surface } from "../../src/region/catalogue.ts";
 import { anywhere, countrySet, unknownCountries, type Country, type CountrySet } from "../../src/region/country.ts";
+import { boundariesOf } from "../../src/region/build-policy.ts";
+import type { PolicyList } from "../../src/region/policy-list.ts";
 import type { Policy, Rule, RuleScope } from "../../src/region/policy.ts";
 import type { Tenant, TenantFacts } from "../../src/tenant/tenant.ts";
 
@@ -107,35 +109,47 @@ function setOf(countries: Place["countries"]): CountrySet {
   return countries === "unknown" ? unknownCountries : countrySet(countries);
 }
 
-type Written<Kind extends Rule["kind"]> = Omit<Extract<Rule, { kind: Kind }>, keyof RuleScope | "kind">;
+type Parts<Kind extends Rule["kind"]> = Omit<Extract<Rule, { kind: Kind }>, keyof RuleScope | "kind">;
+/** Of an ownership rule what is left out asks for nothing. */
+type Written<Kind extends Rule["kind"]> = Kind extends "ownership" ? Partial<Parts<Kind>> : Parts<Kind>;
 
 export function ruleOf<Kind extends Rule["kind"]>(kind: Kind, parts: Written<Kind>, scope: Partial<RuleScope> = {}): Rule {
   const open: RuleScope = {
     id: kind,
     because: `Because of ${kind}.`,
+    reasonCodes: [scope.id ?? kind],
     effectiveFromMs: undefined,
     effectiveToMs: undefined,
+    suspensions: [],
     makers: undefined,
     tiers: undefined,
     models: undefined,
     tenantsIn: undefined,
+    audience: undefined,
+    factsNoOlderThanMs: undefined,
+    lists: [],
+    ruling: { decision: kind === "exemption" ? "allow" : "deny" },
   };
-  return { ...open, ...scope, kind, ...parts } as unknown as Rule;
+  const owners = kind === "ownership" ? { ownersIn: new Set(), ownersOn: [], share: undefined } : {};
+  return { ...open, ...scope, kind, ...owners, ...parts } as unknown as Rule;
 }
 
 export const china: ReadonlySet<Country> = new Set(["CN", "HK", "MO"]);
 
 export function policyWith(...rules: readonly Rule[]): Policy {
-  const instants = rules
-    .flatMap(({ effectiveFromMs, effectiveToMs }) => [effectiveFromMs, effectiveToMs])
-    .filter((instant) => instant !== undefined);
+  return policyWithLists({}, ...rules);
+}
+
+export function policyWithLists(lists: Readonly<Record<string, PolicyList>>, ...rules: readonly Rule[]): Policy {
   return {
     version: "1",
     digest: "policy-digest",
     groups: new Map([["CN", china]]),
     jurisdictions: new Map([...china].map((country) => [country, china])),
     home: china,
+    lists: new Map(Object.entries(lists)),
     rules,
-    boundariesMs: [...new Set(instants)].sort((a, b) => a - b),
+    retention: new Map(),
+    boundariesMs: boundariesOf({}, rules, Object.values(lists)),
   };
 }

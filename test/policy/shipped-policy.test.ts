@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { authorise } from "../../src/policy/authorise.ts";
-import { evaluate } from "../../src/policy/evaluate.ts";
+import { decide } from "../../src/policy/decide.ts";
+import { inputsOf } from "../../src/policy/decision-inputs.ts";
+import { objectionKind } from "../../src/policy/finding.ts";
 import type { Permit } from "../../src/policy/permit.ts";
 import type { Model, Surface } from "../../src/region/catalogue.ts";
 import { showCountries } from "../../src/region/country.ts";
@@ -81,15 +83,10 @@ describe("the shipped policy", () => {
     for (const deployment of domestic) {
       const [surface = "chat.completions"] = deployment.surfaces;
       for (const country of ["CN", "SG", "US"]) {
-        const evaluation = evaluate(
-          { tenant: tenantIn(country), modelName: deployment.model.id, surface },
-          policy,
-          catalogue,
-          atMs,
-        );
-        const verdict = evaluation?.candidates.find((candidate) => candidate.deployment === deployment);
-        const kinds = new Set(verdict?.objections.map(({ kind }) => kind));
-        expect(verdict?.admitted).toBe(false);
+        const inputs = inputsOf({ tenant: tenantIn(country), modelName: deployment.model.id, surface }, atMs);
+        const [evaluation] = decide(inputs, policy, catalogue).evaluations;
+        const verdict = evaluation?.placement.candidates.find((candidate) => candidate.deployment === deployment);
+        const kinds = new Set(verdict?.objections.map(objectionKind));
         expect(kinds).toEqual(new Set(country === "CN" ? ["weights_location", "own_jurisdiction"] : ["weights_location"]));
       }
     }

@@ -19,16 +19,9 @@ const price: Price = {
 function permit(prices: readonly Price[] = [price]): Permit {
   const model = { id: "model-a", contextTokens: 10_000, maxOutputTokens: 1_000 } as Model;
   const deployments = prices.map((of) => ({ model, price: of }) as Deployment);
-  return {
-    tenantId: "acme",
-    model,
-    deployments,
-    refused: [],
-    rules: [],
-    policyVersion: "1",
-    policyDigest: "p",
-    catalogueDigest: "d",
-  };
+  const granted = { model, deployments, refused: [], rules: [], degradations: [] };
+  const versions = { policyVersion: "1", policyDigest: "p", catalogueDigest: "d" };
+  return { ...granted, tenantId: "acme", inputs: {} as Permit["inputs"], ...versions };
 }
 
 function request(more: Partial<ModelRequest> = {}, prompt: Partial<PromptMeasure> = {}): ModelRequest {
@@ -43,6 +36,8 @@ function request(more: Partial<ModelRequest> = {}, prompt: Partial<PromptMeasure
     endUser: undefined,
     prompt: { asciiBytes: 0, otherBytes: 0, images: 0, ...prompt },
     extractsWeights: false,
+    logProbabilities: false,
+    hostedTools: [],
     bodyFor: () => new Uint8Array(),
     release: () => undefined,
     ...more,

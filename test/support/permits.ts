@@ -12,6 +12,8 @@ export const openPolicy: Policy = {
   groups: new Map(),
   jurisdictions: new Map(),
   home: new Set(),
+  lists: new Map(),
+  retention: new Map(),
   rules: [],
   boundariesMs: [],
 };

@@ -165,7 +165,13 @@ export function bodies(context: () => Context): void {
       "by logit_bias with %j is refused",
       async (probabilities) => {
         const body = text("openai", { logit_bias: { "50256": 100 }, ...probabilities });
-        await refused("openai", 400, "unsupported_parameter", "logit_bias", () => post(paths.openai, body));
+        const before = context().gateway.stats();
+        const response = await post(paths.openai, body);
+        expect([response.status, await response.json()]).toEqual([
+          403,
+          { error: expect.objectContaining({ code: "unsupported_parameter", message: expect.stringContaining("logit_bias") }) },
+        ]);
+        expect(reached(before, context().gateway.stats())).toEqual({});
       },
     );
 

@@ -85,6 +85,8 @@ export function replayedRequest({ promptTokens }: TraceRequest, { learned, bytes
     endUser: undefined,
     prompt: { asciiBytes: promptTokens * bytesPerToken, otherBytes: 0, images: 0 },
     extractsWeights: false,
+    logProbabilities: false,
+    hostedTools: [],
     bodyFor: () => new Uint8Array(),
     release: () => undefined,
   };

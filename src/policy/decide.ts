@@ -1,0 +1,109 @@
+import type { Catalogue } from "../region/catalogue.ts";
+import type { Policy } from "../region/policy.ts";
+import type { Refusal } from "../refusal.ts";
+import { CompiledPolicy } from "./compiled-policy.ts";
+import type { DecisionInputs } from "./decision-inputs.ts";
+import { evaluate, type Evaluation } from "./evaluate.ts";
+import { instantOf } from "./facts.ts";
+import type { Finding } from "./finding.ts";
+import { Horizon } from "./horizon.ts";
+import type { Degradation, Permit } from "./permit.ts";
+import { refusalOf } from "./refusal-of.ts";
+
+/** What may run, and where. */
+export type Grant = Pick<Permit, "model" | "deployments" | "refused" | "rules" | "degradations">;
+
+/** A decision with all that led to it. */
+export interface Judgement {
+  readonly inputs: DecisionInputs;
+  /** Of the model asked for, and then of each lesser one that a rule put in its place; none where no rule was asked. */
+  readonly evaluations: readonly Evaluation[];
+  readonly outcome: { readonly ok: true; readonly grant: Grant } | { readonly ok: false; readonly refusal: Refusal };
+  /** Milliseconds since the epoch: from `inputs.atMs` until just before here the same is decided, whatever the instant. */
+  readonly untilMs: number;
+}
+
+/**
+ * Decides. Pure and total: the same inputs, policy and catalogue give the same judgement, today and in ten years, so that
+ * anybody who has them can check it. Nothing else is looked at.
+ */
+export function decide(inputs: DecisionInputs, policy: Policy, catalogue: Catalogue): Judgement {
+  return decideBy(inputs, new CompiledPolicy(policy, catalogue, inputs.atMs));
+}
+
+/** As `decide`, by a policy that was made ready for a stretch of time in which the inputs' instant lies. */
+export function decideBy(inputs: DecisionInputs, compiled: CompiledPolicy): Judgement {
+  const { catalogue } = compiled;
+  const horizon = new Horizon(inputs.atMs);
+  const evaluations: Evaluation[] = [];
+  const judge = (outcome: Judgement["outcome"]): Judgement => ({
+    inputs,
+    evaluations,
+    outcome,
+    untilMs: Math.min(horizon.untilMs, compiled.untilMs),
+  });
+  if (!isInForce(compiled.policy, inputs.atMs)) return judge({ ok: false, refusal: { kind: "policy_not_in_force" } });
+  const unverified = verificationRefusal(inputs, horizon);
+  if (unverified !== undefined) return judge({ ok: false, refusal: unverified });
+
+  let model = catalogue.models.get(catalogue.modelNames.get(inputs.model) ?? "");
+  if (model === undefined) return judge({ ok: false, refusal: { kind: "model_not_found", model: inputs.model } });
+  for (;;) {
+    const evaluation = evaluate(inputs, model, compiled, horizon);
+    evaluations.push(evaluation);
+    // A lesser model was not named by the client: the refusal says which one it is about.
+    const refusal = refusalOf(evaluation, evaluations.length === 1 ? inputs.model : model.id);
+    if (refusal !== undefined) return judge({ ok: false, refusal });
+    const { replacement } = evaluation;
+    if (replacement === undefined) return judge({ ok: true, grant: grantOf(evaluation, evaluations, compiled) });
+    model = catalogue.models.get(replacement.modelId);
+    // Where degrading leads nowhere, or in a circle, the rule that wanted it denies.
+    if (model === undefined || evaluations.some((earlier) => earlier.model === model))
+      return judge({ ok: false, refusal: denialOf(replacement.by, inputs.model) });
+  }
+}
+
+/** Whoever hands over a policy before its time or after it, by a clock of its own or by mistake, gets nothing admitted by it. */
+function isInForce({ effectiveFromMs, effectiveToMs }: Policy, atMs: number): boolean {
+  return (effectiveFromMs === undefined || atMs >= effectiveFromMs) && (effectiveToMs === undefined || atMs < effectiveToMs);
+}
+
+function verificationRefusal({ tenant }: DecisionInputs, horizon: Horizon): Refusal | undefined {
+  const { state, verifiedUntil } = tenant;
+  if (state !== "verified") return { kind: "tenant_not_verified", state };
+  if (verifiedUntil === null) return undefined;
+  const expiresAtMs = instantOf(verifiedUntil);
+  if (expiresAtMs !== undefined && !horizon.isPast(expiresAtMs)) return undefined;
+  return { kind: "verification_expired", expiredAt: verifiedUntil };
+}
+
+function denialOf({ rule, kind, codes, sentence }: Finding, model: string): Refusal {
+  if (kind === "exemption" || kind === "surface") throw new TypeError(`A rule of kind ${kind} degrades nothing.`);
+  return { kind: "policy_denied", model, rule: kind, reasons: [...new Set([rule, ...codes])], sentence };
+}
+
+/** Of the last evaluation, by all rules that looked along the way. */
+function grantOf({ model, placement, rules }: Evaluation, evaluations: readonly Evaluation[], compiled: CompiledPolicy): Grant {
+  return {
+    model,
+    deployments: placement.admitted,
+    refused: placement.refused,
+    rules: evaluations.length === 1 ? rules : Object.freeze([...new Set(evaluations.flatMap((each) => each.rules))]),
+    degradations: degradationsOf(evaluations, compiled),
+  };
+}
+
+const none: readonly Degradation[] = Object.freeze([]);
+
+function degradationsOf(evaluations: readonly Evaluation[], { rulesById }: CompiledPolicy): readonly Degradation[] {
+  const all = evaluations.flatMap(({ subject, replacement }) =>
+    subject.degradations.flatMap((found): Degradation[] => {
+      const ruling = rulesById.get(found.rule)?.ruling;
+      if (ruling?.decision !== "degrade") return [];
+      const { rule, codes } = found;
+      if ("without" in ruling) return [Object.freeze({ rule, codes, without: ruling.without })];
+      return found === replacement?.by ? [Object.freeze({ rule, codes, toModel: ruling.toModel })] : [];
+    }),
+  );
+  return all.length === 0 ? none : Object.freeze(all);
+}

@@ -1,0 +1,45 @@
+import type { PolicyList } from "../region/policy-list.ts";
+
+/** Somebody as lists may know them. */
+export interface Party {
+  readonly name: string;
+  readonly identifiers: readonly string[];
+}
+
+interface Index {
+  readonly names: ReadonlySet<string>;
+  readonly identifiers: ReadonlySet<string>;
+}
+
+const indexes = new WeakMap<PolicyList, Index>();
+
+/** Whether a list of parties names somebody: by an identifier, or by the name as far as `plainName` tells names apart. */
+export function isListed(party: Party, list: PolicyList | undefined): boolean {
+  if (list?.kind !== "parties") return false;
+  let index = indexes.get(list);
+  if (index === undefined) {
+    const { parties } = list;
+    index = {
+      names: new Set(parties.map(({ name }) => plainName(name))),
+      identifiers: new Set(parties.flatMap(({ identifiers }) => identifiers.map(plainIdentifier))),
+    };
+    indexes.set(list, index);
+  }
+  const { names, identifiers } = index;
+  return names.has(plainName(party.name)) || party.identifiers.some((identifier) => identifiers.has(plainIdentifier(identifier)));
+}
+
+/** So that `ACME Compañía, S.A.` and `Acme Compania SA` are one: without case, accents, width and punctuation. */
+export function plainName(name: string): string {
+  return name
+    .normalize("NFKD")
+    .replaceAll(/[\p{M}\p{P}]/gu, "")
+    .toLowerCase()
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter((word) => word !== "")
+    .join(" ");
+}
+
+function plainIdentifier(identifier: string): string {
+  return identifier.replaceAll(/\s/g, "").toUpperCase();
+}
