@@ -1,5 +1,5 @@
 import type { Log } from "../log.ts";
-import type { QuotaStore } from "../quota/store.ts";
+import { noIntent, type QuotaStore } from "../quota/store.ts";
 import type { Journal } from "./journal.ts";
 import type { Receipt } from "./receipt.ts";
 
@@ -14,6 +14,11 @@ export async function sweepExpired(quota: QuotaStore, journal: Journal, log: Log
   for (;;) {
     const expired = await quota.expire(batch);
     for (const reservation of expired) {
+      if (reservation.intent === noIntent) {
+        await quota.recorded(reservation.tenantId, [reservation.id]);
+        log.warn("a slice was left by a gateway that died, and is charged whole", { tenant: reservation.tenantId });
+        continue;
+      }
       await journal.append(JSON.parse(reservation.intent) as Receipt);
       await quota.recorded(reservation.tenantId, [reservation.id]);
       log.warn("a request was left unsettled by a gateway that died", {

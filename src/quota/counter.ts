@@ -13,7 +13,8 @@
  * - Open holds do not leak. A hold that drained and was then handed back would count the same capacity twice.
  * - `mark` never goes back: a clock that does makes a counter wait, and creates no capacity.
  * - A changed ceiling judges what is used from now on: time that passed before leaked at the ceiling of that time.
- * - `requests` are charged when they are admitted and never handed back: asking is what they count.
+ * - `requests` are charged when they are admitted and never handed back: asking is what they count. A slice is for requests
+ *   that are still to come, so it holds them as it holds all else.
  * - Whoever asks nothing of a limit is not refused by it, even where it is overrun.
  */
 import { ceilDivide } from "./ceil-divide.ts";
@@ -97,7 +98,7 @@ export function amountOf(unit: LimitUnit, amounts: Amounts): number {
     case "micro_usd":
       return amounts.microUsd;
     case "concurrent":
-      return 1;
+      return amounts.concurrent ?? 1;
   }
 }
 
@@ -184,9 +185,9 @@ function usedUnits(state: CounterState, window: LimitWindow): number {
 }
 
 /** Takes what was admitted; returns the hold, `undefined` where it was charged at once and nothing is left to settle. */
-export function place(state: CounterState, setting: LimitSetting, asked: number): PlacedHold | undefined {
+export function place(state: CounterState, setting: LimitSetting, asked: number, isSlice: boolean): PlacedHold | undefined {
   const { unit, window } = setting;
-  if (unit === "requests" && window !== "open") {
+  if (unit === "requests" && window !== "open" && !isSlice) {
     charge(state, window, asked);
     return undefined;
   }
@@ -201,6 +202,12 @@ export function settleHold(state: CounterState, hold: PlacedHold, used: number, 
   else if (hold.mark !== state.mark) return;
   state.held = Math.max(0, state.held - hold.amount);
   if (hold.window !== "open") charge(state, hold.window, used);
+}
+
+/** After `settleHold`: holds `amount` on, for the period that the first hold was for. */
+export function holdOn(state: CounterState, hold: PlacedHold, amount: number): PlacedHold {
+  if (hold.window === "minute" || hold.mark === state.mark) state.held += amount;
+  return { ...hold, amount };
 }
 
 /**

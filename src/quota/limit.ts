@@ -13,7 +13,7 @@ export interface AppliedLimit {
   readonly periods: readonly Period[];
 }
 
-/** What a request is held or charged for. `concurrent` needs no amount: it is one from reserve to settle. */
+/** What a request is held or charged for. */
 export interface Amounts {
   readonly requests: number;
   /** Always the sum of the two below. */
@@ -21,6 +21,8 @@ export interface Amounts {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly microUsd: number;
+  /** How many of the requests may be open at once; absent: one, from reserve to settle, whatever it is charged. */
+  readonly concurrent?: number;
 }
 
 /** Whose request it is and for what: all that a limit may be kept apart by. */

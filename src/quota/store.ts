@@ -14,7 +14,15 @@ export interface ReservationRequest {
    * hence before the first byte goes upstream.
    */
   readonly intent: string;
+  /**
+   * A slice of the limits for many requests, which whoever holds it admits by itself. Its requests are held until it is
+   * settled, as all else is. It is no request of its own, so its intent is `noIntent`.
+   */
+  readonly slice?: true;
 }
+
+/** Of slices: nothing is written where their lease runs out, because their requests have intents of their own elsewhere. */
+export const noIntent = "";
 
 /** One limit as it stands, right after the decision. */
 export interface LimitState {
@@ -56,6 +64,17 @@ export interface Settlement {
   readonly tenantId: string;
   /** What was really used; replaces the hold. Zero in all for a request that never reached an upstream. */
   readonly charge: Amounts;
+  /**
+   * What of the hold is not over yet: from now on a reservation of its own, for the same limits and periods, with the same
+   * intent. Where the lease ran out before, there is no rest; it is then charged as well.
+   */
+  readonly rest?: Rest;
+}
+
+export interface Rest {
+  readonly id: string;
+  readonly hold: Amounts;
+  readonly leaseMs: number;
 }
 
 export interface ExpiredReservation {

@@ -39,7 +39,7 @@ function ask(state: CounterState, limit: LimitSetting, asked: number, nowMs: num
   pass(state, limit, nowMs);
   state.rate = limit.ceiling;
   const verdict = judge(state, limit, asked, nowMs);
-  return { verdict, hold: verdict.fits ? place(state, limit, asked) : undefined };
+  return { verdict, hold: verdict.fits ? place(state, limit, asked, false) : undefined };
 }
 
 describe("ceilDivide", () => {

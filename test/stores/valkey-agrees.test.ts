@@ -54,9 +54,18 @@ const setting = fc
     };
   });
 
+/** How many requests a slice is for, or holds on; `undefined` for a request of its own. */
+const many = fc.option(fc.nat(1_000), { nil: undefined });
+
 const step = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ do: fc.constant("reserve" as const), tokens: size, microUsd: size, mask: fc.nat(255) }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("settle" as const), pick: fc.nat(20), tokens: size, microUsd: size }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant("reserve" as const), tokens: size, microUsd: size, mask: fc.nat(255), many }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("settle" as const), pick: fc.nat(20), tokens: size, microUsd: size, rest: many }),
+  },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("advance" as const), byMs: jumpMs }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("expire" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("lower" as const), index: fc.nat(7), ceiling }) },
@@ -65,15 +74,30 @@ const step = fc.oneof(
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
 /** What one step makes a store say, all of it. */
-async function take(quota: QuotaStore, limits: readonly AppliedLimit[], one: Step, id: string, nowMs: number): Promise<unknown> {
+async function take(
+  quota: QuotaStore,
+  limits: readonly AppliedLimit[],
+  one: Step,
+  id: string,
+  restId: string,
+  nowMs: number,
+): Promise<unknown> {
   const timely = limits.map((limit) =>
     apply(limit.setting, limit.counter.slice(limit.setting.name.length), "Europe/Paris", nowMs),
   );
   if (one.do === "reserve") {
     const chosen = timely.filter((_, index) => (one.mask & (1 << index)) !== 0);
-    return quota.reserve(reservation(id, chosen, amounts(one.tokens, one.microUsd), { leaseMs: 30_000 }));
+    const hold = amounts(one.tokens, one.microUsd);
+    if (one.many === undefined) return quota.reserve(reservation(id, chosen, hold, { leaseMs: 30_000 }));
+    const slice = { ...hold, requests: one.many, concurrent: one.many };
+    return quota.reserve(reservation(id, chosen, slice, { leaseMs: 30_000, slice: true }));
   }
-  if (one.do === "settle") return quota.settle({ id, tenantId: "acme", charge: amounts(one.tokens, one.microUsd) });
+  if (one.do === "settle") {
+    const charge = amounts(one.tokens, one.microUsd);
+    if (one.rest === undefined) return quota.settle({ id, tenantId: "acme", charge });
+    const hold = { ...amounts(one.tokens, one.microUsd), requests: one.rest, concurrent: one.rest };
+    return quota.settle({ id, tenantId: "acme", charge, rest: { id: restId, hold, leaseMs: 30_000 } });
+  }
   if (one.do === "expire") return [...(await quota.expire(100))].sort((left, right) => (left.id < right.id ? -1 : 1));
   return quota.inspect("acme", timely);
 }
@@ -100,11 +124,11 @@ describeOnValkey("the function on Valkey", () => {
             if (one.do === "lower" && changed !== undefined)
               limits[one.index] = { ...changed, setting: { ...changed.setting, ceiling: one.ceiling } };
             const id = `r${one.do === "settle" ? (reserved[one.pick % Math.max(1, reserved.length)] ?? 0) : serial}`;
-            if (one.do === "reserve") reserved.push(serial);
+            if (one.do === "reserve" || (one.do === "settle" && one.rest !== undefined)) reserved.push(serial);
             const nowMs = worlds[0].nowMs();
             const [wanted, said] = [
-              await take(worlds[0].quota, limits, one, id, nowMs),
-              await take(worlds[1].quota, limits, one, id, nowMs),
+              await take(worlds[0].quota, limits, one, id, `r${serial}`, nowMs),
+              await take(worlds[1].quota, limits, one, id, `r${serial}`, nowMs),
             ];
             expect(said).toEqual(wanted);
           }

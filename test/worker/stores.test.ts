@@ -2,9 +2,11 @@ import { directoryContract } from "../stores/directory-contract.ts";
 import { journalContract } from "../stores/journal-contract.ts";
 import { journalReaderContract } from "../stores/journal-reader-contract.ts";
 import { quotaContract } from "../stores/quota-contract.ts";
+import { sliceContract } from "../stores/slice-contract.ts";
 import { objectWorld } from "./object-world.ts";
 
 quotaContract("Durable Objects", objectWorld);
+sliceContract("Durable Objects", objectWorld);
 journalContract("Durable Objects", objectWorld);
 directoryContract("Durable Objects", objectWorld);
 journalReaderContract("Durable Objects and D1", objectWorld, 6);

@@ -1,4 +1,5 @@
 import type { Amounts } from "../../quota/limit.ts";
+import type { Rest } from "../../quota/store.ts";
 
 /** A reservation that this process placed and has not begun to settle: enough to place it again after a loss. */
 export interface HeldReservation {
@@ -8,6 +9,8 @@ export interface HeldReservation {
   /** The request's fields as JSON, without the braces. */
   readonly fields: string;
   readonly intent: string;
+  /** The fields of what is held on of it, under another id. */
+  readonly fieldsOfRest: (rest: Rest) => string;
   /** The periods that it was admitted in, by limit. */
   readonly marks: readonly number[];
   /** The epoch of the data that it stands in. */

@@ -1,6 +1,7 @@
 import type { Log } from "../../log.ts";
 import { amountsOf, type Amounts, type AppliedLimit } from "../../quota/limit.ts";
 import { admitted, refused } from "../../quota/outcome.ts";
+import { requireAmounts } from "../../quota/require-amounts.ts";
 import {
   StoreUnavailable,
   type ExpiredReservation,
@@ -8,6 +9,7 @@ import {
   type QuotaStore,
   type ReservationRequest,
   type ReserveOutcome,
+  type Rest,
   type Settlement,
 } from "../../quota/store.ts";
 import { Unanswered, type ValkeyAnswer, type ValkeyConnection } from "./valkey-connection.ts";
@@ -23,7 +25,6 @@ import {
   nowMsOf,
   numberAt,
   piecesOf,
-  requireAmounts,
   statesOf,
   status,
   textAt,
@@ -72,7 +73,8 @@ export class ValkeyQuota implements QuotaStore {
     const bucket = bucketOf(tenantId);
     const known = this.#held.reclaim(tenantId, id);
     const nonce = known ?? `${this.#process}-${this.#serial++}`;
-    const fields = fieldsOf(request, nonce, this.#settings.rebuild !== undefined);
+    const guarded = this.#settings.rebuild !== undefined;
+    const fields = fieldsOf(request, nonce, guarded);
     let reply: ValkeyReply;
     try {
       reply = await this.#settled(bucket, tenantId, () => this.#reserve(bucket, fields, intent));
@@ -98,6 +100,7 @@ export class ValkeyQuota implements QuotaStore {
           bucket,
           fields,
           intent,
+          fieldsOfRest: (rest) => fieldsOf({ ...request, ...rest }, nonce, guarded),
           marks: marksOf(reply, limits),
           epoch: epochOf(reply),
           leaseEndsMs,
@@ -107,7 +110,9 @@ export class ValkeyQuota implements QuotaStore {
     }
   }
 
-  async settle({ tenantId, id, charge }: Settlement): Promise<boolean> {
+  async settle(settlement: Settlement): Promise<boolean> {
+    if (settlement.rest !== undefined) return this.#settlePart(settlement, settlement.rest);
+    const { tenantId, id, charge } = settlement;
     requireAmounts(charge);
     const bucket = bucketOf(tenantId);
     const own = this.#held.take(tenantId, id);
@@ -128,6 +133,27 @@ export class ValkeyQuota implements QuotaStore {
     if (numberAt(answer.reply, 3) === 0 && this.#settings.rebuild !== undefined) return false;
     await this.#restore(own, epoch);
     return numberAt(await this.#call("settle", bucket, args), 0) === 1;
+  }
+
+  /** Whoever asks for it asks again where it fails, with the same ids, so nothing is owed. */
+  async #settlePart({ tenantId, id, charge }: Settlement, rest: Rest): Promise<boolean> {
+    requireAmounts(charge);
+    requireAmounts(rest.hold);
+    const bucket = bucketOf(tenantId);
+    const args = [...settleArgs(tenantId, id, charge, ""), restArg(rest)];
+    let answer = await this.#ask("settle", bucket, args);
+    const own = this.#held.find(tenantId, id);
+    if (own !== undefined && numberAt(answer.reply, 0) === 0 && own.epoch !== epochOf(answer.reply)) {
+      // Lost with the data, and not put back yet.
+      await this.#restore(own, epochOf(answer.reply));
+      answer = await this.#ask("settle", bucket, args);
+    }
+    this.#held.take(tenantId, id);
+    if (own !== undefined) {
+      const leaseEndsMs = performance.now() + rest.leaseMs;
+      this.#held.add({ ...own, id: rest.id, fields: own.fieldsOfRest(rest), leaseEndsMs });
+    }
+    return numberAt(answer.reply, 0) === 1 || answer.repeated;
   }
 
   async renew(tenantId: string, ids: readonly string[], leaseMs: number): Promise<void> {
@@ -274,15 +300,21 @@ export class ValkeyQuota implements QuotaStore {
   }
 }
 
-function fieldsOf({ tenantId, id, limits, hold, leaseMs }: ReservationRequest, nonce: string, guarded: boolean): string {
+function fieldsOf({ tenantId, id, limits, hold, leaseMs, slice }: ReservationRequest, nonce: string, guarded: boolean): string {
   const named = `"tenant":${JSON.stringify(tenantId)},"id":${JSON.stringify(id)},"nonce":${JSON.stringify(nonce)}`;
   const amounts = `[${hold.requests},${hold.inputTokens},${hold.outputTokens},${hold.microUsd}]`;
-  return `${named},"hold":${amounts},"lease":${leaseMs},"guarded":${guarded},"limits":${limitRows(limits, hold)}`;
+  const kind = slice === true ? ',"slice":true' : "";
+  return `${named}${kind},"hold":${amounts},"lease":${leaseMs},"guarded":${guarded},"limits":${limitRows(limits, hold)}`;
 }
 
 function settleArgs(tenantId: string, id: string, charge: Amounts, nonce: string): string[] {
   const { requests, tokens, inputTokens, outputTokens, microUsd } = charge;
   return [tenantId, id, String(requests), String(tokens), String(inputTokens), String(outputTokens), String(microUsd), nonce];
+}
+
+function restArg({ id, hold, leaseMs }: Rest): string {
+  const { requests, tokens, inputTokens, outputTokens, microUsd, concurrent = 1 } = hold;
+  return JSON.stringify({ id, lease: leaseMs, amounts: [requests, tokens, inputTokens, outputTokens, microUsd, concurrent] });
 }
 
 function expiredOf(piece: ValkeyReply): ExpiredReservation {

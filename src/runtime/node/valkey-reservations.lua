@@ -33,7 +33,7 @@ local function reserve(keys, args)
   local holds = {}
   for _, limit in ipairs(limits) do
     local counter = limit.counter
-    if limit.unit == requests_unit and limit.window ~= open then
+    if limit.unit == requests_unit and limit.window ~= open and not request.slice then
       charge(counter, limit.window, limit.asked)
     else
       counter.held = counter.held + limit.asked
@@ -64,7 +64,7 @@ local function restore(keys, args)
     local mark = request.marks[index]
     if limit.window == calendar and mark ~= counter.mark then
       holds[#holds + 1] = hold_of(limit, mark)
-    elseif limit.unit ~= requests_unit or limit.window ~= minute then
+    elseif limit.unit ~= requests_unit or limit.window ~= minute or request.slice then
       counter.held = counter.held + limit.asked
       holds[#holds + 1] = hold_of(limit, limit.window == calendar and mark or 0)
     end
@@ -74,8 +74,27 @@ local function restore(keys, args)
   return { 1, now, epoch }
 end
 
+-- Holds on what of a reservation is not over yet, as a reservation of its own for the same periods.
+local function hold_rest(base, tenant, nonce, holds, intent, rest, now)
+  local kept = {}
+  for index, hold in ipairs(holds) do
+    local scope, field, unit, window, _, mark, passing = unpack(hold)
+    local key = counter_key(base, tenant, scope)
+    local counter = read(key, field)
+    local amount = rest.amounts[unit]
+    if window == minute or mark == counter.mark then
+      counter.held = counter.held + amount
+      write(key, field, counter, passing, now)
+    end
+    kept[index] = { scope, field, unit, window, amount, mark, passing }
+  end
+  local amounts = rest.amounts
+  local hold = { amounts[1], amounts[3], amounts[4], amounts[5] }
+  keep(base, { tenant = tenant, id = rest.id, nonce = nonce, hold = hold, lease = rest.lease }, intent, kept, now)
+end
+
 -- keys: the bucket; args: tenant, id, what was used: requests, tokens, input, output, micro-USD; the nonce of the call
--- that must have placed it, empty for whichever did.
+-- that must have placed it, empty for whichever did; what is not over yet as JSON: id, lease and amounts by unit.
 -- Returns whether it took effect, and where it did not, whether the tenant's counters are whole.
 local function settle(keys, args)
   local base = keys[1]
@@ -84,17 +103,23 @@ local function settle(keys, args)
   local reservations = reservations_key(base, tenant)
   local record = redis.call('HGET', reservations, id)
   if not record then return { 0, now, epoch, built(base, tenant, epoch) and 1 or 0 } end
-  local nonce, _, holds = cmsgpack.unpack(record)
+  local nonce, _, holds, intent = cmsgpack.unpack(record)
   if args[8] ~= '' and args[8] ~= nonce then return { 0, now, epoch, 1 } end
   local charged = { tonumber(args[3]), tonumber(args[4]), tonumber(args[5]), tonumber(args[6]), tonumber(args[7]), 1 }
+  local rest = args[9] and cjson.decode(args[9])
   local member = member_of(tenant, id)
   local replace = settle_hold
   if redis.call('ZREM', base .. ':leases', member) == 0 then
     replace = settle_late
     redis.call('ZREM', base .. ':expired', member)
     redis.call('ZREM', base .. ':recorded', member)
+    if rest then
+      for unit, amount in ipairs(rest.amounts) do charged[unit] = charged[unit] + amount end
+      rest = nil
+    end
   end
   each_hold(base, tenant, holds, replace, charged, now)
+  if rest then hold_rest(base, tenant, nonce, holds, intent, rest, now) end
   redis.call('HDEL', reservations, id)
   return { 1, now, epoch, 1 }
 end

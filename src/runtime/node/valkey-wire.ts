@@ -165,12 +165,3 @@ function counterAt(reply: ValkeyReply, index: number, setting: LimitSetting): Co
     endsMs: numberAt(reply, at + 3),
   };
 }
-
-/** No float ever enters a counter, and nothing negative, which would create capacity. */
-export function requireAmounts(amounts: Amounts): void {
-  for (const amount of [amounts.requests, amounts.inputTokens, amounts.outputTokens, amounts.microUsd]) {
-    if (!Number.isSafeInteger(amount) || amount < 0) throw new RangeError(`Amounts are non-negative integers; got ${amount}.`);
-  }
-  if (amounts.tokens !== amounts.inputTokens + amounts.outputTokens)
-    throw new RangeError("Tokens are input and output together.");
-}

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { OpenReservation, ReservationReader } from "../../ledger/journal-reader.ts";
 import type { Receipt } from "../../ledger/receipt.ts";
 import type { Log } from "../../log.ts";
-import type { QuotaStore } from "../../quota/store.ts";
+import { noIntent, type QuotaStore } from "../../quota/store.ts";
 import { readValkeyAddress } from "./valkey-address.ts";
 import { ValkeyConnection } from "./valkey-connection.ts";
 import { quotaLibrary } from "./valkey-library.ts";
@@ -77,7 +77,9 @@ export async function openValkeyQuota(url: string, log: Log, options: Partial<Va
   );
   return {
     quota,
-    reservations: { open: async (tenantId) => (await quota.open(tenantId)).map(openReservation) },
+    reservations: {
+      open: async (tenantId) => (await quota.open(tenantId)).filter(({ intent }) => intent !== noIntent).map(openReservation),
+    },
     oldestOpen: () => quota.oldest(),
     epoch: (tenantId) => quota.epoch(tenantId),
     rebuild: (tenantId) => rebuilding.make(tenantId),

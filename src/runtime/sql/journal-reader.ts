@@ -1,4 +1,5 @@
 import { longestAdmissionMs, type OpenReservation, type ScanQuery } from "../../ledger/journal-reader.ts";
+import { noIntent } from "../../quota/store.ts";
 import type { Receipt } from "../../ledger/receipt.ts";
 import { beganAtMs } from "../../request-id.ts";
 import type { SqlDatabase, SqlValue } from "./database.ts";
@@ -52,8 +53,9 @@ export class SqlJournalReader {
 
   open(tenantId: string): OpenReservation[] {
     const rows = this.#database.all<OpenRow>(
-      `SELECT id, tokens, micro_usd, intent FROM reservation WHERE tenant_id = ? AND ${awaited}`,
+      `SELECT id, tokens, micro_usd, intent FROM reservation WHERE tenant_id = ? AND ${awaited} AND intent <> ?`,
       tenantId,
+      noIntent,
     );
     return rows.map(({ id, tokens, micro_usd: microUsd, intent }) => {
       const { keyId, model, startedAtMs } = JSON.parse(intent) as Receipt;

@@ -1,8 +1,20 @@
-import { advance, amountOf, counterKey, judge, place, scopeOf, settleHold, settleLate, standing } from "../../quota/counter.ts";
+import {
+  advance,
+  amountOf,
+  counterKey,
+  holdOn,
+  judge,
+  place,
+  scopeOf,
+  settleHold,
+  settleLate,
+  standing,
+} from "../../quota/counter.ts";
 import type { CounterState, PlacedHold } from "../../quota/counter.ts";
 import { amountsOf, type Amounts, type AppliedLimit } from "../../quota/limit.ts";
 import { admitted, refused, type Judged } from "../../quota/outcome.ts";
-import type { ExpiredReservation, LimitState, ReservationRequest, ReserveOutcome, Settlement } from "../../quota/store.ts";
+import { requireAmounts } from "../../quota/require-amounts.ts";
+import type { ExpiredReservation, LimitState, ReservationRequest, ReserveOutcome, Rest, Settlement } from "../../quota/store.ts";
 import { CounterGroups, type CounterGroup } from "./counter-groups.ts";
 import type { SqlDatabase } from "./database.ts";
 
@@ -19,6 +31,12 @@ interface OpenRow {
   readonly tenant_id: string;
   readonly id: string;
   readonly holds: string;
+}
+
+interface SettledRow {
+  readonly state: number;
+  readonly holds: string;
+  readonly intent: string;
 }
 
 interface ExpiredRow {
@@ -74,7 +92,7 @@ export class SqlQuota {
     if (refusal !== undefined) return refusal;
     const holds: StoredHold[] = [];
     for (const { limit, key, group, counter } of opened) {
-      const hold = place(counter, limit.setting, amountOf(limit.setting.unit, request.hold));
+      const hold = place(counter, limit.setting, amountOf(limit.setting.unit, request.hold), request.slice === true);
       this.#groups.change(group);
       if (hold !== undefined) holds.push([group.scope, key, hold.unit, hold.window, hold.amount, hold.mark]);
     }
@@ -86,14 +104,31 @@ export class SqlQuota {
   }
 
   settle(settlement: Settlement, nowMs: number): boolean {
-    const { tenantId, id, charge } = settlement;
+    const { tenantId, id, charge, rest } = settlement;
     requireAmounts(charge);
-    const sql = "DELETE FROM reservation WHERE tenant_id = ? AND id = ? RETURNING state, holds";
-    const [row] = this.#database.all<{ state: number; holds: string }>(sql, tenantId, id);
+    const sql = "DELETE FROM reservation WHERE tenant_id = ? AND id = ? RETURNING state, holds, intent";
+    const [row] = this.#database.all<SettledRow>(sql, tenantId, id);
     if (row === undefined) return false;
-    const replace = row.state === open ? settleHold : settleLate;
-    this.#eachHold(tenantId, row.holds, (state, hold) => replace(state, hold, amountOf(hold.unit, charge), nowMs));
+    if (rest !== undefined) this.#settlePart(tenantId, row, charge, rest, nowMs);
+    else {
+      const replace = row.state === open ? settleHold : settleLate;
+      this.#eachHold(tenantId, row.holds, (state, hold) => replace(state, hold, amountOf(hold.unit, charge), nowMs));
+    }
     return true;
+  }
+
+  #settlePart(tenantId: string, row: SettledRow, charge: Amounts, rest: Rest, nowMs: number): void {
+    requireAmounts(rest.hold);
+    const kept: StoredHold[] = [];
+    this.#eachHold(tenantId, row.holds, (state, hold, scope, key) => {
+      const used = amountOf(hold.unit, charge);
+      const amount = amountOf(hold.unit, rest.hold);
+      if (row.state !== open) return settleLate(state, hold, used + amount, nowMs);
+      settleHold(state, hold, used, nowMs);
+      const { unit, window, mark } = holdOn(state, hold, amount);
+      kept.push([scope, key, unit, window, amount, mark]);
+    });
+    if (row.state === open) this.#insert({ ...rest, tenantId, intent: row.intent }, kept, nowMs);
   }
 
   renew(tenantId: string, ids: readonly string[], leaseMs: number, nowMs: number): void {
@@ -143,7 +178,7 @@ export class SqlQuota {
     return { limit, key, group, counter };
   }
 
-  #insert(request: ReservationRequest, holds: readonly StoredHold[], nowMs: number): void {
+  #insert(request: Omit<ReservationRequest, "limits">, holds: readonly StoredHold[], nowMs: number): void {
     const { hold } = request;
     this.#database.run(
       `INSERT INTO reservation (tenant_id, id, state, expires_at_ms, requests, tokens, output_tokens, micro_usd, holds, intent)
@@ -160,10 +195,14 @@ export class SqlQuota {
     );
   }
 
-  #eachHold(tenantId: string, stored: string, apply: (state: CounterState, hold: PlacedHold) => void): void {
+  #eachHold(
+    tenantId: string,
+    stored: string,
+    apply: (state: CounterState, hold: PlacedHold, scope: string, key: string) => void,
+  ): void {
     for (const [scope, key, unit, window, amount, mark] of JSON.parse(stored) as StoredHold[]) {
       const group = this.#groups.group(tenantId, scope);
-      apply(this.#groups.counter(group, key), { unit, window, amount, mark });
+      apply(this.#groups.counter(group, key), { unit, window, amount, mark }, scope, key);
       this.#groups.change(group);
     }
   }
@@ -183,13 +222,4 @@ function stateOf({ limit, counter }: Opened, nowMs: number): LimitState {
 function holdOf(row: ExpiredRow): Amounts {
   const inputTokens = row.tokens - row.output_tokens;
   return amountsOf(row.requests, inputTokens, row.output_tokens, row.micro_usd);
-}
-
-/** No float ever enters a counter, and nothing negative, which would create capacity. */
-function requireAmounts(amounts: Amounts): void {
-  for (const amount of [amounts.requests, amounts.inputTokens, amounts.outputTokens, amounts.microUsd]) {
-    if (!Number.isSafeInteger(amount) || amount < 0) throw new RangeError(`Amounts are non-negative integers; got ${amount}.`);
-  }
-  if (amounts.tokens !== amounts.inputTokens + amounts.outputTokens)
-    throw new RangeError("Tokens are input and output together.");
 }
