@@ -24,6 +24,10 @@ export interface LimitSetting {
   readonly endUser?: string | undefined;
   /** Counted and reported, and never refuses. */
   readonly shadow?: boolean | undefined;
+  /** Replicas may hold a slice of it for a short time and admit from that by themselves, so that not every request asks the store. */
+  readonly slices?: boolean | undefined;
+  /** With `slices`: where the store is away, what is left of a slice may be used. Otherwise requests are then refused. */
+  readonly onOutage?: "allow-local" | undefined;
 }
 
 export const each = "each";

@@ -20,17 +20,16 @@ export class Demand {
   /** How many requests a window has. Of the one that runs, what came so far; where that is more, load is rising. */
   requests(nowMs: number): number {
     this.#roll(nowMs);
-    return Math.max(this.#previous.amounts().requests, this.#current.amounts().requests);
+    return Math.max(this.#previous.of("requests"), this.#current.of("requests"));
   }
 
   /** What the next window may ask for, for `least` requests or more; nothing where nothing was asked. */
   expected(least: number, nowMs: number): Amounts | undefined {
     this.#roll(nowMs);
-    const previous = this.#previous.amounts();
-    const current = this.#current.amounts();
     // So a load that begins doubles its slice each time, and one that is steady has a window's worth.
-    const [tally, times] = 2 * current.requests > previous.requests ? [this.#current, 2] : [this.#previous, 1];
-    const requests = times * tally.amounts().requests;
+    const [tally, times] =
+      2 * this.#current.of("requests") > this.#previous.of("requests") ? [this.#current, 2] : [this.#previous, 1];
+    const requests = times * tally.of("requests");
     return requests === 0 ? undefined : tally.amounts(times * Math.max(1, Math.ceil(least / requests)));
   }
 

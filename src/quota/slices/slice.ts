@@ -92,8 +92,7 @@ export class Slice {
 
   /** What may still be admitted. Means nothing once the store was told a part. */
   left(unit: LimitUnit): number {
-    const [size, used, held] = [this.size, this.#used.amounts(), this.#held.amounts()];
-    return amountOf(unit, size) - amountOf(unit, used) - amountOf(unit, held);
+    return amountOf(unit, this.size) - this.#used.of(unit) - this.#held.of(unit);
   }
 
   /** Less than half of it is left of any limit. */

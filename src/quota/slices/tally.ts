@@ -1,4 +1,5 @@
 import { amountsOf, type Amounts } from "../limit.ts";
+import type { LimitUnit } from "../../tenant/limit-setting.ts";
 
 /** Amounts that are added up in place, for slices are touched by every request. */
 export class Tally {
@@ -20,14 +21,29 @@ export class Tally {
     this.take(this.amounts());
   }
 
+  of(unit: LimitUnit): number {
+    switch (unit) {
+      case "requests":
+        return this.#requests;
+      case "tokens":
+        return this.#inputTokens + this.#outputTokens;
+      case "input_tokens":
+        return this.#inputTokens;
+      case "output_tokens":
+        return this.#outputTokens;
+      case "micro_usd":
+        return this.#microUsd;
+      case "concurrent":
+        return this.#concurrent;
+    }
+  }
+
   amounts(times = 1): Amounts {
-    const { tokens, ...others } = amountsOf(
-      times * this.#requests,
-      times * this.#inputTokens,
-      times * this.#outputTokens,
-      times * this.#microUsd,
-    );
-    return { tokens, ...others, concurrent: times * this.#concurrent };
+    const [input, output] = [times * this.#inputTokens, times * this.#outputTokens];
+    return {
+      ...amountsOf(times * this.#requests, input, output, times * this.#microUsd),
+      concurrent: times * this.#concurrent,
+    };
   }
 
   #count({ requests, inputTokens, outputTokens, microUsd, concurrent = 1 }: Amounts, sign: 1 | -1): void {
