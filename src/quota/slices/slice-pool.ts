@@ -100,11 +100,12 @@ export class SlicePool {
   async tend(): Promise<void> {
     if (this.holdsNothing) return;
     const nowMs = this.#ports.elapsedMs();
-    this.#slices = this.#slices.filter((slice) => {
-      if (nowMs < this.#untilMs(slice)) return true;
+    const due = this.#slices.find(({ times }) => nowMs >= times.admitsUntilMs);
+    if (due !== undefined && this.#lastsThroughOutage) await this.#reach(due);
+    for (const slice of this.#slices.filter((one) => nowMs >= this.#untilMs(one))) {
+      this.#slices.splice(this.#slices.indexOf(slice), 1);
       this.#returns.add(slice);
-      return false;
-    });
+    }
     await this.#returns.run();
   }
 
@@ -131,6 +132,17 @@ export class SlicePool {
   #untilMs({ times }: Slice): number {
     const keeps = this.#lastsThroughOutage && (this.#isStoreAway || this.#refilling !== undefined);
     return keeps ? times.lastsUntilMs : times.admitsUntilMs;
+  }
+
+  /** Finds out whether the store is there: a slice that it was told to take back, and did not answer for, admits no more. */
+  async #reach(slice: Slice): Promise<void> {
+    if (this.#ports.elapsedMs() < this.#holdOffUntilMs) return;
+    try {
+      await this.#ports.exact.renew(this.#tenantId, [slice.id], this.#settings.leaseMs);
+      this.#isStoreAway = false;
+    } catch {
+      this.#missed();
+    }
   }
 
   /** Ahead of need: the last slice is half used, or half its time is over. */

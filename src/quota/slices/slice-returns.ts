@@ -26,7 +26,6 @@ export class SliceReturns {
   }
 
   add(slice: Slice): void {
-    slice.close();
     this.#slices.add(slice);
   }
 

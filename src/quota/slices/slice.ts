@@ -11,8 +11,8 @@ export interface SliceTimes {
 }
 
 /**
- * A slice of a tenant's limits, held in the store as one reservation, from which requests are admitted here. Once it is
- * closed it admits nothing more; the store is told in parts what was used, and holds on only what is still open.
+ * A slice of a tenant's limits, held in the store as one reservation, from which requests are admitted here. On its way
+ * back, when it admits nothing more, the store is told in parts what was used, and holds on only what is still open.
  *
  * Requests count as used once they are admitted, as they do in the store.
  */
@@ -31,7 +31,6 @@ export class Slice {
   readonly #open = new Map<string, Amounts>();
   readonly #held = new Tally();
   readonly #used = new Tally();
-  #closed = false;
   /** How many were open when the store was told last; more than can be before that. */
   #openWhenTold = Number.POSITIVE_INFINITY;
 
@@ -53,21 +52,9 @@ export class Slice {
     this.#grantedAtMs = grantedAtMs;
   }
 
-  get isClosed(): boolean {
-    return this.#closed;
-  }
-
-  get openCount(): number {
-    return this.#open.size;
-  }
-
-  close(): void {
-    this.#closed = true;
-  }
-
   /** Takes a request's hold, or says that it does not fit. What asks nothing of a limit is not refused by it. */
   admit(id: string, hold: Amounts): boolean {
-    if (this.#closed || this.#open.has(id)) return false;
+    if (this.#open.has(id)) return false;
     const fits = this.#states.every(({ limit: { setting } }) => {
       const asked = amountOf(setting.unit, hold);
       return asked === 0 || asked <= this.left(setting.unit);
