@@ -72,6 +72,8 @@ export interface LimitDocument {
   tier: string | null;
   endUser: string | null;
   shadow: boolean;
+  slices: boolean;
+  onOutage: "refuse" | "allow-local";
 }
 
 export interface LimitUseDocument {
@@ -155,9 +157,10 @@ export function issuedKeyDocument(issued: IssuedKey, now: string): IssuedKeyDocu
 }
 
 export function limitDocument(limit: LimitSetting): LimitDocument {
-  const { name, unit, window, ceiling, burst, key, model, tier, endUser, shadow } = limit;
+  const { name, unit, window, ceiling, burst, key, model, tier, endUser } = limit;
   const scope = { key: key ?? null, model: model ?? null, tier: tier ?? null, endUser: endUser ?? null };
-  return { name, unit, window, ceiling, burst: burst ?? null, ...scope, shadow: shadow === true };
+  const mode = { shadow: limit.shadow === true, slices: limit.slices === true };
+  return { name, unit, window, ceiling, burst: burst ?? null, ...scope, ...mode, onOutage: limit.onOutage ?? "refuse" };
 }
 
 export function limitUseDocument(state: LimitState): LimitUseDocument {

@@ -17,6 +17,8 @@ export interface LimitInput extends Pick<LimitSetting, "name" | "unit" | "window
   readonly tier?: string | null | undefined;
   readonly endUser?: string | null | undefined;
   readonly shadow?: boolean | null | undefined;
+  readonly slices?: boolean | null | undefined;
+  readonly onOutage?: "refuse" | "allow-local" | null | undefined;
 }
 
 /** Every limit that a request falls under is decided in one transaction on its path. */
@@ -118,6 +120,8 @@ function checkLimit(limit: LimitSetting, at: string): Problem[] {
   if (limit.endUser !== undefined && limit.endUser !== each && !endUserPattern.test(limit.endUser)) {
     wrong("endUser", `Write \`${each}\` for a counter per end user, or one end user's hash as receipts show it (\`u_…\`).`);
   }
+  if (limit.onOutage !== undefined && limit.slices !== true)
+    wrong("onOutage", "`allow-local` admits from what is left of a slice, so it goes with `slices`.");
   if (limit.burst === undefined) return problems;
   if (limit.window !== "minute") wrong("burst", "Only a window of a `minute` is a bucket with a burst.");
   // A bucket that holds nothing admits nothing, whatever flows in: that is said with a ceiling of 0.
@@ -127,7 +131,8 @@ function checkLimit(limit: LimitSetting, at: string): Problem[] {
 }
 
 /** What is not set is left out, so that a limit written before these members were known reads the same as one written now. */
-function setting({ name, unit, window, ceiling, burst, key, model, tier, endUser, shadow }: LimitInput): LimitSetting {
+function setting(input: LimitInput): LimitSetting {
+  const { name, unit, window, ceiling, burst, key, model, tier, endUser, shadow, slices, onOutage } = input;
   return {
     name,
     unit,
@@ -139,5 +144,7 @@ function setting({ name, unit, window, ceiling, burst, key, model, tier, endUser
     ...(typeof tier === "string" ? { tier } : {}),
     ...(typeof endUser === "string" ? { endUser } : {}),
     ...(shadow === true ? { shadow } : {}),
+    ...(slices === true ? { slices } : {}),
+    ...(onOutage === "allow-local" ? { onOutage } : {}),
   };
 }

@@ -77,6 +77,7 @@ const limit = {
     .openapi({ description: "`open` goes with `concurrent`, and the others with the other units." }),
   ceiling: z.int().min(0).max(calendarCeilingLimit),
 };
+const onOutage = ["refuse", "allow-local"] as const;
 const limitInput: z.ZodType<LimitInput> = z
   .strictObject({
     ...limit,
@@ -88,6 +89,22 @@ const limitInput: z.ZodType<LimitInput> = z
       description: "`each` for a counter per end user, as requests name them; or one end user's hash, as receipts show it.",
     }),
     shadow: z.boolean().nullish().openapi({ description: "Counted and reported, and never refuses." }),
+    slices: z
+      .boolean()
+      .nullish()
+      .openapi({
+        description:
+          "Gateways may hold a slice of it for a second or so and admit from that by themselves, for tenants with many requests a second. " +
+          "Only requests of which all limits allow it are admitted so.",
+      }),
+    onOutage: z
+      .enum(onOutage)
+      .nullish()
+      .openapi({
+        description:
+          "When the store of limits is away: `refuse`, or with `slices` also `allow-local`, which admits from what is left of the last slice " +
+          "the requests of which all limits say so.",
+      }),
   })
   .openapi("LimitInput");
 const limitInputs = z.array(limitInput).max(limitsLimit);
@@ -190,6 +207,8 @@ export const limitSchema: z.ZodType<LimitDocument> = z
     tier: z.string().nullable(),
     endUser: z.string().nullable(),
     shadow: z.boolean(),
+    slices: z.boolean(),
+    onOutage: z.enum(onOutage),
   })
   .openapi("Limit");
 

@@ -331,7 +331,8 @@ describe("limits", () => {
       (await api.run(["limits", "set", "limited", "--tokens-per-minute", "50", "--key", "each", "--model", "gpt-5"])).code,
     ).toBe(0);
     const set = await api.run(["limits", "set", "limited", "--remove", "tokens-per-month", "--tokens-per-day", "8", "--json"]);
-    const none = { burst: null, key: null, model: null, tier: null, endUser: null, shadow: false };
+    const scope = { burst: null, key: null, model: null, tier: null, endUser: null };
+    const none = { ...scope, shadow: false, slices: false, onOutage: "refuse" };
     expect(JSON.parse(set.stdout)).toEqual({
       limits: [
         { ...none, name: "concurrent", unit: "concurrent", window: "open", ceiling: 9 },
@@ -372,6 +373,21 @@ describe("limits", () => {
       { name: "theirs", ceiling: 2 },
       { name: "concurrent", ceiling: 3 },
     ]);
+  });
+
+  test("may be switched to slices, and to what is local when their store is away", async () => {
+    await api.call("POST", "/tenants", { id: "hot", name: "Hot", limits: [] });
+    const words = ["--requests-per-minute", "180000", "--slices"];
+    expect((await api.run(["limits", "set", "hot", ...words, "--on-outage", "allow-local"])).code).toBe(0);
+    expect(api.directory.find("hot")?.limits).toMatchObject([{ slices: true, onOutage: "allow-local" }]);
+    expect((await api.run(["limits", "show", "hot"])).stdout).toMatch(/ slices, allow-local$/m);
+    expect((await api.run(["limits", "set", "hot", ...words])).code).toBe(0);
+    expect(api.directory.find("hot")?.limits[0]).not.toHaveProperty("onOutage");
+    const wrong = await api.run(["limits", "set", "hot", ...words, "--on-outage", "allow"]);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("refuse or allow-local")]);
+    expect((await api.run(["limits", "set", "hot", "--slices"])).code).toBe(2);
+    const alone = await api.run(["limits", "set", "hot", "--concurrent", "5", "--on-outage", "allow-local"]);
+    expect([alone.code, alone.stderr]).toEqual([1, expect.stringContaining("slices")]);
   });
 
   test("show how far they are used", async () => {

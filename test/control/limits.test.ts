@@ -11,14 +11,14 @@ async function withTenant(overrides: Parameters<typeof control>[0] = {}): Promis
 }
 
 const minute = { name: "a", unit: "tokens", window: "minute", ceiling: 10 };
-const none = { burst: null, key: null, model: null, tier: null, endUser: null, shadow: false };
+const none = { burst: null, key: null, model: null, tier: null, endUser: null, shadow: false, slices: false, onOutage: "refuse" };
 
 describe("setting limits", () => {
   test("replaces them all, resolves a model's alias, and can be sent back as it was shown", async () => {
     const { call, directory } = await withTenant();
     const { id: keyId } = (await call("POST", "/tenants/acme/keys", { name: "app" })).json;
     const limits = [
-      { ...minute, burst: 50 },
+      { ...minute, burst: 50, slices: true, onOutage: "allow-local" },
       { name: "b", unit: "concurrent", window: "open", ceiling: 0, key: "each" },
       { name: "c", unit: "micro_usd", window: "month", ceiling: calendarCeilingLimit, key: keyId },
       { name: "d", unit: "requests", window: "day", ceiling: 5, model: "gpt-5-latest" },
@@ -46,12 +46,20 @@ describe("setting limits", () => {
       action: "limits.set",
       detail: { to: [{ name: "a", burst: 50 }, {}, {}, {}, {}, {}, {}] },
     });
-    expect(directory.find("acme")?.limits[0]).toEqual({ ...minute, burst: 50, key: undefined, model: undefined });
+    expect(directory.find("acme")?.limits[0]).toEqual({
+      ...minute,
+      burst: 50,
+      key: undefined,
+      model: undefined,
+      slices: true,
+      onOutage: "allow-local",
+    });
   });
 
   test.each<[string, object[], number, string[]]>([
     ["concurrent in a minute", [{ ...minute, unit: "concurrent" }], 422, ["/limits/0/window"]],
     ["open for tokens", [{ ...minute, window: "open" }], 422, ["/limits/0/window"]],
+    ["a local allowance without slices", [{ ...minute, onOutage: "allow-local" }], 422, ["/limits/0/onOutage"]],
     ["a burst of a day", [{ ...minute, window: "day", burst: 5 }], 422, ["/limits/0/burst"]],
     ["a burst of nothing", [{ ...minute, burst: 0 }], 422, ["/limits/0/burst"]],
     ["a burst beyond what is exact", [{ ...minute, burst: bucketCeilingLimit + 1 }], 422, ["/limits/0/burst"]],

@@ -90,6 +90,12 @@ const set: Command = {
     { name: "tier", value: "TIER|each", help: "the limits set here are for this tier's models, or every tier's own" },
     { name: "end-user", value: "HASH|each", help: "the limits set here are this end user's, or every end user's own" },
     { name: "shadow", help: "the limits set here are counted and reported, and refuse nothing" },
+    { name: "slices", help: "gateways may admit from slices of the limits set here without asking the store for each request" },
+    {
+      name: "on-outage",
+      value: "refuse|allow-local",
+      help: "when the store of limits is away: refuse, or with --slices admit from what is left of the last slice",
+    },
     { name: "remove", value: "NAME", help: "remove the limit of this name", multiple: true },
     {
       name: "file",
@@ -98,7 +104,8 @@ const set: Command = {
     },
   ],
   notes:
-    "A limit that is set anew is set whole: without its burst option it has a minute's worth again, and without --shadow it is enforced. " +
+    "A limit that is set anew is set whole: without its burst option it has a minute's worth again, and without --shadow it is enforced; --slices and --on-outage " +
+    "are off unless given. A request is admitted from slices where all of its limits allow it. " +
     "A burst of five minutes' worth is a normal choice. Days and months begin where `strait tenant change --time-zone` says.",
   async run(input, session) {
     const file = input.option("file");
@@ -143,7 +150,11 @@ function readWanted(input: Input): LimitDocument[] {
     tier: input.option("tier") ?? null,
     endUser: input.option("end-user") ?? null,
   };
-  const shadow = input.isOn("shadow");
+  const mode = {
+    shadow: input.isOn("shadow"),
+    slices: input.isOn("slices"),
+    onOutage: onOutageOf(input),
+  };
   const wanted: LimitDocument[] = [];
   for (const [name, { unit, window, burst }] of Object.entries(kinds)) {
     const value = input.option(name);
@@ -154,12 +165,22 @@ function readWanted(input: Input): LimitDocument[] {
     }
     const ceiling = unit === "micro_usd" ? microUsd(value, name) : wholeNumber(value, name);
     const capacity = burstValue === undefined ? null : wholeNumber(burstValue, burst ?? "");
-    wanted.push({ name: scopedName(name, scope), unit, window, ceiling, burst: capacity, ...scope, shadow });
+    wanted.push({ name: scopedName(name, scope), unit, window, ceiling, burst: capacity, ...scope, ...mode });
   }
-  if (wanted.length === 0 && (shadow || Object.values(scope).some((part) => part !== null))) {
-    throw usageFailure("--key, --model, --tier, --end-user and --shadow say whose limits are set and how: name a limit as well.");
+  const isQualified = [...Object.keys(counterOptions), "on-outage"].some((name) => input.option(name) !== undefined);
+  if (wanted.length === 0 && (isQualified || mode.shadow || mode.slices)) {
+    throw usageFailure(
+      "--key, --model, --tier, --end-user, --shadow, --slices and --on-outage say whose limits are set and how: name a limit as well.",
+    );
   }
   return wanted;
+}
+
+function onOutageOf(input: Input): LimitDocument["onOutage"] {
+  const value = input.option("on-outage") ?? "refuse";
+  if (value !== "refuse" && value !== "allow-local")
+    throw usageFailure(`--on-outage takes refuse or allow-local; not "${value}".`);
+  return value;
 }
 
 type Scope = Pick<LimitDocument, "key" | "model" | "tier" | "endUser">;
@@ -209,9 +230,14 @@ function print(document: Limits, session: Session): void {
     limit.model,
     limit.tier,
     limit.endUser,
-    limit.shadow ? "shadow" : null,
+    modeOf(limit),
   ]);
   session.print(table(["LIMIT", "CEILING", "BURST", "UNIT", "WINDOW", "KEY", "MODEL", "TIER", "END USER", "MODE"], rows));
+}
+
+function modeOf({ shadow, slices, onOutage }: LimitDocument): string | null {
+  const modes = [shadow && "shadow", slices && "slices", onOutage === "allow-local" && onOutage].filter((mode) => mode !== false);
+  return modes.length === 0 ? null : modes.join(", ");
 }
 
 function standing(use: LimitUseDocument): string | null {
