@@ -10,9 +10,13 @@ const prompt = "The strait is narrow and the current runs fast. ".repeat(8);
 /** Less than any hold for this prompt. */
 const mostPromptTokens = Math.floor(prompt.length / 4);
 
-/** Every other one streams, and their ceilings differ. */
+/** Every other one streams, and their ceilings differ. Markers are equally long, so that holds differ by the ceilings alone. */
 export function drillRequest(name: string, number: number): DrillRequest {
-  return { marker: `${name}-${number}`, stream: number % 2 === 0, maxOutputTokens: 100 + ((number * 37) % 400) };
+  return {
+    marker: `${name}-${String(number).padStart(7, "0")}`,
+    stream: number % 2 === 0,
+    maxOutputTokens: 100 + ((number * 37) % 400),
+  };
 }
 
 export function requestBody({ marker, stream, maxOutputTokens }: DrillRequest, model: string): string {

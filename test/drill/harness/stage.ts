@@ -83,13 +83,18 @@ export class Stage {
     return new Map(this.#options.limits.map(({ name, ceiling }) => [name, ceiling - (remaining.get(name) ?? Number.NaN)]));
   }
 
+  /** What was written so far, by gateways that run: of shared stores alone. */
+  async books(): Promise<Books> {
+    const { stores } = this.#options;
+    if (stores === undefined) throw new Error("embedded books are read when their gateway is stopped");
+    return readSharedBooks(stores.postgres, stores.databaseUrl, this.tenant.id);
+  }
+
   /** Stops the gateways and reads what they wrote. */
   async finish(): Promise<Books> {
     await Promise.all(this.gateways.map((gateway) => gateway.stop()));
     await this.client.close();
     this.upstream.close();
-    const { stores } = this.#options;
-    if (stores !== undefined) return readSharedBooks(stores.postgres, stores.databaseUrl, this.tenant.id);
-    return readEmbeddedBooks(this.#dataDirs[0] ?? "", this.tenant.id);
+    return this.#options.stores === undefined ? readEmbeddedBooks(this.#dataDirs[0] ?? "", this.tenant.id) : this.books();
   }
 }
