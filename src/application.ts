@@ -43,6 +43,7 @@ export function createApplication(ports: ApplicationPorts): Application {
       operatorKeyDigest: hex(sha256(ports.operatorKey)),
       reader: ports.reader,
       reservations: ports.reservations,
+      orders: ports.orders,
       inspectLimits: (tenantId, limits) => ports.quota.inspect(tenantId, limits),
     }),
   };

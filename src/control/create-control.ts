@@ -3,6 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import type { Context } from "hono";
 import type { Log } from "../log.ts";
+import type { Revocations } from "../revocation/revocations.ts";
 import { StoreUnavailable } from "../quota/store.ts";
 import { answerProblem } from "./answer.ts";
 import { addAuditRoutes } from "./audit-routes.ts";
@@ -15,6 +16,7 @@ import { addPolicyRoutes, type PolicyPorts } from "./policy-routes.ts";
 import { addPriceRoutes } from "./price-routes.ts";
 import { requestProblems } from "./request-problems.ts";
 import { controlPath, problemAnswers, shown } from "./route-parts.ts";
+import { addRevocationRoutes } from "./revocation-routes.ts";
 import { addTenantRoutes } from "./tenant-routes.ts";
 import { addUsageRoutes } from "./usage-routes.ts";
 import type { UsagePorts } from "./usage-routes.ts";
@@ -25,6 +27,8 @@ export interface ControlPorts extends ChangePorts, UsagePorts, PolicyPorts {
   /** `QuotaStore.inspect`; without it the route that shows what is used is not served. */
   readonly inspectLimits?: InspectLimits | undefined;
   readonly log: Log;
+  /** Without it, the routes of revocations are not served. */
+  readonly orders?: Revocations | undefined;
 }
 
 /** A key set of fifty keys fits twice. */
@@ -57,6 +61,7 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
   addPriceRoutes(app, ports);
   addUsageRoutes(app, ports, ports);
   addAuditRoutes(app, ports);
+  if (ports.orders !== undefined) addRevocationRoutes(app, { ...ports, orders: ports.orders });
   addDocument(app);
   app.notFound((context) => notServed(app, context));
   app.onError((error, context) => failed(error, context, ports.log));

@@ -68,6 +68,12 @@ function tell(refusal: ControlRefusal | HttpRefusal): Told {
       return [404, "No such tenant", `There is no tenant \`${refusal.tenantId}\`.`];
     case "key_not_found":
       return [404, "No such key", `Tenant \`${refusal.tenantId}\` has no key \`${refusal.keyId}\`.`];
+    case "revocation_not_found":
+      return [
+        404,
+        "No such revocation",
+        `There is no revocation \`${refusal.id}\`; GET /control/v1/revocations lists what there is.`,
+      ];
     case "tenant_exists":
       return [409, "Tenant exists", `There is a tenant \`${refusal.tenantId}\` already; choose another id or change that one.`];
     case "tenant_closed":

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import { sleep, type Clock } from "../clock.ts";
 import { allow, refuse, type Decision } from "../decision.ts";
 import type { Log } from "../log.ts";
 import { without } from "../policy/authorise.ts";
@@ -28,6 +28,9 @@ export interface RevocationOptions {
   readonly stalenessMs: number | undefined;
   readonly log: Log;
 }
+
+/** How long a path may take to answer an operator. */
+const patienceMs = 1_000;
 
 interface Acknowledging {
   readonly stands: Acknowledgement;
@@ -176,15 +179,15 @@ export class Revocations implements RevocationGate {
     this.#beatAtMs.set(path, askedAtMs);
   }
 
-  /** An order in force here at once, and written to every path; resolves with the paths that have it once all were tried. */
+  /**
+   * An order in force here at once, and written to every path. Resolves with the names of those that have it; a path that
+   * cannot be reached is given it when it can, as long as one replica lives that knows it.
+   */
   async issue(order: RevocationOrder): Promise<readonly string[]> {
     this.learn([order], "here");
-    const written = await Promise.allSettled(this.paths.map((path) => path.write(order)));
-    return written.flatMap((result, index) => {
-      const name = this.paths[index]?.name ?? "";
-      if (result.status === "fulfilled") return [name];
-      this.#log.warn("a revocation could not be written and is passed on later", { path: name, error: String(result.reason) });
-      return [];
+    return this.#fromAll(async (path) => {
+      await path.write(order);
+      return [path.name];
     });
   }
 
@@ -206,9 +209,18 @@ export class Revocations implements RevocationGate {
     return [...new Map(all.map((replica) => [replica.id, replica])).values()];
   }
 
+  /** What the paths answer in time: one that hangs must not hold up what the others do. */
   async #fromAll<Item>(ask: (path: RevocationPath) => Promise<readonly Item[]>): Promise<Item[]> {
-    const answers = await Promise.allSettled(this.paths.map(ask));
-    return answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+    const answers = this.paths.map(async (path) => {
+      try {
+        return await ask(path);
+      } catch (error) {
+        this.#log.warn("a path of revocations could not be reached", { path: path.name, error: String(error) });
+        return [];
+      }
+    });
+    const late = sleep(this.#clock, patienceMs).then(() => []);
+    return (await Promise.all(answers.map((answer) => Promise.race([answer, late])))).flat();
   }
 
   async #giveMissing(path: RevocationPath, there: readonly RevocationOrder[]): Promise<void> {

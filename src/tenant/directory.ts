@@ -16,6 +16,8 @@ export interface DirectoryAdmin extends Directory {
    * a new tenant). False where somebody else was faster.
    */
   save(entry: DirectoryEntry, audit: AuditEntry): Promise<boolean>;
+  /** Writes an audit entry of something that changes no tenant. */
+  note(audit: AuditEntry): Promise<void>;
   /** Milliseconds since the epoch at which each key was last used, by key id. */
   lastUsed(tenantId: string): Promise<ReadonlyMap<string, number>>;
   /** Newest first. */
@@ -30,6 +32,7 @@ export interface AuditEntry {
   readonly actor: string;
   /** `tenant.add`, `tenant.verify`, `key.issue`, `key.revoke`, `limits.set`, … */
   readonly action: string;
+  /** `*` for what is about no tenant alone. */
   readonly tenantId: string;
   /** What changed, without secrets. */
   readonly detail: Readonly<Record<string, unknown>>;

@@ -14,6 +14,7 @@ import { paths } from "./calls/paths.ts";
 import { receipts } from "./calls/receipts.ts";
 import { refusals } from "./calls/refusals.ts";
 import { responsesCalls } from "./calls/responses.ts";
+import { revocation } from "./calls/revocation.ts";
 import { secrets } from "./calls/secrets.ts";
 import { usage } from "./calls/usage.ts";
 import { catalogue } from "./harness/catalogue.ts";
@@ -39,6 +40,7 @@ export function blackBoxSuite(runtime: string, start: StartGateway, guarantees: 
       limits(context);
       usage(context);
       refusals(context);
+      revocation(context);
       hangUps(context, guarantees.noticesEarlyHangUp);
     });
 

@@ -6,6 +6,7 @@ import type { ControlPorts } from "../../src/control/create-control.ts";
 import type { Catalogue, Model } from "../../src/region/catalogue.ts";
 import { PolicyShelf } from "../../src/bundle/policy-shelf.ts";
 import { openPolicy } from "../support/permits.ts";
+import { Revocations } from "../../src/revocation/revocations.ts";
 import { MemoryDirectory } from "./memory-directory.ts";
 
 export const operatorKey = "operator-key-for-tests";
@@ -105,6 +106,14 @@ export function control(overrides: Partial<ControlPorts> = {}): Fixture {
     catalogue: () => catalogue,
     policies: () => shelf,
     log,
+    orders: new Revocations({
+      paths: [],
+      replica: { id: "replica-1", name: "test" },
+      clock,
+      elapsed: clock,
+      stalenessMs: undefined,
+      log,
+    }),
     ...overrides,
   };
   const app = createControl(ports);

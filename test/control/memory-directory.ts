@@ -32,6 +32,10 @@ export class MemoryDirectory implements DirectoryAdmin {
     return true;
   }
 
+  async note(audit: AuditEntry): Promise<void> {
+    this.audits.unshift(structuredClone(audit));
+  }
+
   async lastUsed(tenantId: string): Promise<ReadonlyMap<string, number>> {
     const prefix = `${tenantId}/`;
     return new Map([...this.used].filter(([id]) => id.startsWith(prefix)).map(([id, atMs]) => [id.slice(prefix.length), atMs]));

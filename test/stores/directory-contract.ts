@@ -74,6 +74,15 @@ export function directoryContract(name: string, openWorld: OpenStoreWorld): void
       expect(await world.directory.audit(undefined, 1)).toEqual([auditEntry("3", "aaa", "key.issue")]);
     });
 
+    it("notes what changes no tenant among the rest", async () => {
+      await world.directory.save(directoryEntry("aaa", 1), auditEntry("1", "aaa"));
+      await world.directory.note(auditEntry("2", "*", "revocation.issue"));
+      expect(await world.directory.audit(undefined, 10)).toEqual([
+        auditEntry("2", "*", "revocation.issue"),
+        auditEntry("1", "aaa"),
+      ]);
+    });
+
     it("remembers the latest use of each key, within a minute for everybody", async () => {
       const atMs = world.nowMs();
       world.directory.touchKey("acme", "key_1", atMs);

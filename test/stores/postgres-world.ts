@@ -51,6 +51,7 @@ export async function postgresWorld(server: PostgresServer): Promise<ReaderWorld
       touchKey: (tenantId, keyId, atMs) => stores.directory.touchKey(tenantId, keyId, atMs),
       list: (after, count) => stores.directory.list(after, count),
       save: (entry, audit) => stores.directory.save(entry, audit),
+      note: (audit) => stores.directory.note(audit),
       lastUsed: (tenantId) => stores.directory.lastUsed(tenantId),
       audit: (tenantId, count) => stores.directory.audit(tenantId, count),
     },

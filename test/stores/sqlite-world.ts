@@ -68,6 +68,7 @@ export function sqliteWorld(gateways: number): ReaderWorld & LogWorld {
       touchKey: (tenantId, keyId, atMs) => next().directory.touchKey(tenantId, keyId, atMs),
       list: (after, count) => next().directory.list(after, count),
       save: (entry, audit) => next().directory.save(entry, audit),
+      note: (audit) => next().directory.note(audit),
       lastUsed: (tenantId) => next().directory.lastUsed(tenantId),
       audit: (tenantId, count) => next().directory.audit(tenantId, count),
     },

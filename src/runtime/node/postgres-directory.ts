@@ -53,6 +53,11 @@ const save: Statement = {
     SELECT pg_notify('${directoryChannel}', $3::uuid::text || ' ' || id) FROM saved`,
 };
 
+const note: Statement = {
+  name: "audit-note",
+  text: "INSERT INTO strait.audit (tenant_id, document) VALUES ($1, $2)",
+};
+
 const list: Statement = {
   name: "tenant-list",
   text: "SELECT document FROM strait.tenant WHERE id > $1 ORDER BY id LIMIT $2",
@@ -130,6 +135,10 @@ export class PostgresDirectory implements DirectoryAdmin {
       // Also where it failed: the answer may have been lost after the write was done.
       this.#changed(id, version);
     }
+  }
+
+  async note(audit: AuditEntry): Promise<void> {
+    await this.#pool.once(note, [audit.tenantId, storableJson(audit)]);
   }
 
   async audit(tenantId: string | undefined, count: number): Promise<readonly AuditEntry[]> {

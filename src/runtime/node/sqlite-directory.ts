@@ -63,6 +63,10 @@ export class SqliteDirectory implements DirectoryAdmin {
     });
   }
 
+  async note(audit: AuditEntry): Promise<void> {
+    orUnavailable(() => this.#database.transact(() => this.#directory.note(audit)));
+  }
+
   async audit(tenantId: string | undefined, count: number): Promise<readonly AuditEntry[]> {
     return orUnavailable(() => this.#directory.audit(tenantId, count));
   }

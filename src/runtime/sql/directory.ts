@@ -38,8 +38,12 @@ export class SqlDirectory {
       entry.revision,
       JSON.stringify(entry),
     );
-    this.#database.run("INSERT INTO audit (tenant_id, document) VALUES (?, ?)", audit.tenantId, JSON.stringify(audit));
+    this.note(audit);
     return true;
+  }
+
+  note(audit: AuditEntry): void {
+    this.#database.run("INSERT INTO audit (tenant_id, document) VALUES (?, ?)", audit.tenantId, JSON.stringify(audit));
   }
 
   audit(tenantId: string | undefined, count: number): AuditEntry[] {

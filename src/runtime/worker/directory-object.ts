@@ -80,6 +80,10 @@ export class DirectoryObject extends DurableObject {
     return this.#news.after(known, waitMs);
   }
 
+  async note(audit: AuditEntry): Promise<void> {
+    this.#database.transact(() => this.#directory.note(audit));
+  }
+
   async audit(count: number): Promise<readonly AuditEntry[]> {
     return this.#database.read([], () => this.#directory.audit(undefined, count));
   }

@@ -74,6 +74,7 @@ export function openObjectStores(bindings: Pick<Bindings, "TENANTS" | "DIRECTORY
       ),
       list: (after, count) => askAll((directory) => directory.list(after, count)),
       save: (entry, audit) => ask(entry.tenant.id, (tenant) => tenant.save(entry, audit)),
+      note: (audit) => askAll((directory) => directory.note(audit)),
       lastUsed: (tenantId) => askAgain(tenantId, (tenant) => tenant.lastUsed(tenantId)),
       audit: (tenantId, count) =>
         tenantId === undefined

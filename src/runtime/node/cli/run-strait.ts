@@ -15,6 +15,7 @@ import { policyShowCommand } from "./policy-show-command.ts";
 import { priceCommand } from "./price-command.ts";
 import { readCommand, readInput } from "./parse.ts";
 import { reconcileCommands } from "./reconcile-commands.ts";
+import { revocationCommands } from "./revocation-commands.ts";
 import { tenantCommands } from "./tenant-commands.ts";
 import { usageCommand } from "./usage-command.ts";
 
@@ -28,6 +29,7 @@ export const commands: readonly Command[] = [
   ...reconcileCommands,
   policyShowCommand,
   ...policyBundleCommands,
+  ...revocationCommands,
   auditCommand,
   checkCommand,
   migrateCommand,

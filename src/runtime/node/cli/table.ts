@@ -12,6 +12,19 @@ export function table(heads: readonly string[], rows: readonly (readonly (string
     .join("\n");
 }
 
+/** A table whose rows are shown as they come, so that its widths are given and not found. */
+export function liveTable(
+  heads: readonly string[],
+  widths: readonly number[],
+): { readonly head: string; row(cells: readonly (string | number | null)[]): string } {
+  const line = (texts: readonly string[]): string =>
+    texts
+      .map((text, column) => text.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd();
+  return { head: line(heads), row: (cells) => line(cells.map(cell)) };
+}
+
 /** Names and values, one a line. */
 export function fields(pairs: readonly (readonly [name: string, value: string | number | null | undefined])[]): string {
   const width = Math.max(...pairs.map(([name]) => name.length));

@@ -1,0 +1,153 @@
+import { z } from "@hono/zod-openapi";
+import { isInForce, scopeMembers, type RevocationOrder } from "../revocation/order.ts";
+import type { Acknowledgement } from "../revocation/path.ts";
+import { rfc3339, type NewRevocation, type RevocationState } from "./revocations.ts";
+
+type Scope = Record<"model" | "tier" | "tenant" | "key" | "tenantCountry" | "country" | "deployment" | "region", string | null>;
+
+/** Times are RFC 3339; `null` is not set. */
+export interface RevocationDocument extends Scope {
+  id: string;
+  state: "in_force" | "expired" | "restored";
+  reason: string;
+  by: string;
+  issuedAt: string;
+  expiresAt: string | null;
+  restoredAt: string | null;
+  restoredBy: string | null;
+}
+
+export interface IssuedRevocationDocument extends RevocationDocument {
+  writtenTo: string[];
+}
+
+export interface AcknowledgementDocument {
+  replica: string;
+  name: string;
+  learnedAt: string;
+  learnedBy: string;
+  cut: number;
+  ended: number;
+  lastByteAt: string | null;
+}
+
+export interface RevocationStateDocument extends RevocationDocument {
+  complete: boolean;
+  /** Milliseconds from the order to the last word of the last replica: learned, or the last byte of what it cut. */
+  tookMs: number | null;
+  acknowledgements: AcknowledgementDocument[];
+  missing: { replica: string; name: string }[];
+}
+
+const text = (most: number): z.ZodString => z.string().trim().min(1).max(most);
+const time = z.iso.datetime({ offset: true });
+const country = z.string().max(60);
+
+export const newRevocationSchema: z.ZodType<NewRevocation> = z
+  .strictObject({
+    model: text(200).optional(),
+    tier: text(200).optional(),
+    tenant: text(60).optional(),
+    key: text(60).optional().openapi({ description: "A key's public id; for a token, the id in its receipts." }),
+    tenantCountry: country.optional().openapi({ description: "Where tenants are registered, led or owned.", example: "SG" }),
+    country: country
+      .optional()
+      .openapi({ description: "Where it may be processed: hits every deployment whose countries meet it.", example: "HK" }),
+    deployment: text(200).optional(),
+    region: text(200).optional(),
+    reason: text(1_000),
+    expiresAt: time.nullish().openapi({ description: "Absent: until it is restored." }),
+  })
+  .openapi("NewRevocation", { description: "All that is named must hold; at least one of the members before `reason`." });
+
+const name = z.string().nullable();
+const revocation = {
+  id: z.string(),
+  state: z.enum(["in_force", "expired", "restored"]),
+  model: name,
+  tier: name,
+  tenant: name,
+  key: name,
+  tenantCountry: name,
+  country: name,
+  deployment: name,
+  region: name,
+  reason: z.string(),
+  by: z.string(),
+  issuedAt: time,
+  expiresAt: time.nullable(),
+  restoredAt: time.nullable(),
+  restoredBy: z.string().nullable(),
+};
+
+export const revocationSchema: z.ZodType<RevocationDocument> = z.object(revocation).openapi("Revocation");
+
+export const issuedRevocationSchema: z.ZodType<IssuedRevocationDocument> = z
+  .object({
+    ...revocation,
+    writtenTo: z.array(z.string()).openapi({
+      description:
+        "The stores that have it. Where it is none, this replica alone holds it, and passes it on as soon as one is back.",
+    }),
+  })
+  .openapi("IssuedRevocation");
+
+export const revocationStateSchema: z.ZodType<RevocationStateDocument> = z
+  .object({
+    ...revocation,
+    complete: z.boolean().openapi({ description: "Every replica that lives acknowledged, and all that they cut has ended." }),
+    tookMs: z.int().nullable(),
+    acknowledgements: z.array(
+      z.object({
+        replica: z.string(),
+        name: z.string(),
+        learnedAt: time,
+        learnedBy: z.string(),
+        cut: z.int(),
+        ended: z.int(),
+        lastByteAt: time.nullable(),
+      }),
+    ),
+    missing: z.array(z.object({ replica: z.string(), name: z.string() })),
+  })
+  .openapi("RevocationState");
+
+export function revocationDocument(order: RevocationOrder, nowMs: number): RevocationDocument {
+  const { id, scope, reason, by, issuedAtMs, expiresAtMs, restored } = order;
+  return {
+    id,
+    state: restored !== undefined ? "restored" : isInForce(order, nowMs) ? "in_force" : "expired",
+    ...(Object.fromEntries(scopeMembers.map((member) => [member, scope[member] ?? null])) as Scope),
+    reason,
+    by,
+    issuedAt: rfc3339(issuedAtMs),
+    expiresAt: expiresAtMs === undefined ? null : rfc3339(expiresAtMs),
+    restoredAt: restored === undefined ? null : rfc3339(restored.atMs),
+    restoredBy: restored?.by ?? null,
+  };
+}
+
+export function revocationStateDocument(state: RevocationState, nowMs: number): RevocationStateDocument {
+  const { order, acknowledgements, missing, complete } = state;
+  const lastMs = Math.max(...acknowledgements.map(({ learnedAtMs, lastByteAtMs }) => lastByteAtMs ?? learnedAtMs));
+  return {
+    ...revocationDocument(order, nowMs),
+    complete,
+    tookMs: acknowledgements.length === 0 ? null : Math.max(0, lastMs - order.issuedAtMs),
+    acknowledgements: acknowledgements.map(acknowledgementDocument),
+    missing: missing.map((replica) => ({ replica: replica.id, name: replica.name })),
+  };
+}
+
+function acknowledgementDocument(acknowledgement: Acknowledgement): AcknowledgementDocument {
+  const { replica, learnedAtMs, learnedBy, cut, ended, lastByteAtMs } = acknowledgement;
+  return {
+    replica: replica.id,
+    name: replica.name,
+    learnedAt: rfc3339(learnedAtMs),
+    learnedBy,
+    cut,
+    ended,
+    lastByteAt: lastByteAtMs === undefined ? null : rfc3339(lastByteAtMs),
+  };
+}

@@ -1,0 +1,142 @@
+import { sleep } from "../clock.ts";
+import type { Log } from "../log.ts";
+import type { RevocationOrder, RevocationScope } from "../revocation/order.ts";
+import { scopeMembers } from "../revocation/order.ts";
+import type { Acknowledgement, Replica } from "../revocation/path.ts";
+import type { Revocations } from "../revocation/revocations.ts";
+import { hex } from "../tenant/key.ts";
+import { auditEntry, nowRfc3339, type ChangePorts } from "./change.ts";
+import { checkCountry, checkModel, checkTier, unknown } from "./known-names.ts";
+import { done, invalid, no, type Outcome, type Problem } from "./outcome.ts";
+
+export interface RevocationPorts extends ChangePorts {
+  readonly orders: Revocations;
+  readonly log: Log;
+}
+
+export interface NewRevocation extends RevocationScope {
+  readonly reason: string;
+  /** RFC 3339, in the future; absent: until it is restored. */
+  readonly expiresAt?: string | null | undefined;
+}
+
+/** How an order stands on all replicas. */
+export interface RevocationState {
+  readonly order: RevocationOrder;
+  readonly acknowledgements: readonly Acknowledgement[];
+  /** Replicas that live and have not acknowledged. */
+  readonly missing: readonly Replica[];
+  /** Whether every replica that lives acknowledged, and all that they cut has ended. */
+  readonly complete: boolean;
+}
+
+/** A directory that does not answer must not hold up the order. */
+const auditWaitMs = 1_000;
+
+/** Where there is no tenant to write it under, the audit says this. */
+export const everyTenant = "*";
+
+/** An order in force from here on: on this replica when this resolves, on the others as the paths tell them. */
+export async function issueRevocation(
+  ports: RevocationPorts,
+  actor: string,
+  input: NewRevocation,
+): Promise<Outcome<{ readonly order: RevocationOrder; readonly writtenTo: readonly string[] }>> {
+  const nowMs = ports.clock.nowMs();
+  const { reason, expiresAt, ...named } = input;
+  const expiresAtMs = expiresAt ? Date.parse(expiresAt) : undefined;
+  const { scope, problems } = checkScope(ports, named);
+  if (expiresAtMs !== undefined && !(expiresAtMs > nowMs))
+    problems.push({ pointer: "/expiresAt", detail: "Name a time in the future, or none: it then holds until it is restored." });
+  const wrong = invalid(problems);
+  if (wrong !== undefined) return wrong;
+  // The time leads, so that ids sort as orders were given.
+  const id = `revocation_${nowMs.toString(16).padStart(12, "0")}${hex(ports.entropy.bytes(6))}`;
+  const order: RevocationOrder = { id, scope, reason, by: actor, issuedAtMs: nowMs, expiresAtMs, restored: undefined };
+  const writtenTo = await ports.orders.issue(order);
+  await note(ports, actor, "revocation.issue", order, { scope, reason, expiresAt: expiresAt ?? null, writtenTo });
+  return done({ order, writtenTo });
+}
+
+/** Takes an order back, for good. Again changes nothing. */
+export async function restoreRevocation(ports: RevocationPorts, actor: string, id: string): Promise<Outcome<RevocationOrder>> {
+  const order = ports.orders.find(id);
+  if (order === undefined) return no({ kind: "revocation_not_found", id });
+  if (order.restored !== undefined) return done(order);
+  const restored = { ...order, restored: { atMs: ports.clock.nowMs(), by: actor } };
+  const writtenTo = await ports.orders.issue(restored);
+  await note(ports, actor, "revocation.restore", restored, { scope: order.scope, writtenTo });
+  return done(restored);
+}
+
+export async function revocationState(ports: Pick<RevocationPorts, "orders">, id: string): Promise<Outcome<RevocationState>> {
+  const order = ports.orders.find(id);
+  if (order === undefined) return no({ kind: "revocation_not_found", id });
+  const [acknowledgements, replicas] = await Promise.all([ports.orders.acknowledgements(id), ports.orders.replicas()]);
+  const known = new Set(acknowledgements.map(({ replica }) => replica.id));
+  const missing = replicas.filter((replica) => !known.has(replica.id));
+  const complete = missing.length === 0 && acknowledgements.every(({ cut, ended }) => ended >= cut);
+  return done({ order, acknowledgements, missing, complete });
+}
+
+/** Puts how the order stands now into the audit, and shows it. */
+export async function drawUpReceipt(ports: RevocationPorts, actor: string, id: string): Promise<Outcome<RevocationState>> {
+  const state = await revocationState(ports, id);
+  if (!state.ok) return state;
+  const { order, acknowledgements, missing, complete } = state.value;
+  await note(ports, actor, "revocation.receipt", order, {
+    complete,
+    missing: missing.map(({ name }) => name),
+    replicas: acknowledgements.map(({ replica, learnedAtMs, learnedBy, cut, ended, lastByteAtMs }) => ({
+      replica: replica.name,
+      learnedAt: rfc3339(learnedAtMs),
+      learnedBy,
+      cut,
+      ended,
+      lastByteAt: lastByteAtMs === undefined ? null : rfc3339(lastByteAtMs),
+    })),
+  });
+  return state;
+}
+
+export function rfc3339(atMs: number): string {
+  return new Date(atMs).toISOString();
+}
+
+function checkScope(ports: RevocationPorts, named: RevocationScope): { scope: RevocationScope; problems: Problem[] } {
+  const catalogue = ports.catalogue();
+  const problems: Problem[] = [];
+  const { tier, tenantCountry, country, deployment, region } = named;
+  let { model } = named;
+  if (scopeMembers.every((member) => named[member] === undefined))
+    problems.push({ pointer: "", detail: `Say what to revoke: at least one of ${scopeMembers.join(", ")}.` });
+  if (model !== undefined) {
+    const checked = checkModel(catalogue, model, "/model");
+    problems.push(...checked.problems);
+    model = checked.id;
+  }
+  if (tier !== undefined) problems.push(...checkTier(catalogue, tier, "/tier"));
+  problems.push(...checkCountry(country, "/country"), ...checkCountry(tenantCountry, "/tenantCountry"));
+  if (deployment !== undefined && !catalogue.deployments.has(deployment))
+    problems.push({ pointer: "/deployment", detail: unknown("deployment", deployment, [...catalogue.deployments.keys()]) });
+  if (region !== undefined && !catalogue.regions.has(region))
+    problems.push({ pointer: "/region", detail: unknown("region", region, [...catalogue.regions.keys()]) });
+  // Tenants and keys are not looked up: whoever cuts one off must be able to while their directory is away.
+  return { scope: model === undefined ? named : { ...named, model }, problems };
+}
+
+/** What was ordered stands, whether or not the audit can be written now; the log says where it cannot. */
+async function note(
+  ports: RevocationPorts,
+  actor: string,
+  action: string,
+  order: RevocationOrder,
+  detail: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const tenantId = order.scope.tenant ?? everyTenant;
+  const entry = auditEntry(ports, nowRfc3339(ports.clock), actor, action, tenantId, { order: order.id, ...detail });
+  const written = ports.directory.note(entry).catch((error: unknown) => {
+    ports.log.warn("an audit entry could not be written", { action, order: order.id, error: String(error) });
+  });
+  await Promise.race([written, sleep(ports.clock, auditWaitMs)]);
+}

@@ -1,0 +1,101 @@
+import { expect, test } from "vitest";
+import { control, type Document } from "./control-fixture.ts";
+
+const reason = "a leak";
+
+function idOf(document: Document): string {
+  return String(document["id"]);
+}
+
+test("an order is in force when it is answered, listed, audited and shown with what this replica acknowledged", async () => {
+  const { call, ports, directory } = control();
+  const issued = await call("POST", "/revocations", { model: "gpt-5-latest", tenant: "acme", reason });
+  expect(issued.status).toBe(201);
+  // An alias is kept as the model that it stands for.
+  expect(issued.json).toMatchObject({
+    state: "in_force",
+    model: "gpt-5",
+    tenant: "acme",
+    country: null,
+    by: "operator",
+    writtenTo: [],
+  });
+  const id = idOf(issued.json);
+  expect(ports.orders?.find(id)?.scope).toEqual({ model: "gpt-5", tenant: "acme" });
+  expect((await call("GET", "/revocations")).json).toMatchObject({ revocations: [{ id, reason }] });
+  expect((await call("GET", `/revocations/${id}`)).json).toMatchObject({
+    id,
+    complete: true,
+    missing: [],
+    acknowledgements: [{ replica: "replica-1", learnedBy: "here", cut: 0, ended: 0, lastByteAt: null }],
+  });
+  expect(directory.audits[0]).toMatchObject({ action: "revocation.issue", tenantId: "acme", detail: { order: id, reason } });
+});
+
+test("its receipt stands in the audit, under every tenant where it names none", async () => {
+  const { call, directory } = control();
+  const { json } = await call("POST", "/revocations", { country: "SG", reason });
+  const receipt = await call("POST", `/revocations/${idOf(json)}/receipt`);
+  expect([receipt.status, receipt.json["complete"]]).toEqual([201, true]);
+  expect(directory.audits[0]).toMatchObject({
+    action: "revocation.receipt",
+    tenantId: "*",
+    detail: { order: json["id"], complete: true, missing: [], replicas: [{ replica: "test", cut: 0 }] },
+  });
+});
+
+test("it is restored once, and who restored it first stands", async () => {
+  const { call, clock } = control();
+  const { json } = await call("POST", "/revocations", { tier: "frontier", reason });
+  clock.ms += 1_000;
+  const restored = await call("POST", `/revocations/${idOf(json)}/restore`);
+  expect(restored.json).toMatchObject({ state: "restored", restoredAt: "2026-11-23T12:00:01.000Z", restoredBy: "operator" });
+  clock.ms += 1_000;
+  expect((await call("POST", `/revocations/${idOf(json)}/restore`)).json).toEqual(restored.json);
+});
+
+test("one that expires is shown as expired when it has", async () => {
+  const { call, clock } = control();
+  const { json } = await call("POST", "/revocations", { key: "abcdefgh", reason, expiresAt: "2026-11-23T12:00:10Z" });
+  clock.ms += 10_000;
+  expect((await call("GET", `/revocations/${idOf(json)}`)).json).toMatchObject({ state: "expired" });
+});
+
+test.each([
+  [{ reason }, "at least one of model, tier"],
+  [{ model: "gpt-55", reason }, "Did you mean"],
+  [{ tier: "frontiers", reason }, "Did you mean"],
+  [{ country: "UK", reason }, "Did you mean `GB`?"],
+  [{ tenantCountry: "sg", reason }, "upper case"],
+  [{ deployment: "nowhere/x", reason }, "No deployment is called"],
+  [{ region: "nowhere", reason }, "No region is called"],
+  [{ tenant: "acme", reason, expiresAt: "2026-11-23T11:59:59Z" }, "in the future"],
+])("what cannot be meant is refused with what to write instead: %j", async (body, told) => {
+  const { call, ports } = control();
+  const answer = await call("POST", "/revocations", body);
+  expect(answer.status).toBe(422);
+  expect(answer.text).toContain(told);
+  expect(ports.orders?.list()).toEqual([]);
+});
+
+test("a misspelt member is refused, since what it was to narrow would be cut off whole", async () => {
+  const { call } = control();
+  expect((await call("POST", "/revocations", { model: "gpt-5", tennant: "acme", reason })).status).toBe(400);
+});
+
+test("a directory that cannot be written does not stop an order", async () => {
+  const { call, directory, logged } = control();
+  directory.note = () => Promise.reject(new Error("away"));
+  expect((await call("POST", "/revocations", { tenant: "acme", reason })).status).toBe(201);
+  expect(logged).toMatchObject([{ level: "warn", message: "an audit entry could not be written" }]);
+});
+
+test("an order that nobody knows is a 404", async () => {
+  const { call } = control();
+  for (const [method, path] of [
+    ["GET", ""],
+    ["POST", "/restore"],
+    ["POST", "/receipt"],
+  ] as const)
+    expect((await call(method, `/revocations/revocation_0${path}`)).status).toBe(404);
+});
