@@ -71,6 +71,7 @@ export function intentReceipt(basis: ReceiptBasis): Receipt {
     heldTokens: hold.amounts.tokens,
     heldMicroUsd: hold.amounts.microUsd,
     chargedTokens: hold.amounts.tokens,
+    chargedInputTokens: hold.amounts.inputTokens,
     costMicroUsd: hold.amounts.microUsd,
     responseId: undefined,
     traceId: basis.traceId,
@@ -118,6 +119,7 @@ export function outcomeReceipt(
     usage: settled.usage,
     usageSource: settled.usageSource,
     chargedTokens: settled.charge.tokens,
+    chargedInputTokens: settled.charge.inputTokens,
     costMicroUsd: settled.charge.microUsd,
     ...priceCharged(basis, deployment, settled),
     // Other surfaces store nothing that a later request could refer to.

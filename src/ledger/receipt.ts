@@ -75,6 +75,8 @@ export interface Receipt {
   readonly heldTokens: number;
   readonly heldMicroUsd: number;
   readonly chargedTokens: number;
+  /** Of them, the input; absent in receipts of before it was written down. */
+  readonly chargedInputTokens?: number;
   readonly costMicroUsd: number;
   /** From when on the price held that it was charged at, RFC 3339; absent for a deployment's first price, or where none was charged. */
   readonly priceEffectiveFrom?: string | undefined;

@@ -20,8 +20,8 @@ describeOnValkey("Valkey as a cluster of three", () => {
     await join(nodes);
     const address = `redis://${nodes.map((node) => node.host).join(",")}`;
     stores = [
-      await openValkeyQuota(address, recordingLog()),
-      await openValkeyQuota(`redis://${nodes[0]?.host}?cluster`, recordingLog()),
+      await openValkeyQuota(address, recordingLog(), { quarantineMs: 0 }),
+      await openValkeyQuota(`redis://${nodes[0]?.host}?cluster`, recordingLog(), { quarantineMs: 0 }),
     ];
   }, 30_000);
   afterAll(async () => {

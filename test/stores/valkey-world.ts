@@ -75,5 +75,5 @@ export async function valkeyWorld(server: ValkeyServer, gateways: number): Promi
 
 /** A gateway's opening whose server's time the tests move. */
 export function openTestQuota(server: ValkeyServer, options: Partial<ValkeyOptions> = {}): Promise<ValkeyStore> {
-  return openValkeyQuota(server.address, recordingLog(), { testTimeKey, ...options });
+  return openValkeyQuota(server.address, recordingLog(), { testTimeKey, quarantineMs: 0, ...options });
 }

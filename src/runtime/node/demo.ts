@@ -21,7 +21,7 @@ export function demoOperatorKey(dataDir: string): { readonly key: string; readon
 }
 
 export async function prepareDemo(config: Config, world: World): Promise<readonly DemoTenant[]> {
-  const stores = await openStores(config, systemClock, log);
+  const stores = await openStores(config, systemClock, log, (model) => world.catalogue.models.get(model)?.tier);
   try {
     return await makeDemoTenants({
       directory: stores.directory,

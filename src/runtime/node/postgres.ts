@@ -1,6 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import type { JournalReader } from "../../ledger/journal-reader.ts";
 import type { Journal } from "../../ledger/journal.ts";
+import type { UsedReader } from "../../ledger/used-amounts.ts";
 import type { Log } from "../../log.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
 import { systemClock } from "./clock.ts";
@@ -12,6 +13,7 @@ import { PostgresLookups } from "./postgres-lookups.ts";
 import { migratePostgres } from "./postgres-migrate.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import { PostgresReader } from "./postgres-reader.ts";
+import { PostgresUsed } from "./postgres-used.ts";
 import { directoryChannel } from "./postgres-schema.ts";
 import { PostgresWriters, type JournalWriter } from "./postgres-writers.ts";
 
@@ -32,6 +34,7 @@ export interface PostgresStores {
   readonly directory: DirectoryAdmin;
   /** Reads for bills and reports, and tells the others from here on how far this writer is. */
   openReader(writer: JournalWriter): Promise<JournalReader>;
+  readonly used: UsedReader;
   /** Writes what is queued and closes the connections. What is asked for afterwards is refused with `StoreUnavailable`. */
   close(): Promise<void>;
 }
@@ -83,5 +86,5 @@ export async function openPostgresStores(
     await Promise.all([journal.close(), keyUse.close(), writers?.close()]);
     await Promise.all([pool.close(), reading.close()]);
   };
-  return { journal, directory, openReader, close: () => (closing ??= close()) };
+  return { journal, directory, openReader, used: new PostgresUsed(reading), close: () => (closing ??= close()) };
 }

@@ -23,7 +23,7 @@ import { WatchedRegions, type RegionsSource } from "./regions.ts";
 import { openLogKeys } from "./log-key.ts";
 import { keepLog } from "./log-keeper.ts";
 import { followRevocations } from "./revocations.ts";
-import { openStores } from "./stores.ts";
+import { openStores, type TierOf } from "./stores.ts";
 import { startTelemetry } from "./telemetry.ts";
 import { NodeTransport } from "./transport.ts";
 
@@ -48,12 +48,13 @@ const settleMs = 3_000;
 
 /** One process of the gateway. */
 export async function serve(config: Config, options: ServeOptions): Promise<Serving> {
+  const regions = new WatchedRegions(options.regions, options.policies, log, options.adapt);
+  const tierOf: TierOf = (model) => regions.world(systemClock.nowMs()).catalogue.models.get(model)?.tier;
   const logKeys = await openLogKeys(config.logKey, config.dataDir);
-  const stores = await openStores(config, systemClock, log);
+  const stores = await openStores(config, systemClock, log, tierOf);
   const receiptLog =
     stores.tree === undefined ? undefined : new TransparencyLog(stores.tree, logKeys, systemClock, hashes.sha256Bytes);
   const telemetry = await startTelemetry(process.env);
-  const regions = new WatchedRegions(options.regions, options.policies, log, options.adapt);
   const countries = new AddressCountries({
     folder: config.countryTable,
     maxAgeDays: config.countryTableDays,

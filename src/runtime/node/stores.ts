@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import type { Clock } from "../../clock.ts";
 import { longestAdmissionMs, type JournalReader, type ReservationReader } from "../../ledger/journal-reader.ts";
+import { JournalHistory } from "../../ledger/journal-history.ts";
 import type { Books, Journal, RefusalJournal } from "../../ledger/journal.ts";
+import { ScannedAmounts, type UsedReader } from "../../ledger/used-amounts.ts";
 import type { Log } from "../../log.ts";
 import { StoreUnavailable, type QuotaStore } from "../../quota/store.ts";
 import { beganAtMs } from "../../request-id.ts";
@@ -36,21 +38,25 @@ interface Ledger {
   sumUp(): Promise<void>;
 }
 
+/** The tier of a model; `undefined` for one that the catalogue does not have. */
+export type TierOf = (model: string) => string | undefined;
+
 interface Opening {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Log;
+  readonly tierOf: TierOf;
   /** What was opened is closed the other way round. */
   readonly closing: (() => void | Promise<void>)[];
 }
 
-export async function openStores(config: Config, clock: Clock, log: Log): Promise<Stores> {
+export async function openStores(config: Config, clock: Clock, log: Log, tierOf: TierOf): Promise<Stores> {
   const closing: Opening["closing"] = [];
   const close = async (): Promise<void> => {
     for (const one of closing.splice(0).toReversed()) await one();
   };
   try {
-    return { ...(await open({ config, clock, log, closing })), close };
+    return { ...(await open({ config, clock, log, tierOf, closing })), close };
   } catch (error) {
     await close();
     throw error;
@@ -62,8 +68,8 @@ async function open(opening: Opening): Promise<Omit<Stores, "close">> {
   if (databaseUrl === undefined) {
     const embedded = openEmbedded(opening);
     if (quotaUrl !== undefined) {
-      const valkey = await openValkey(quotaUrl, opening);
       const { reader } = embedded;
+      const valkey = await openValkey(quotaUrl, embedded.directory, new ScannedAmounts(reader), opening);
       const behind: JournalReader = {
         scan: (query) => reader.scan(query),
         usage: (query) => reader.usage(query),
@@ -74,17 +80,17 @@ async function open(opening: Opening): Promise<Omit<Stores, "close">> {
     const { quota, journal, refusals, tree, books, directory, reader, reservations } = embedded;
     return { quota, journal, refusals, tree, books, directory, reader, reservations, sumUp: () => embedded.sumUp() };
   }
+  const shared = await openPostgres(databaseUrl, opening);
   if (quotaUrl === undefined) {
     const { quota, reader, reservations } = openEmbedded(opening);
-    const ledger = await openPostgres(databaseUrl, () => reader.completeUntilMs(), opening);
-    const admitting = refuseWhenFull(quota, ledger.journal);
+    const ledger = await shared.ledger(() => reader.completeUntilMs());
+    const admitting = refuseWhenFull(quota, shared.journal);
     return { ...ledger, quota: admitting, books: inOrder(ledger.journal, admitting, opening.log), reservations };
   }
-  const valkey = await openValkey(quotaUrl, opening);
+  const valkey = await openValkey(quotaUrl, shared.directory, shared.used, opening);
   const admitted = (): Promise<number> => Promise.resolve(opening.clock.nowMs() - longestAdmissionMs);
-  const ledger = await openPostgres(databaseUrl, completeBehind(valkey, admitted), opening);
-  const stores = onValkey(valkey, ledger, opening.log);
-  return { ...stores, quota: refuseWhenFull(stores.quota, ledger.journal) };
+  const stores = onValkey(valkey, await shared.ledger(completeBehind(valkey, admitted)), opening.log);
+  return { ...stores, quota: refuseWhenFull(stores.quota, shared.journal) };
 }
 
 function openEmbedded({ config, clock, closing }: Opening): SqliteStores {
@@ -97,26 +103,45 @@ function openEmbedded({ config, clock, closing }: Opening): SqliteStores {
   return embedded;
 }
 
-/**
- * Journal and directory in PostgreSQL, shared by all replicas; a file of this machine takes receipts while it is away.
- * `heldNoMoreUntilMs` tells up to where no request is in flight.
- */
-async function openPostgres(
-  url: string,
-  heldNoMoreUntilMs: () => Promise<number>,
-  { config, clock, log, closing }: Opening,
-): Promise<Ledger & { journal: WriteAheadJournal }> {
+interface SharedLedger {
+  readonly journal: WriteAheadJournal;
+  readonly directory: DirectoryAdmin;
+  readonly used: UsedReader;
+  /** `heldNoMoreUntilMs` tells up to where no request is in flight. */
+  ledger(heldNoMoreUntilMs: () => Promise<number>): Promise<Ledger>;
+}
+
+/** Journal and directory in PostgreSQL, shared by all replicas; a file of this machine takes receipts while it is away. */
+async function openPostgres(url: string, { config, clock, log, closing }: Opening): Promise<SharedLedger> {
   const shared = await openPostgresStores(url, clock, log, { stalenessMs: config.directoryStalenessMs });
   closing.push(() => shared.close());
+  const { directory } = shared;
   const waitingFolder = join(config.dataDir, "receipts");
   const journal = await WriteAheadJournal.open(shared.journal, waitingFolder, clock, log, { synchronous: config.synchronous });
   closing.push(() => journal.close());
-  const reader = await shared.openReader(journalWriter(waitingFolder, heldNoMoreUntilMs));
-  return { journal, directory: shared.directory, reader, sumUp: () => Promise.resolve() };
+  return {
+    journal,
+    directory,
+    used: {
+      used(query) {
+        if (journal.waitingBytes > 0) throw new StoreUnavailable("Receipts wait to be delivered to the journal.");
+        return shared.used.used(query);
+      },
+    },
+    async ledger(heldNoMoreUntilMs) {
+      const reader = await shared.openReader(journalWriter(waitingFolder, heldNoMoreUntilMs));
+      return { journal, directory, reader, sumUp: () => Promise.resolve() };
+    },
+  };
 }
 
-async function openValkey(url: string, { log, closing }: Opening): Promise<ValkeyStore> {
-  const valkey = await openValkeyQuota(url, log);
+async function openValkey(
+  url: string,
+  directory: DirectoryAdmin,
+  used: UsedReader,
+  { log, tierOf, closing }: Opening,
+): Promise<ValkeyStore> {
+  const valkey = await openValkeyQuota(url, log, { history: new JournalHistory(directory, used, tierOf) });
   closing.push(() => valkey.close());
   return valkey;
 }

@@ -5,6 +5,7 @@ import { StoreUnavailable } from "../../quota/store.ts";
 import { authentication, describeAddress, lookup, type ValkeyAddress } from "./valkey-address.ts";
 import type { ValkeyFunction, ValkeyLibrary } from "./valkey-library.ts";
 import { baseOf, type ValkeyReply } from "./valkey-wire.ts";
+import { within } from "./within.ts";
 
 export interface ValkeyConnectionSettings {
   /** How long a call may take in all; then whoever asked is refused. */
@@ -210,17 +211,10 @@ function connect(address: ValkeyAddress, { commandTimeoutMs, connectTimeoutMs }:
 }
 
 function backoffMs(attempt: number): number {
-  return Math.min(2_000, 25 * 2 ** Math.min(attempt, 7)) * (0.75 + Math.random() / 2);
+  return Math.min(1_000, 25 * 2 ** Math.min(attempt, 6)) * (0.75 + Math.random() / 2);
 }
 
 /** Whether the connection went before an answer came. */
 function isBroken(message: string): boolean {
   return /connection is closed|stream isn't writeable|max retries per request|socket timeout|ECONN|EPIPE/i.test(message);
-}
-
-function within<Value>(promise: Promise<Value>, waitMs: number, late: () => Error): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(late()), waitMs);
-    promise.finally(() => clearTimeout(timer)).then(resolve, reject);
-  });
 }

@@ -14,7 +14,11 @@
 --   strait:{q3f}:TENANT:r       hash: id to nonce, amounts, holds and intent of a reservation, in MessagePack
 --   strait:{q3f}:TENANT:cSCOPE  hash: counter to used, held, mark, rate and ends, in MessagePack
 --   strait:{q3f}:TENANT:b       "epoch lost": the tenant's counters are whole in this epoch; lost 1: they were rebuilt
---   strait:{q3f}:TENANT:f       "token until": who rebuilds them now
+--   strait:{q3f}:TENANT:f       "token until": who makes them whole now
+--
+-- A tenant is whole once its counters were set to what the journal says, in this epoch. Until then nothing is admitted;
+-- what gateways still have open is put back, and may be settled or not at any moment. So whoever sums the journal leaves
+-- out the requests that are open here when it begins, and no such request is settled before the sums are in.
 --
 -- The arithmetic is that of src/quota/counter.ts. Lua's numbers are doubles: every value stays a non-negative integer
 -- below 2^53, and nothing is divided but by `ceil_divide`. Numbers become text by `text_of`, never by `..`, which rounds
@@ -26,12 +30,16 @@ local late_settlement_ms = 86400000
 local keep_idle_ms = 3600000
 local longest_wait_ms = 366 * 86400000
 local cleaned_at_once = 1000
+local postponed_ms = 1000
 -- Tests hold a key in which they set the time. Where it is false, as it is here, time is the server's and nothing else.
 local test_time_key = false
 
-local refused, admitted, late, duplicate, unbuilt = 0, 1, 2, 3, 4
+local refused, admitted, late, duplicate, not_whole = 0, 1, 2, 3, 4
+local unknown, settled, busy = 0, 1, 2
 local minute, calendar, open = 1, 2, 3
 local requests_unit = 1
+-- Of requests that were asked before a loss: they count, whatever they are settled with.
+local asked_unit = 0
 
 local function time_us()
   local time = redis.call('TIME')
@@ -203,13 +211,39 @@ local function append_states(reply, limits)
 end
 
 -- Whether the tenant's counters are whole in this epoch, and when its data were lost where they were.
-local function built(base, tenant, epoch)
+local function is_whole(base, tenant, epoch)
   local text = redis.call('GET', base .. ':' .. tenant .. ':b')
   if not text then return false end
   local of, lost = string.match(text, '^(%d+) (%d)$')
   if tonumber(of) ~= epoch then return false end
   if lost == '1' then return true, ms_of(epoch) end
   return true
+end
+
+local function fence(base, tenant)
+  local text = redis.call('GET', base .. ':' .. tenant .. ':f')
+  if not text then return 0, 0 end
+  local token, until_ms = string.match(text, '^(%d+) (%d+)$')
+  return tonumber(token), tonumber(until_ms)
+end
+
+local function set_fence(base, tenant, token, until_ms)
+  redis.call('SET', base .. ':' .. tenant .. ':f', text_of(token) .. ' ' .. text_of(until_ms))
+end
+
+-- Makes whoever is summing the journal begin anew: what it left out, or did not, has changed.
+local function void_sums(base, tenant)
+  local token = fence(base, tenant)
+  if token > 0 then set_fence(base, tenant, token + 1, 0) end
+end
+
+-- Whether somebody sums the journal now, so that nothing may be settled. Whose turn is over has lost it.
+local function is_summing(base, tenant, now)
+  local token, until_ms = fence(base, tenant)
+  if token == 0 then return false end
+  if until_ms > now then return true end
+  set_fence(base, tenant, token + 1, 0)
+  return false
 end
 
 local function open_counters(base, tenant, rows, now, lost_ms)
@@ -251,14 +285,14 @@ local function settle_late(counter, window, amount, mark, used, now)
   end
 end
 
--- `charged` by unit; nil charges what was held.
+-- `charged` by unit; nil charges what was held, as does a unit that is not in it.
 local function each_hold(base, tenant, holds, replace, charged, now)
   for _, hold in ipairs(holds) do
     local scope, field, unit, window, amount, mark, passing = unpack(hold)
     local key = counter_key(base, tenant, scope)
     local counter = read(key, field)
     local used = amount
-    if charged then used = charged[unit] end
+    if charged then used = charged[unit] or amount end
     replace(counter, window, amount, mark, used, now)
     if not counter.fresh or counter.used > 0 then write(key, field, counter, passing, now) end
   end

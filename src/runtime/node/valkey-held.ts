@@ -1,7 +1,7 @@
 import type { Amounts } from "../../quota/limit.ts";
 import type { Rest } from "../../quota/store.ts";
 
-/** A reservation that this process placed and has not begun to settle: enough to place it again after a loss. */
+/** A reservation that this process placed, until the server took its settlement: enough to place it again after a loss. */
 export interface HeldReservation {
   readonly tenantId: string;
   readonly id: string;
@@ -15,11 +15,13 @@ export interface HeldReservation {
   readonly marks: readonly number[];
   /** The epoch of the data that it stands in. */
   epoch: number;
+  /** While it is put back. */
+  restoring: Promise<void> | undefined;
   /** By this process's own clock, `performance.now()`. */
   leaseEndsMs: number;
 }
 
-/** A settlement that the server could not be told. */
+/** A settlement that the server is yet to be told. */
 export interface OwedSettlement {
   readonly tenantId: string;
   readonly id: string;
@@ -44,12 +46,8 @@ export class HeldReservations {
     return this.#held.get(nameOf(tenantId, id));
   }
 
-  /** Whoever begins to settle takes it, so that it is not placed again while its receipt is already written. */
-  take(tenantId: string, id: string): HeldReservation | undefined {
-    const name = nameOf(tenantId, id);
-    const found = this.#held.get(name);
-    if (found !== undefined) this.#held.delete(name);
-    return found;
+  remove(tenantId: string, id: string): void {
+    this.#held.delete(nameOf(tenantId, id));
   }
 
   list(): HeldReservation[] {

@@ -19,8 +19,9 @@ export type ValkeyFunction =
   | "opened"
   | "oldest"
   | "epoch"
-  | "start_rebuild"
-  | "rebuild";
+  | "start_sums"
+  | "set_sums"
+  | "drop_sums";
 
 /** One library in three files, each of which goes on where the one before ends. */
 const files = ["./valkey-counters.lua", "./valkey-reservations.lua", "./valkey-upkeep.lua"];

@@ -13,12 +13,8 @@ local function reserve(keys, args)
   -- Whoever asked has given up by now: what waited this long in a stopped server must hold nothing.
   if request.deadline > 0 and now > request.deadline then return { late, now, epoch } end
   local tenant = request.tenant
-  local lost_ms
-  if request.guarded then
-    local whole
-    whole, lost_ms = built(base, tenant, epoch)
-    if not whole then return { unbuilt, now, epoch } end
-  end
+  local whole, lost_ms = is_whole(base, tenant, epoch)
+  if not whole then return { not_whole, now, epoch } end
   local limits = open_counters(base, tenant, request.limits, now, lost_ms)
   local known = redis.call('HGET', reservations_key(base, tenant), request.id)
   if known then
@@ -46,7 +42,7 @@ local function reserve(keys, args)
 end
 
 -- Puts back what a gateway still has open after the data were lost, whether it fits or not. `marks` are the periods in
--- which it was admitted. Requests by the day or month are held here rather than charged, since rebuilding sets what is
+-- which it was admitted. Requests by the day or month are held here rather than charged, since making whole sets what is
 -- used and leaves what is held. keys: the bucket; args: the request as JSON, the intent, the epoch that it was held in.
 local function restore(keys, args)
   local base = keys[1]
@@ -56,15 +52,18 @@ local function restore(keys, args)
   if tonumber(args[3]) == epoch or redis.call('HEXISTS', reservations_key(base, tenant), request.id) == 1 then
     return { 0, now, epoch }
   end
+  if not is_whole(base, tenant, epoch) then void_sums(base, tenant) end
   local holds = {}
   for index, row in ipairs(request.limits) do
     local limit = limit_of(row)
     open_counter(base, tenant, limit, now, ms_of(epoch))
     local counter = limit.counter
     local mark = request.marks[index]
+    local was_asked = limit.unit == requests_unit and not request.slice
+    if was_asked then limit.unit = asked_unit end
     if limit.window == calendar and mark ~= counter.mark then
       holds[#holds + 1] = hold_of(limit, mark)
-    elseif limit.unit ~= requests_unit or limit.window ~= minute or request.slice then
+    elseif limit.window ~= minute or not was_asked then
       counter.held = counter.held + limit.asked
       holds[#holds + 1] = hold_of(limit, limit.window == calendar and mark or 0)
     end
@@ -95,16 +94,17 @@ end
 
 -- keys: the bucket; args: tenant, id, what was used: requests, tokens, input, output, micro-USD; the nonce of the call
 -- that must have placed it, empty for whichever did; what is not over yet as JSON: id, lease and amounts by unit.
--- Returns whether it took effect, and where it did not, whether the tenant's counters are whole.
+-- Returns whether it took effect, `busy` where it is to be told again a little later.
 local function settle(keys, args)
   local base = keys[1]
   local tenant, id = args[1], args[2]
   local now, epoch = enter(base)
   local reservations = reservations_key(base, tenant)
   local record = redis.call('HGET', reservations, id)
-  if not record then return { 0, now, epoch, built(base, tenant, epoch) and 1 or 0 } end
+  if not record then return { unknown, now, epoch } end
   local nonce, _, holds, intent = cmsgpack.unpack(record)
-  if args[8] ~= '' and args[8] ~= nonce then return { 0, now, epoch, 1 } end
+  if args[8] ~= '' and args[8] ~= nonce then return { unknown, now, epoch } end
+  if not is_whole(base, tenant, epoch) and is_summing(base, tenant, now) then return { busy, now, epoch } end
   local charged = { tonumber(args[3]), tonumber(args[4]), tonumber(args[5]), tonumber(args[6]), tonumber(args[7]), 1 }
   local rest = args[9] and cjson.decode(args[9])
   local member = member_of(tenant, id)
@@ -121,7 +121,7 @@ local function settle(keys, args)
   each_hold(base, tenant, holds, replace, charged, now)
   if rest then hold_rest(base, tenant, nonce, holds, intent, rest, now) end
   redis.call('HDEL', reservations, id)
-  return { 1, now, epoch, 1 }
+  return { settled, now, epoch }
 end
 
 -- keys: the bucket; args: tenant, milliseconds, ids.
@@ -135,11 +135,11 @@ local function renew(keys, args)
   return { 1, now, epoch }
 end
 
--- keys: the bucket; args: tenant, limits as JSON, 1 where counters must be whole.
+-- keys: the bucket; args: tenant, limits as JSON.
 local function inspect(keys, args)
   local base = keys[1]
   local now, epoch = enter(base)
-  local whole, lost_ms = built(base, args[1], epoch)
-  if args[3] == '1' and not whole then return { unbuilt, now, epoch } end
+  local whole, lost_ms = is_whole(base, args[1], epoch)
+  if not whole then return { not_whole, now, epoch } end
   return append_states({ admitted, now, epoch }, open_counters(base, args[1], cjson.decode(args[2]), now, lost_ms))
 end

@@ -9,17 +9,23 @@ local function record_of(base, member)
   return tenant, id, redis.call('HGET', reservations_key(base, tenant), id)
 end
 
-local function take_back(base, count, now)
+-- What is charged here before a tenant is whole would be set to what the journal says, which does not know of it yet: it
+-- waits. Who put it back, or the tenant's next request, sees to it that the tenant becomes whole.
+local function take_back(base, count, now, epoch)
   local overdue = redis.call('ZRANGEBYSCORE', base .. ':leases', '-inf', text_of(now), 'WITHSCORES', 'LIMIT', 0, count)
   for index = 1, #overdue, 2 do
     local member = overdue[index]
     local tenant, _, record = record_of(base, member)
-    if record then
-      local _, _, holds = cmsgpack.unpack(record)
-      each_hold(base, tenant, holds, settle_hold, nil, now)
-      redis.call('ZADD', base .. ':expired', overdue[index + 1], member)
+    if record and not is_whole(base, tenant, epoch) then
+      redis.call('ZADD', base .. ':leases', text_of(now + postponed_ms), member)
+    else
+      if record then
+        local _, _, holds = cmsgpack.unpack(record)
+        each_hold(base, tenant, holds, settle_hold, nil, now)
+        redis.call('ZADD', base .. ':expired', overdue[index + 1], member)
+      end
+      redis.call('ZREM', base .. ':leases', member)
     end
-    redis.call('ZREM', base .. ':leases', member)
   end
 end
 
@@ -39,7 +45,7 @@ local function expire(keys, args)
   local base = keys[1]
   local now, epoch = enter(base)
   local count = tonumber(args[1])
-  take_back(base, count, now)
+  take_back(base, count, now, epoch)
   clean(base, now)
   local reply = { 1, now, epoch }
   for _, member in ipairs(redis.call('ZRANGE', base .. ':expired', 0, count - 1)) do
@@ -100,37 +106,42 @@ local function epoch_of(keys)
   return { 1, now, epoch }
 end
 
-local function fence(base, tenant)
-  local text = redis.call('GET', base .. ':' .. tenant .. ':f')
-  if not text then return 0, 0 end
-  local token, until_ms = string.match(text, '^(%d+) (%d+)$')
-  return tonumber(token), tonumber(until_ms)
-end
-
--- Asks for the right to rebuild a tenant's counters. keys: the bucket; args: tenant, for how long in milliseconds.
--- Returns a token, 0 where they are whole already, -1 where somebody else is at it.
-local function start_rebuild(keys, args)
+-- Asks for the right to make a tenant whole. keys: the bucket; args: tenant, for how long in milliseconds, and how long
+-- after the loss gateways may take to put back what they have open.
+-- Returns a token, 0 where it is whole already, -1 where somebody else is at it, -2 where it is too soon; then the ids of
+-- what is open here.
+local function start_sums(keys, args)
   local base = keys[1]
   local tenant = args[1]
   local now, epoch = enter(base)
-  if built(base, tenant, epoch) then return { 1, now, epoch, 0 } end
+  if is_whole(base, tenant, epoch) then return { 1, now, epoch, 0 } end
+  if now < ms_of(epoch) + tonumber(args[3]) then return { 1, now, epoch, -2 } end
   local token, until_ms = fence(base, tenant)
   if until_ms > now then return { 1, now, epoch, -1 } end
-  token = token + 1
-  redis.call('SET', base .. ':' .. tenant .. ':f', text_of(token) .. ' ' .. text_of(now + tonumber(args[2])))
-  return { 1, now, epoch, token }
+  set_fence(base, tenant, token + 1, now + tonumber(args[2]))
+  local reply = { 1, now, epoch, token + 1 }
+  for _, id in ipairs(redis.call('HKEYS', reservations_key(base, tenant))) do reply[#reply + 1] = id end
+  return reply
+end
+
+-- Gives the right back without the sums. keys: the bucket; args: tenant, token.
+local function drop_sums(keys, args)
+  local base = keys[1]
+  local now, epoch = enter(base)
+  if fence(base, args[1]) == tonumber(args[2]) then void_sums(base, args[1]) end
+  return { 1, now, epoch }
 end
 
 -- Sets what counters by the day and month have used; adds nothing to what is there, and leaves what is held. Only for
 -- the holder of the latest token, in the epoch that it was given in, and until the tenant is whole.
 -- keys: the bucket; args: tenant, epoch, token, rows of scope, field, label, end, used, passing as JSON, "done" with the
--- last of several calls, 1 where the journal knows the tenant. Returns whether it was taken.
-local function rebuild(keys, args)
+-- last of several calls, 1 where something was lost. Returns whether it was taken.
+local function set_sums(keys, args)
   local base = keys[1]
   local tenant = args[1]
   local now, epoch = enter(base)
   local token = fence(base, tenant)
-  if epoch ~= tonumber(args[2]) or token ~= tonumber(args[3]) or built(base, tenant, epoch) then return { 0, now, epoch } end
+  if epoch ~= tonumber(args[2]) or token ~= tonumber(args[3]) or is_whole(base, tenant, epoch) then return { 0, now, epoch } end
   for _, row in ipairs(cjson.decode(args[4])) do
     local key = counter_key(base, tenant, row[1])
     local counter = read(key, row[2])
@@ -157,8 +168,9 @@ register('reserve', reserve)
 register('restore', restore)
 register('inspect', inspect)
 register('epoch', epoch_of)
-register('start_rebuild', start_rebuild)
-register('rebuild', rebuild)
+register('start_sums', start_sums)
+register('set_sums', set_sums)
+register('drop_sums', drop_sums)
 -- These give memory back, or keep what was promised: a server that is full must still take them.
 register('settle', settle, { 'allow-oom' })
 register('renew', renew, { 'allow-oom' })

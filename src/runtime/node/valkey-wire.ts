@@ -7,7 +7,10 @@ import { tenantIdPattern } from "../../tenant/key.ts";
 import type { LimitSetting, LimitUnit, LimitWindow } from "../../tenant/limit-setting.ts";
 
 /** How the gateway and `valkey-*.lua` speak: the codes, rows and replies of both are here and there alone. */
-export const status = { refused: 0, admitted: 1, late: 2, duplicate: 3, unbuilt: 4 } as const;
+export const status = { refused: 0, admitted: 1, late: 2, duplicate: 3, notWhole: 4 } as const;
+
+/** What became of a settlement. */
+export const settling = { unknown: 0, settled: 1, busy: 2 } as const;
 
 /** A number of values before those of each limit: status, time in milliseconds, epoch in microseconds. */
 const headLength = 3;

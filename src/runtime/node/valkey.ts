@@ -1,13 +1,18 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import type { OpenReservation, ReservationReader } from "../../ledger/journal-reader.ts";
 import type { Receipt } from "../../ledger/receipt.ts";
 import type { Log } from "../../log.ts";
+import type { QuotaHistory } from "../../quota/history.ts";
 import { noIntent, type QuotaStore } from "../../quota/store.ts";
 import { readValkeyAddress } from "./valkey-address.ts";
+import { ValkeyCalls } from "./valkey-calls.ts";
 import { ValkeyConnection } from "./valkey-connection.ts";
 import { quotaLibrary } from "./valkey-library.ts";
 import { ValkeyQuota } from "./valkey-quota.ts";
-import { ValkeyRebuild, type QuotaHistory } from "./valkey-rebuild.ts";
+import { ValkeyRebuild } from "./valkey-rebuild.ts";
+import { ValkeySettlements } from "./valkey-settlements.ts";
+import { bucketOf, epochOf, nowMsOf } from "./valkey-wire.ts";
 
 export interface ValkeyOptions {
   /** How long a call may take before whoever asked is refused. */
@@ -15,8 +20,8 @@ export interface ValkeyOptions {
   /** How long a server that is not there is waited for at the start. */
   readonly startWaitMs: number;
   /** Where counters by the day and month come from after a loss of data. Without it they begin at zero. */
-  readonly history: QuotaHistory | undefined;
-  /** How long after a loss tenants with a history wait until every replica has put back what it has open. */
+  readonly history: QuotaHistory;
+  /** How long after a loss nothing is admitted, so that every replica can put back what it has open. */
   readonly quarantineMs: number;
   /** For tests alone: the key in which they set the time. */
   readonly testTimeKey: string | undefined;
@@ -31,18 +36,16 @@ export interface ValkeyStore {
   oldestOpen(): Promise<string | undefined>;
   /** When the data that a tenant is counted in began, in microseconds since the Unix epoch: another than before tells of a loss. */
   epoch(tenantId: string): Promise<number>;
-  /** Makes a tenant's counters whole after a loss, once whoever asks; requests do the same for themselves. */
-  rebuild(tenantId: string): Promise<void>;
   close(): void;
 }
 
-/** Long enough to sum a month's receipts, short enough that a replica that died at it keeps no tenant waiting. */
-const turnMs = 5_000;
+/** Long enough to sum a month's receipts, short enough that a replica that died at it keeps no tenant waiting for long. */
+const turnMs = 10_000;
 
 const defaults: ValkeyOptions = {
   commandTimeoutMs: 500,
   startWaitMs: 15_000,
-  history: undefined,
+  history: { counters: () => Promise.resolve([]) },
   quarantineMs: 3_000,
   testTimeKey: undefined,
 };
@@ -57,37 +60,70 @@ export async function openValkeyQuota(url: string, log: Log, options: Partial<Va
   const { commandTimeoutMs, startWaitMs, history, quarantineMs, testTimeKey } = { ...defaults, ...options };
   const settings = { commandTimeoutMs, connectTimeoutMs: 4 * commandTimeoutMs };
   const connection = new ValkeyConnection(readValkeyAddress(url), quotaLibrary(testTimeKey), settings, log);
-  const rebuild = history === undefined ? undefined : (tenantId: string): Promise<void> => rebuilding.make(tenantId);
-  const quota = new ValkeyQuota(connection, randomBytes(8).toString("hex"), { commandTimeoutMs, rebuild }, log);
-  const rebuilding = new ValkeyRebuild(quota.call, history ?? unknownHistory, {
-    quarantineMs,
-    patienceMs: 4 * commandTimeoutMs,
-    turnMs,
-  });
+  const notices = new LossNotices(log);
+  const calls = new ValkeyCalls(connection, commandTimeoutMs, (bucket) => notices.add(settlements.putBack(bucket)));
+  const rebuild = new ValkeyRebuild(calls, history, { quarantineMs, patienceMs: 4 * commandTimeoutMs, turnMs });
+  const settlements = new ValkeySettlements(calls, (tenantId) => rebuild.makeSoon(tenantId), log);
+  const quota = new ValkeyQuota(calls, settlements, randomBytes(8).toString("hex"), (tenantId) => rebuild.make(tenantId));
+  const close = (): void => {
+    rebuild.close();
+    settlements.close();
+    connection.close();
+  };
+  /** Finds out whether the data are those that were there, and how long ago they began. */
+  const greet = async (): Promise<number> => {
+    const replies = await Promise.all(calls.everyBucket("epoch", []));
+    settlements.putBack();
+    await settlements.pay();
+    return Math.min(...replies.map((reply) => nowMsOf(reply) - Math.floor(epochOf(reply) / 1_000)));
+  };
   try {
     await connection.start(startWaitMs);
-    await quota.greet();
+    const ageMs = await greet();
     await warnOfEviction(connection, log);
+    // Rather than to listen and refuse.
+    if (ageMs < quarantineMs) await delay(quarantineMs - ageMs);
   } catch (error) {
-    connection.close();
+    close();
     throw error;
   }
-  connection.onBack(
-    () => void quota.greet().catch((error: unknown) => log.warn("Valkey went away again", { error: String(error) })),
-  );
+  connection.onBack(() => void greet().catch((error: unknown) => log.warn("Valkey went away again", { error: String(error) })));
   return {
     quota,
     reservations: {
       open: async (tenantId) => (await quota.open(tenantId)).filter(({ intent }) => intent !== noIntent).map(openReservation),
     },
     oldestOpen: () => quota.oldest(),
-    epoch: (tenantId) => quota.epoch(tenantId),
-    rebuild: (tenantId) => rebuilding.make(tenantId),
-    close: () => connection.close(),
+    epoch: async (tenantId) => epochOf(await calls.call("epoch", bucketOf(tenantId), [])),
+    close,
   };
 }
 
-const unknownHistory: QuotaHistory = { isKnown: () => Promise.resolve(false), counters: () => Promise.resolve([]) };
+/** One line a loss, not one a bucket. */
+class LossNotices {
+  readonly #log: Log;
+  #buckets = 0;
+  #putBack = 0;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  add(putBack: number): void {
+    if (this.#buckets === 0) setImmediate(() => this.#tell());
+    this.#buckets += 1;
+    this.#putBack += putBack;
+  }
+
+  #tell(): void {
+    this.#log.error("Valkey lost its data: limits are summed from the journal", {
+      buckets: this.#buckets,
+      putBack: this.#putBack,
+    });
+    this.#buckets = 0;
+    this.#putBack = 0;
+  }
+}
 
 /** A server that drops keys when it is full forgets what tenants used. One that hides its settings is trusted. */
 async function warnOfEviction(connection: ValkeyConnection, log: Log): Promise<void> {
