@@ -150,16 +150,18 @@ describeOnValkey("limits that Valkey lost", () => {
     receipts.asked = 0;
     receipts.pause = () => look.promise;
     await server.kill();
-    receipts.tokens.set("a", 10); // Its receipt is written, and its settlement still to come.
+    receipts.tokens.set("of last week", 1_000);
+    // Its receipt is written, and its settlement still to come.
+    receipts.tokens.set("a", 10);
     await server.resume();
     await expect.poll(() => receipts.asked, { timeout: 3_000 }).toBeGreaterThan(0);
 
     await settle(first, "a", 10);
     await settle(first, "b", 20);
     look.resolve();
-    await expect.poll(() => left(second)).toEqual([10_000 - 30 - 100, 97, 4]);
+    await expect.poll(() => left(second)).toEqual([10_000 - 1_030 - 100, 96, 4]);
     await settle(first, "c", 30);
-    expect(await left(second)).toEqual([10_000 - 60, 97, 5]);
+    expect(await left(second)).toEqual([10_000 - 1_060, 96, 5]);
   });
 
   it("count once what ended while the server was away", async () => {
