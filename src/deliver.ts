@@ -41,6 +41,8 @@ export async function relay(
     keepAlive: call.dialect.keepAlive,
   });
   reportHealth(ended, ports.health.of(deployment.id), ports.clock.nowMs());
+  // It came to its end while nobody listened any more.
+  if (life.left && ended.end === "completed") return { end: "client_cancelled", refusal: undefined, firstByteAtMs };
   return { ...ended, firstByteAtMs };
 }
 

@@ -43,7 +43,7 @@ export async function exchange(call: ModelCall, inbound: Inbound, outbound: Outb
   const reply = new Reply(outbound, call.dialect, requestId(ports.entropy, ports.clock), ports.clock);
   const trace = ExchangeTrace.start(ports.tracer, inbound.method, call.route, inbound.header("traceparent"));
   const life = new Lifetime();
-  inbound.onHangUp(() => life.cut("client_cancelled"));
+  const stopDraining = cutAfterHangUp(inbound, life, ports);
   const stopDeadline = ports.clock.after(ports.settings.deadlines.totalMs, () => life.cut("deadline_passed"));
   let errorType: string | undefined;
   try {
@@ -55,6 +55,7 @@ export async function exchange(call: ModelCall, inbound: Inbound, outbound: Outb
     reply.refuse(error instanceof StoreUnavailable ? { kind: "store_unavailable", retryAfterMs: 1_000 } : { kind: "internal" });
   } finally {
     stopDeadline();
+    stopDraining();
     ports.open.delete(reply.requestId);
     trace.set(() => ({
       [attribute.requestId]: reply.requestId,
@@ -159,6 +160,21 @@ async function withLimits(
 ): Promise<Refusal> {
   reply.add(call.dialect.rateHeaders(await limitsAsTheyStand(caller, ports), ports.clock.nowMs()));
   return refusal;
+}
+
+/** A client that hangs up ends the exchange, once its answer has had a moment to tell what it used. */
+function cutAfterHangUp(inbound: Inbound, life: Lifetime, { clock, settings }: ExchangePorts): Cancel {
+  let cancel: Cancel | undefined;
+  let over = false;
+  inbound.onHangUp(() => {
+    life.leave();
+    if (settings.hangUpDrainMs === 0) life.cut("client_cancelled");
+    else if (!over) cancel = clock.after(settings.hangUpDrainMs, () => life.cut("client_cancelled"));
+  });
+  return () => {
+    over = true;
+    cancel?.();
+  };
 }
 
 /** Keeps the store from taking back what is still in use. Most exchanges are over before it is time. */

@@ -9,6 +9,8 @@ export class Lifetime {
   #reason: CutReason | undefined;
   #revokedBy: string | undefined;
   #listener: ((reason: CutReason) => void) | undefined;
+  #left = false;
+  #leaveListener: (() => void) | undefined;
 
   get reason(): CutReason | undefined {
     return this.#reason;
@@ -17,6 +19,23 @@ export class Lifetime {
   /** Where it was revoked: the order's id, or `key` or `tenant` where that itself was. */
   get revokedBy(): string | undefined {
     return this.#revokedBy;
+  }
+
+  /** Whether the client is gone. What is under way may go on for a while, to learn what it used; nothing new begins. */
+  get left(): boolean {
+    return this.#left;
+  }
+
+  leave(): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#leaveListener?.();
+  }
+
+  /** For the one step that writes to the client. Told at once if it is gone already. */
+  onLeave(listener: () => void): void {
+    this.#leaveListener = listener;
+    if (this.#left) listener();
   }
 
   /** False where it was cut before. */

@@ -12,6 +12,11 @@ export interface Settings {
   readonly keepAliveMs: number;
   /** Once a stream said that it is complete, how long its connection may take to end. */
   readonly lingerMs: number;
+  /**
+   * How long an answer goes on whose client has left, so that what it used is learned from its end and not guessed; 0 stops
+   * the upstream at once.
+   */
+  readonly hangUpDrainMs: number;
   /** How long a reservation outlives a gateway that died; renewed while the exchange lives. */
   readonly leaseMs: number;
   /** How long after the last word of revocations requests are admitted, where others may give orders. */
@@ -28,6 +33,7 @@ export const defaultSettings: Settings = {
   longestWaitMs: 2_000,
   keepAliveMs: 15_000,
   lingerMs: 1_000,
+  hangUpDrainMs: 500,
   leaseMs: 60_000,
   revocationStalenessMs: 10_000,
   gatewayPlace: "unspecified",

@@ -24,6 +24,7 @@ const schema = z.object({
   STRAIT_TOTAL_MS: wholeNumber(1, 86_400_000, deadlines.totalMs),
   STRAIT_HOLD_MS: wholeNumber(0, 60_000, deadlines.holdMs),
   STRAIT_KEEP_ALIVE_MS: wholeNumber(10, 3_600_000, keepAliveMs),
+  STRAIT_HANG_UP_DRAIN_MS: wholeNumber(0, 60_000, defaultSettings.hangUpDrainMs),
   STRAIT_LEASE_MS: wholeNumber(1_000, 86_400_000, leaseMs),
   STRAIT_REVOCATION_STALENESS_MS: wholeNumber(1_000, 86_400_000, revocationStalenessMs),
 });
@@ -43,6 +44,7 @@ export function readSettings(variables: Readonly<Record<string, string | undefin
     bodyLimitBytes: values.STRAIT_BODY_LIMIT_BYTES,
     attempts: values.STRAIT_ATTEMPTS,
     keepAliveMs: values.STRAIT_KEEP_ALIVE_MS,
+    hangUpDrainMs: values.STRAIT_HANG_UP_DRAIN_MS,
     leaseMs: values.STRAIT_LEASE_MS,
     revocationStalenessMs: values.STRAIT_REVOCATION_STALENESS_MS,
     deadlines: {

@@ -42,6 +42,7 @@ export class Answer {
   #timer: Cancel | undefined;
   #settings: RelaySettings | undefined;
   #wroteBytes = false;
+  #draining = false;
 
   constructor(status: number, headers: HeaderList, body: AnswerBody, held: Uint8Array[], call: UpstreamCall) {
     this.status = status;
@@ -107,6 +108,7 @@ export class Answer {
         this.#flush();
         this.#slowDown();
       });
+      life.onLeave(() => this.#drain());
       life.onCut((reason) => {
         this.#call.abort();
         // Whatever was not written when it was revoked never will be.
@@ -139,7 +141,7 @@ export class Answer {
   }
 
   readonly #enqueue = (bytes: Uint8Array): void => {
-    this.#queue.push(bytes);
+    if (!this.#draining) this.#queue.push(bytes);
   };
 
   /** Writes what may be written. What says "complete" waits in the queue until the end. */
@@ -160,6 +162,15 @@ export class Answer {
       // Silence is what the client hears: bytes of an event that is not whole yet, or is kept from it, do not break it.
       this.#lastWriteMs = this.#lastDataMs;
     }
+    this.#slowDown();
+  }
+
+  /** The client is gone: what still comes is read for what it says of itself, as fast as it comes. */
+  #drain(): void {
+    this.#draining = true;
+    this.#outbound = undefined;
+    this.#queue = [];
+    this.#blocked = false;
     this.#slowDown();
   }
 

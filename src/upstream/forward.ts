@@ -86,6 +86,9 @@ export async function forward(
   let withdrawn: Refusal | undefined;
 
   while (records.length < settings.attempts) {
+    // Nothing new begins for a client that is gone.
+    if (life.left) life.cut("client_cancelled");
+    if (life.reason !== undefined) break;
     const nowMs = settings.clock.nowMs();
     const standing = settings.gate.standing(given);
     if (!standing.ok) {

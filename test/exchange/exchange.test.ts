@@ -265,6 +265,72 @@ describe("an exchange", () => {
     }
   });
 
+  it("hears an answer out for a moment whose client has left, and charges what its end says", async () => {
+    const gate = await open({ limits });
+    const asked = await gate.reached();
+    const call = gate.transport.last
+      .connected()
+      .head(200, eventStream)
+      .data(role + first);
+    await gate.settle();
+    const told = asked.outbound.text;
+    asked.inbound.hangUp();
+    await gate.clock.pass(settings.hangUpDrainMs - 1);
+    expect(call.aborts).toBe(0);
+    call.data(sse(openaiChat.slice(2))).end();
+    await gate.finished(asked);
+    expect(asked.outbound).toMatchObject({ text: told, ended: 0, cuts: 1 });
+    expect(await onlyReceipt(gate, asked)).toMatchObject({
+      end: "client_cancelled",
+      usageSource: "reported",
+      chargedTokens: 30,
+      status: 200,
+    });
+  });
+
+  it("hears a whole answer out as well, and begins nothing new for a client that is gone", async () => {
+    const gate = await open({ limits });
+    const asked = await gate.reached({ body: plain });
+    asked.inbound.hangUp();
+    gate.transport.last.answer(200, json, document);
+    await gate.finished(asked);
+    expect(await onlyReceipt(gate, asked)).toMatchObject({
+      end: "client_cancelled",
+      usageSource: "reported",
+      chargedTokens: 17,
+      status: undefined,
+    });
+
+    const other = await open({ limits });
+    const failing = await other.reached({ body: plain });
+    failing.inbound.hangUp();
+    other.transport.last.fail("connect");
+    await other.finished(failing);
+    expect(other.transport.calls).toHaveLength(1);
+    expect(await onlyReceipt(other, failing)).toMatchObject({ end: "client_cancelled", chargedTokens: 0 });
+  });
+
+  it("reads on at full speed from where a slow client has left it", async () => {
+    const gate = await open({ limits });
+    const asked = await gate.reached();
+    asked.outbound.slow = true;
+    const call = gate.transport.last
+      .connected()
+      .head(200, eventStream)
+      .data(role + first);
+    await gate.settle();
+    call.data(second);
+    expect(call.paused).toBe(true);
+    asked.inbound.hangUp();
+    expect(call.paused).toBe(false);
+    await gate.clock.pass(settings.hangUpDrainMs);
+    expect(call.aborts).toBe(1);
+    expect(await onlyReceipt(gate, await gate.finished(asked))).toMatchObject({
+      end: "client_cancelled",
+      usageSource: "estimated",
+    });
+  });
+
   it("ends what is cut by its total deadline, a revocation or a shutdown, with the reason in the stream", async () => {
     for (const [reason, end, code] of [
       ["deadline_passed", "deadline_passed", "upstream_timeout"],
