@@ -46,7 +46,7 @@ export interface RevocationOrder {
 }
 
 /** For so long after its end an order is kept, so that a store that was away all the while learns that it ended. */
-const keptMs = 30 * 86_400_000;
+export const orderKeptMs: number = 30 * 86_400_000;
 
 export function isInForce(order: RevocationOrder, nowMs: number): boolean {
   return order.restored === undefined && (order.expiresAtMs === undefined || nowMs < order.expiresAtMs);
@@ -55,7 +55,7 @@ export function isInForce(order: RevocationOrder, nowMs: number): boolean {
 /** Whether it ended so long ago that nobody need remember it. */
 export function isForgettable(order: RevocationOrder, nowMs: number): boolean {
   const endedAtMs = order.restored?.atMs ?? order.expiresAtMs;
-  return endedAtMs !== undefined && endedAtMs + keptMs < nowMs;
+  return endedAtMs !== undefined && endedAtMs + orderKeptMs < nowMs;
 }
 
 /**

@@ -31,6 +31,8 @@ export interface Acknowledgement {
 export interface RevocationPath {
   /** Stands in acknowledgements and logs. */
   readonly name: string;
+  /** Whether other machines write to it: of one that only this machine has, silence means nothing. */
+  readonly shared: boolean;
   /** All orders that are kept, restored and expired ones as well: what was written before this was called is in it. */
   read(): Promise<readonly RevocationOrder[]>;
   /** Keeps an order; where it has one of the same id, what both come to by `joinOrders`. */

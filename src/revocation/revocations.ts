@@ -24,8 +24,8 @@ export interface RevocationOptions {
   readonly clock: Clock;
   /** Monotonic: a wall clock that is set back would prolong the trust. */
   readonly elapsed: Pick<Clock, "nowMs">;
-  /** How long after the last word from any path requests are still admitted; `undefined` where this process alone keeps the orders. */
-  readonly stalenessMs: number | undefined;
+  /** How long after the last word from any shared path requests are still admitted, where there is one. */
+  readonly stalenessMs: number;
   readonly log: Log;
 }
 
@@ -50,7 +50,8 @@ export class Revocations implements RevocationGate {
   readonly replica: Replica;
   readonly #clock: Clock;
   readonly #elapsed: Pick<Clock, "nowMs">;
-  readonly #stalenessMs: number | undefined;
+  readonly #stalenessMs: number;
+  readonly #isShared: boolean;
   readonly #log: Log;
   readonly #known = new Map<string, RevocationOrder>();
   /** Those of `#known` that were in force when it last changed. */
@@ -68,6 +69,7 @@ export class Revocations implements RevocationGate {
     this.#clock = clock;
     this.#elapsed = elapsed;
     this.#stalenessMs = stalenessMs;
+    this.#isShared = paths.some(({ shared }) => shared);
     this.#log = log;
   }
 
@@ -80,7 +82,7 @@ export class Revocations implements RevocationGate {
     return this.#known.get(id);
   }
 
-  /** Milliseconds since a path that was heard was asked. */
+  /** Milliseconds since a shared path that answered was asked. */
   silentForMs(): number {
     return this.#elapsed.nowMs() - this.#heardAtMs;
   }
@@ -90,7 +92,7 @@ export class Revocations implements RevocationGate {
    * before every attempt, for an order may come in between.
    */
   standing(permit: Permit, subject: RevocationSubject): Decision<Permit> {
-    if (this.#stalenessMs !== undefined && !(this.silentForMs() < this.#stalenessMs))
+    if (this.#isShared && !(this.silentForMs() < this.#stalenessMs))
       return refuse({ kind: "revocations_unknown", retryAfterMs: 1_000 });
     if (this.#inForce.length === 0) return allow(permit);
     const nowMs = this.#clock.nowMs();
@@ -164,7 +166,7 @@ export class Revocations implements RevocationGate {
   async attend(path: RevocationPath): Promise<void> {
     const askedAtMs = this.#elapsed.nowMs();
     const orders = await path.read();
-    this.#heardAtMs = Math.max(this.#heardAtMs, askedAtMs);
+    if (path.shared) this.#heardAtMs = Math.max(this.#heardAtMs, askedAtMs);
     this.learn(orders, path.name);
     await this.#giveMissing(path, orders);
     const untold = [...this.#acknowledging.values()].filter((one) => one.untold.delete(path));

@@ -111,7 +111,7 @@ export function control(overrides: Partial<ControlPorts> = {}): Fixture {
       replica: { id: "replica-1", name: "test" },
       clock,
       elapsed: clock,
-      stalenessMs: undefined,
+      stalenessMs: 10_000,
       log,
     }),
     ...overrides,

@@ -131,7 +131,7 @@ export class Gate {
       replica: { id: "replica-1", name: "test" },
       clock,
       elapsed: clock,
-      stalenessMs: undefined,
+      stalenessMs: 10_000,
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     });
     const log = (level: string) => (message: string, fields?: LogFields) => void this.logged.push({ level, message, fields });

@@ -10,6 +10,12 @@ export const systemClock: Clock = {
   },
 };
 
+/** For how long something was trusted must not depend on a wall clock that somebody sets. Not since any epoch. */
+export const monotonicClock: Clock = {
+  nowMs: () => performance.now(),
+  after: (delayMs, callback) => systemClock.after(delayMs, callback),
+};
+
 /** Drawn in bulk: a system call for every few bytes would cost more than what they are for. */
 class PooledEntropy implements Entropy {
   readonly #pool = new Uint8Array(8_192);

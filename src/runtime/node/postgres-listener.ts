@@ -10,6 +10,8 @@ const longestRetryMs = 2_000;
 export interface ListenerOptions {
   readonly url: string;
   readonly channel: string;
+  /** For the log: what is heard on it. */
+  readonly hears: string;
   /** How long after the last sign of life what was heard is still trusted. */
   readonly stalenessMs: number;
   readonly onMessage: (payload: string) => void;
@@ -66,7 +68,7 @@ export class PostgresListener {
       this.#epoch++;
       this.#aliveAtMs = askedAtMs;
       this.#retryMs = firstRetryMs;
-      if (this.#epoch > 1) this.#log.info("changes of the directory are heard again");
+      if (this.#epoch > 1) this.#log.info(`${this.#options.hears} are heard again`);
       this.#beat(client, socket);
     } catch (error) {
       onLost(error instanceof Error ? error.message : String(error));
@@ -104,7 +106,7 @@ export class PostgresListener {
     this.#socket = undefined;
     this.#cancelTimer?.();
     socket.destroy();
-    this.#log.warn("changes of the directory are not heard: the connection to PostgreSQL was lost", {
+    this.#log.warn(`${this.#options.hears} are not heard: the connection to PostgreSQL was lost`, {
       reason,
       retryMs: this.#retryMs,
     });

@@ -13,6 +13,7 @@ export interface PostgresMigration {
  * - `tenant`: a directory entry as one document. `revision` is what writers compare. `version` is drawn anew by every
  *   write and is what caches compare: a revision can come twice, where a failover lost the last one.
  * - `audit`: who changed what, written in one statement with the change.
+ * - `revocation`, `acknowledgement`: orders, and what each replica last said of them. \`replica\`: who lives.
  * - `key_use`: when a key was last used.
  * - `journal_writer`: up to where each machine that writes receipts has handed them over, and when it last said so.
  *
@@ -65,7 +66,27 @@ export const postgresMigrations: readonly PostgresMigration[] = [
       )`,
     ],
   },
+  {
+    name: "revocations, their acknowledgements, replicas",
+    statements: [
+      `CREATE TABLE strait.revocation (id text COLLATE "C" PRIMARY KEY, document jsonb NOT NULL)`,
+      `CREATE TABLE strait.acknowledgement (
+        order_id text COLLATE "C" NOT NULL,
+        replica_id text COLLATE "C" NOT NULL,
+        document jsonb NOT NULL,
+        PRIMARY KEY (order_id, replica_id)
+      )`,
+      `CREATE TABLE strait.replica (
+        id text COLLATE "C" PRIMARY KEY,
+        document jsonb NOT NULL,
+        beat_at timestamptz NOT NULL
+      )`,
+    ],
+  },
 ];
+
+/** Where orders that revoke are told. The payload is the order's id. */
+export const revocationChannel = "strait_revocation";
 
 /** Where changes of the directory are told. The payload is `<version> <tenant id>`. */
 export const directoryChannel = "strait_directory";

@@ -4,7 +4,7 @@ import type { Journal } from "../../ledger/journal.ts";
 import type { UsedReader } from "../../ledger/used-amounts.ts";
 import type { Log } from "../../log.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
-import { systemClock } from "./clock.ts";
+import { monotonicClock } from "./clock.ts";
 import { PostgresDirectory } from "./postgres-directory.ts";
 import { PostgresJournal } from "./postgres-journal.ts";
 import { PostgresKeyUse } from "./postgres-key-use.ts";
@@ -45,9 +45,6 @@ const reportMs = 120_000;
 
 const defaults: PostgresOptions = { connections: 8, stalenessMs: 10_000, keptEntries: 50_000, startWaitMs: 15_000 };
 
-/** For how long something was trusted must not depend on a wall clock that somebody sets. */
-const monotonic: Clock = { nowMs: () => performance.now(), after: (delayMs, callback) => systemClock.after(delayMs, callback) };
-
 /**
  * Opens the database and brings its schema up to date; many replicas may do so at once. The address must lead to the
  * server itself or to a pooler in session mode: one in transaction mode loses `LISTEN` and prepared statements.
@@ -67,8 +64,8 @@ export async function openPostgresStores(
   const keyUse = new PostgresKeyUse(pool, clock);
   const onMessage = (payload: string): void => directory.hear(payload);
   const listener = new PostgresListener(
-    { url, channel: directoryChannel, stalenessMs: settings.stalenessMs, onMessage },
-    monotonic,
+    { url, channel: directoryChannel, hears: "changes of the directory", stalenessMs: settings.stalenessMs, onMessage },
+    monotonicClock,
     log,
   );
   const directory = new PostgresDirectory({ pool, lookups: new PostgresLookups(pool), listener, keyUse }, settings.keptEntries);

@@ -128,7 +128,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     server.closeAllConnections();
     clearInterval(sweeping);
     stopWatching();
-    followed.close();
+    await followed.close();
     await stopKeeping?.();
     regions.close();
     await transport.close();

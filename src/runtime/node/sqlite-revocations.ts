@@ -33,6 +33,7 @@ export function openSqliteRevocations(dataDir: string, clock: Clock): Revocation
   const transact = <Result>(work: () => Result): Promise<Result> => attempt(() => database.transact(work));
   return {
     name: "sqlite",
+    shared: false,
     read: () => attempt(() => revocations.read()),
     write: (order) => transact(() => revocations.write(order, clock.nowMs())),
     acknowledge: (acknowledgements) => transact(() => revocations.acknowledge(acknowledgements)),

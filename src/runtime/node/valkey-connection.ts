@@ -44,7 +44,7 @@ export class ValkeyConnection {
     this.#timeoutMs = settings.commandTimeoutMs;
     this.#place = describeAddress(address);
     this.#log = log;
-    this.#client = connect(address, settings);
+    this.#client = connectValkey(address, settings);
     this.#client.on("error", (error: Error) => (this.#lastError = error.message));
     this.#client.on("close", () => this.#lost());
     this.#client.on("ready", () => this.#found());
@@ -183,7 +183,10 @@ export class ValkeyConnection {
 }
 
 /** What becomes of commands when a server goes away is decided here, not by the client's queues, which know no deadline. */
-function connect(address: ValkeyAddress, { commandTimeoutMs, connectTimeoutMs }: ValkeyConnectionSettings): Redis | Cluster {
+export function connectValkey(
+  address: ValkeyAddress,
+  { commandTimeoutMs, connectTimeoutMs }: ValkeyConnectionSettings,
+): Redis | Cluster {
   const options = {
     ...authentication(address),
     autoResendUnfulfilledCommands: false,

@@ -10,6 +10,7 @@ export interface ObjectRevocations extends RevocationPath {
 export function openObjectRevocations(bindings: Pick<Bindings, "DIRECTORY">): ObjectRevocations {
   return {
     name: "objects",
+    shared: true,
     read: () => directoryOf(bindings).readRevocations(),
     write: (order) => directoryOf(bindings).writeRevocation(order),
     acknowledge: (acknowledgements) => directoryOf(bindings).acknowledge(acknowledgements),
