@@ -42,7 +42,9 @@ const silent = { info: () => undefined, warn: () => undefined, error: () => unde
 const store = await openValkeyQuota(order.address, silent, { testTimeKey: order.testTimeKey, quarantineMs: 0 });
 let calls = 0;
 const counted: QuotaStore = {
-  ...unchanged(store.quota),
+  expire: (count) => store.quota.expire(count),
+  recorded: (tenantId, ids) => store.quota.recorded(tenantId, ids),
+  inspect: (tenantId, limits) => store.quota.inspect(tenantId, limits),
   reserve: (request) => (calls++, store.quota.reserve(request)),
   settle: (settlement) => (calls++, store.quota.settle(settlement)),
   renew: (tenantId, ids, leaseMs) => (calls++, store.quota.renew(tenantId, ids, leaseMs)),
@@ -105,10 +107,6 @@ async function work(): Promise<void> {
     await quota.settle({ id, tenantId: "acme", charge: amounts(used) });
     charged += used;
   }
-}
-
-function unchanged({ inspect, expire, recorded }: QuotaStore): Pick<QuotaStore, "inspect" | "expire" | "recorded"> {
-  return { inspect: inspect.bind(store.quota), expire: expire.bind(store.quota), recorded: recorded.bind(store.quota) };
 }
 
 /** Whether nothing is in flight in any process any more, so that a refusal is final. */
