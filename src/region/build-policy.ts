@@ -3,6 +3,7 @@ import { buildRule } from "./build-rule.ts";
 import type { Country } from "./country.ts";
 import { frozenMap, frozenSet } from "./frozen.ts";
 import { readGroups, resolveCountries, withLists, type Groups } from "./groups.ts";
+import { buildInvariant } from "./invariant-entry.ts";
 import { listDigest } from "./list-digest.ts";
 import type { EffectiveDates } from "./policy-bundle.ts";
 import type { PolicyEntry } from "./policy-file.ts";
@@ -29,6 +30,7 @@ export function buildPolicy(entry: PolicyEntry, digest: string, dates: Effective
     home: resolveCountries(entry.home ?? [], groups),
     lists,
     rules,
+    invariants: Object.freeze((entry.invariants ?? []).map((invariant) => buildInvariant(invariant, named))),
     retention: frozenMap(
       Object.entries(entry.retention ?? {}).map(([name, kept]) => [name, Object.freeze({ ...kept })] as const),
     ),

@@ -6,6 +6,7 @@ import type { Country } from "./country.ts";
 import { entries, type Document, type Entry } from "./document.ts";
 import type { Loose } from "./fields.ts";
 import { checkGroups, readGroups, resolveCountries, withLists, type Groups } from "./groups.ts";
+import { looseInvariant } from "./invariant-entry.ts";
 import { listDigest } from "./list-digest.ts";
 import { policyListEntry } from "./policy-list-entry.ts";
 import { loosePolicy } from "./policy-file.ts";
@@ -70,7 +71,7 @@ export function checkRules(document: Document, policy: KnownPolicy, known: Known
     ids.add(value.id ?? "");
     for (const key of ["tenants_in", "never_in", "owners_in", "open_to", "allow", "deny"] as const)
       checkGroups(value[key], policy.named, document, ["rules", index, key]);
-    if (known !== undefined) checkNames(document, rule, known);
+    if (known !== undefined) checkNames(document, "rules", rule, known);
     checkPurpose(document, rule);
   }
   checkRulings(document, rules, policy.parties, known);
@@ -82,15 +83,25 @@ export function checkRules(document: Document, policy: KnownPolicy, known: Known
   }
 }
 
+/** An invariant that names what is not there would hold for nothing. */
+export function checkInvariants(document: Document, policy: KnownPolicy, known: KnownModels | undefined): void {
+  for (const { index, value } of entries(document, "invariants", looseInvariant)) {
+    for (const key of ["tenants_in", "owners_in", "never_in"] as const)
+      checkGroups(value[key], policy.named, document, ["invariants", index, key]);
+    if (known !== undefined) checkNames(document, "invariants", { index, value }, known);
+  }
+}
+
+type Named = Loose<Pick<AnyRuleEntry, "makers" | "tiers" | "models">>;
 type LooseRule = Entry<Loose<AnyRuleEntry>>;
 
 /** A rule for a maker that is misspelt would never refuse anybody. */
-function checkNames(document: Document, { index, value }: LooseRule, known: KnownModels): void {
+function checkNames(document: Document, table: string, { index, value }: Entry<Named>, known: KnownModels): void {
   const names = { makers: known.makers, tiers: known.tiers, models: known.models } as const;
   for (const key of ["makers", "tiers", "models"] as const) {
     value[key]?.forEach((name, position) => {
       if (names[key].has(name)) return;
-      document.report(["rules", index, key, position], `models.toml has no ${key.slice(0, -1)} ${JSON.stringify(name)}.`);
+      document.report([table, index, key, position], `models.toml has no ${key.slice(0, -1)} ${JSON.stringify(name)}.`);
     });
   }
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { country, countryList, looseList, loosely, natural, text, type Loose } from "./fields.ts";
+import { invariantEntry, type InvariantEntry } from "./invariant-entry.ts";
 import { policyListEntry, type PolicyListEntry } from "./policy-list-entry.ts";
 import { ruleEntry, type RuleEntry } from "./rule-entry.ts";
 
@@ -37,10 +38,15 @@ export interface PolicyEntry {
   readonly lists?: Readonly<Record<string, PolicyListEntry>> | undefined;
   readonly retention?: Readonly<Record<string, { readonly months: number }>> | undefined;
   readonly rules: readonly RuleEntry[];
+  readonly invariants?: readonly InvariantEntry[] | undefined;
 }
 
 export const policyFile: z.ZodType<PolicyEntry> = z
-  .strictObject({ ...head, rules: z.array(ruleEntry).min(1) })
+  .strictObject({
+    ...head,
+    rules: z.array(ruleEntry).min(1),
+    invariants: z.array(invariantEntry).optional().describe("What `strait policy check` tries to break."),
+  })
   .meta({ title: "The policy of Strait" });
 
 type LooseHead = Pick<PolicyEntry, "version" | "home" | "groups"> & {

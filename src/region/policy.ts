@@ -1,6 +1,7 @@
 import type { Country } from "./country.ts";
 import type { EvidenceGrade } from "./catalogue.ts";
 import type { EffectiveDates } from "./policy-bundle.ts";
+import type { Invariant } from "./invariant.ts";
 import type { PolicyList } from "./policy-list.ts";
 
 /** What the upstream can run by itself, with input that the gateway does not see; `other` is a tool that nobody here knows. */
@@ -122,6 +123,8 @@ export interface Policy extends EffectiveDates {
   /** Snapshots of lists that others publish, by name. */
   readonly lists: ReadonlyMap<string, PolicyList>;
   readonly rules: readonly Rule[];
+  /** What `strait policy check` tries to break. */
+  readonly invariants: readonly Invariant[];
   /** Retention classes by name, for whoever deletes records. */
   readonly retention: ReadonlyMap<string, RetentionClass>;
   /** The instants at which the policy or a rule begins, pauses or ends, or a list grows too old, in order: between two of them only a tenant's own dates change a decision. */

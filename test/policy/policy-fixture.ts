@@ -149,6 +149,7 @@ export function policyWithLists(lists: Readonly<Record<string, PolicyList>>, ...
     home: china,
     lists: new Map(Object.entries(lists)),
     rules,
+    invariants: [],
     retention: new Map(),
     boundariesMs: boundariesOf({}, rules, Object.values(lists)),
   };

@@ -15,6 +15,7 @@ export const openPolicy: Policy = {
   lists: new Map(),
   retention: new Map(),
   rules: [],
+  invariants: [],
   boundariesMs: [],
 };
 

@@ -11,6 +11,7 @@ import { limitCommands } from "./limit-commands.ts";
 import { migrateCommand } from "./migrate-command.ts";
 import { openClient } from "./open-client.ts";
 import { policyBundleCommands } from "./policy-bundle-commands.ts";
+import { policyCheckCommand } from "./policy-check-command.ts";
 import { policyShowCommand } from "./policy-show-command.ts";
 import { priceCommand } from "./price-command.ts";
 import { readCommand, readInput } from "./parse.ts";
@@ -28,6 +29,7 @@ export const commands: readonly Command[] = [
   exportCommand,
   ...reconcileCommands,
   policyShowCommand,
+  policyCheckCommand,
   ...policyBundleCommands,
   ...revocationCommands,
   auditCommand,
