@@ -3,6 +3,7 @@ import type { Generator } from "./load/generator.ts";
 import type { Proxy, Running } from "./proxy.ts";
 import type { Results } from "./results.ts";
 import type { Settings } from "./settings.ts";
+import type { StoreSubject } from "./stores/start-stores.ts";
 
 /** One proxy that is up and warm, known to the load generator by its name. */
 export interface Subject {
@@ -25,6 +26,8 @@ export interface Bench {
   readonly subjects: readonly Subject[];
   /** The same gateway in other sizes: for the flatness measure alone. */
   readonly sizes: readonly Subject[];
+  /** Stores alone, without a gateway: for the stores measure alone. */
+  readonly stores: readonly StoreSubject[];
 }
 
 /** The name under which the load generator knows the upstream itself. */

@@ -6,6 +6,7 @@ import { Generator } from "./load/generator.ts";
 import { cpu, flatness } from "./measures/cpu.ts";
 import { latency } from "./measures/latency.ts";
 import { memory } from "./measures/memory.ts";
+import { stores } from "./measures/stores.ts";
 import { firstByte, streamCpu } from "./measures/streams.ts";
 import { help, readOptions } from "./options.ts";
 import type { Options } from "./options.ts";
@@ -19,8 +20,9 @@ import { strait, straitSizes } from "./proxies/strait.ts";
 import { jsonReport, showReport } from "./report.ts";
 import { Results } from "./results.ts";
 import { reportedOrigin } from "./start.ts";
+import { startStores } from "./stores/start-stores.ts";
 
-const measures: readonly Measure[] = [cpu, flatness, latency, firstByte, streamCpu, memory];
+const measures: readonly Measure[] = [cpu, flatness, latency, firstByte, streamCpu, memory, stores];
 const proxies: readonly Proxy[] = [bare, strait, portkey, haproxy, nginx];
 /** Past the deadline by this much, something hangs. */
 const graceMs = 120_000;
@@ -92,9 +94,9 @@ async function run(options: Options): Promise<void> {
   const { settings } = options;
   const results = new Results();
   const nodeArguments = options.profileDirectory === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", options.profileDirectory];
-  const base = { nodeArguments, settings, children, generator, results, upstreamOrigin, subjects: [], sizes: [] };
+  const base = { nodeArguments, settings, children, generator, results, upstreamOrigin, subjects: [], sizes: [], stores: [] };
   const chosen = measures.filter((measure) => options.measures.has(measure.name));
-  const compares = chosen.some((measure) => measure !== flatness);
+  const compares = chosen.some((measure) => measure !== flatness && measure !== stores);
   const subjects = compares
     ? await startAll(
         base,
@@ -102,6 +104,9 @@ async function run(options: Options): Promise<void> {
       )
     : [];
   const sizes = chosen.includes(flatness) && options.proxies.has("strait") ? await startAll(base, straitSizes(settings)) : [];
+
+  if (chosen.includes(stores)) say("filling stores");
+  const opened = chosen.includes(stores) ? await startStores(base) : [];
 
   const hanging = setTimeout(
     () => {
@@ -113,7 +118,7 @@ async function run(options: Options): Promise<void> {
   const save = (): void => {
     if (options.jsonFile !== undefined) writeFileSync(options.jsonFile, jsonReport(results, options, startedAt));
   };
-  await measureAll({ ...base, subjects, sizes }, chosen, save);
+  await measureAll({ ...base, subjects, sizes, stores: opened }, chosen, save);
   clearTimeout(hanging);
   process.stdout.write(showReport(results, options));
   save();

@@ -16,7 +16,10 @@ export type MetricName =
   | "firstByte"
   | "cpuPerEvent"
   | "memoryPerStream"
-  | "flatness";
+  | "flatness"
+  | "storeCpu"
+  | "storeAdmissions"
+  | "storeRoundTrips";
 
 export const metrics: Readonly<Record<MetricName, Metric>> = {
   cpuPerRequest: { title: "CPU a request", unit: "µs", digits: 0, comparable: true },
@@ -27,4 +30,7 @@ export const metrics: Readonly<Record<MetricName, Metric>> = {
   cpuPerEvent: { title: "CPU a streamed event", unit: "µs", digits: 1, comparable: true },
   memoryPerStream: { title: "memory an open idle stream", unit: "KB", digits: 1, comparable: true },
   flatness: { title: "CPU a request, by size", unit: "µs", digits: 0, comparable: true },
+  storeCpu: { title: "CPU a reserve-and-settle, by store", unit: "µs", digits: 1, comparable: true },
+  storeAdmissions: { title: "admissions a second of one process, by store", unit: "1/s", digits: 0, comparable: true },
+  storeRoundTrips: { title: "round trips a request, by store", unit: "", digits: 2, comparable: false },
 };

@@ -12,7 +12,7 @@ export interface Options {
 }
 
 export const proxyNames: readonly string[] = ["bare", "strait", "portkey", "haproxy", "nginx"];
-export const measureNames: readonly string[] = ["cpu", "flatness", "latency", "first-byte", "stream", "memory"];
+export const measureNames: readonly string[] = ["cpu", "flatness", "latency", "first-byte", "stream", "memory", "stores"];
 
 export const help: string = `npm run bench -- [options]
 
@@ -23,7 +23,7 @@ within one run, and shows the medians. Only the ratios mean something, and only 
                   proxies:  ${proxyNames.join(", ")}
                   measures: ${measureNames.join(", ")}
   --rounds N      how often each measurement is taken (default ${full.rounds}; quick ${quick.rounds})
-  --quick         a rough look in a minute and a half instead of eight minutes
+  --quick         a rough look in two minutes instead of nine
   --json FILE     write every round's figures and the targets to FILE
   --profile DIR   write a CPU profile of each proxy that runs on Node to DIR; profiling costs time, so mind the figures
   --help          this text

@@ -5,26 +5,28 @@ import { proxyNames } from "./options.ts";
 import type { Options } from "./options.ts";
 import type { Results } from "./results.ts";
 import { spread } from "./statistics.ts";
-import { sizeNames, verdicts } from "./targets.ts";
+import { sizeNames, storeNames, verdicts } from "./targets.ts";
 import type { Verdict } from "./targets.ts";
 
 const metricNames = Object.keys(metrics) as MetricName[];
-const subjectColumn = 40;
+/** Measured of other subjects than proxies, and shown apart. */
+const apart: ReadonlySet<MetricName> = new Set(["flatness", "storeCpu", "storeAdmissions", "storeRoundTrips"]);
+const subjectColumn = 44;
 const column = 15;
 
 export function showReport(results: Results, options: Options): string {
-  const seen = new Set(metricNames.filter((name) => name !== "flatness").flatMap((name) => results.subjects(name)));
+  const seen = new Set(metricNames.filter((name) => !apart.has(name)).flatMap((name) => results.subjects(name)));
   const subjects = proxyNames.filter((name) => seen.has(name));
   const ratios = ["bare", "portkey"].filter((name) => subjects.includes("strait") && subjects.includes(name));
   const lines = [row("", [...subjects, ...ratios.map((name) => `x ${name}`)])];
   for (const name of metricNames) {
-    if (name === "flatness" || results.subjects(name).length === 0) continue;
+    if (apart.has(name) || results.subjects(name).length === 0) continue;
     const { title, unit, digits, comparable } = metrics[name];
     const cells = subjects.map((subject) => number(results.median(name, subject), digits));
     const compared = ratios.map((base) => (comparable ? number(results.ratio(name, "strait", base), 2) : ""));
     lines.push(row(`${title}, ${unit}`, [...cells, ...compared]));
   }
-  lines.push(...sizes(results), "", ...verdicts(results).flatMap(showVerdict));
+  lines.push(...sizes(results), ...stores(results), "", ...verdicts(results).flatMap(showVerdict));
   lines.push(
     "",
     `Medians of ${roundsTaken(results)} rounds${options.quick ? ", quick: rough figures" : ""}; ${steadiness(results)}`,
@@ -51,6 +53,30 @@ function sizes(results: Results): readonly string[] {
       number(results.ratio("flatness", size, sizeNames.smallest), 2),
     ]);
   return ["", row("strait's CPU a request, by size", ["µs", "x smallest"]), ...seen.map(line)];
+}
+
+/** Beside the bare pass-through's CPU a request, where the same run measured it. */
+function stores(results: Results): readonly string[] {
+  const seen = results.subjects("storeCpu");
+  if (seen.length === 0) return [];
+  const line = (name: string): string =>
+    row(`  ${name}`, [
+      number(results.median("storeCpu", name), 1),
+      number(ratioToBare(results, name), 2),
+      number(results.median("storeRoundTrips", name), 2),
+      number(results.median("storeAdmissions", name), 0),
+    ]);
+  const names = Object.values(storeNames).flatMap((sizes) => Object.values(sizes));
+  return [
+    "",
+    row("a reserve-and-settle", ["µs CPU", "x bare request", "round trips", "admissions/s"]),
+    ...names.filter((name) => seen.includes(name)).map(line),
+  ];
+}
+
+function ratioToBare(results: Results, name: string): number | undefined {
+  const [store, bare] = [results.median("storeCpu", name), results.median("cpuPerRequest", "bare")];
+  return store === undefined || bare === undefined ? undefined : store / bare;
 }
 
 function showVerdict({ title, atMost, is, met }: Verdict): string {

@@ -9,6 +9,20 @@ export const sizeNames = {
   manyDeployments: "500 deployments, 10 tenants",
 } as const;
 
+/** The stores in two sizes; of a million tenants, a thousand call or all of them. */
+export const storeNames = {
+  sqlite: {
+    few: "SQLite, 1,000 tenants",
+    fewCalling: "SQLite, 1,000,000 tenants, 1,000 calling",
+    allCalling: "SQLite, 1,000,000 tenants, all calling",
+  },
+  valkey: {
+    few: "Valkey, 1,000 tenants",
+    fewCalling: "Valkey, 1,000,000 tenants, 1,000 calling",
+    allCalling: "Valkey, 1,000,000 tenants, all calling",
+  },
+} as const;
+
 /** What the gateway aims at, at most. Without `base` the figure itself counts, with it the ratio to that subject's. */
 interface Target {
   readonly title: string;
@@ -44,6 +58,17 @@ export const targets: readonly Target[] = [
     base: sizeNames.smallest,
     atMost: 1.1,
   },
+  { title: "µs a reserve-and-settle, SQLite", metric: "storeCpu", subject: storeNames.sqlite.few, atMost: 25 },
+  { title: "µs a reserve-and-settle, Valkey", metric: "storeCpu", subject: storeNames.valkey.few, atMost: 80 },
+  ...Object.values(storeNames).flatMap(({ few, fewCalling, allCalling }) =>
+    [fewCalling, allCalling].map((subject) => ({
+      title: `${subject}, x 1,000`,
+      metric: "storeCpu" as const,
+      subject,
+      base: few,
+      atMost: 1.1,
+    })),
+  ),
 ];
 
 export interface Verdict {

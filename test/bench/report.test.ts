@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { readOptions } from "../../bench/options.ts";
 import { jsonReport, showReport } from "../../bench/report.ts";
 import { Results } from "../../bench/results.ts";
+import { storeNames } from "../../bench/targets.ts";
 
 function options(...commandLine: string[]): NonNullable<ReturnType<typeof readOptions>> {
   const read = readOptions(commandLine);
@@ -23,6 +24,20 @@ describe("the report", () => {
     expect(lines.find((line) => line.includes("x Portkey"))).toMatch(/-\s+<= 0\.35\s+not measured/);
   });
 
+  test("sets a store's cost beside the bare pass-through of the same run, and a million tenants beside a thousand", () => {
+    const { few, allCalling } = storeNames.valkey;
+    const results = new Results();
+    results.add("cpuPerRequest", "bare", 0, 100);
+    results.add("storeCpu", few, 0, 40);
+    results.add("storeCpu", allCalling, 0, 50);
+    results.add("storeRoundTrips", few, 0, 2);
+    results.add("storeAdmissions", few, 0, 9_000);
+    const lines = showReport(results, options()).split("\n");
+    expect(lines.find((line) => line.includes(few))).toMatch(/40\.0 +0\.40 +2\.00 +9000$/);
+    expect(lines.find((line) => line.includes("reserve-and-settle, Valkey"))).toMatch(/40\.00 +<= 80 +met/);
+    expect(lines.find((line) => line.includes(`${allCalling}, x 1,000`))).toMatch(/1\.25 +<= 1\.1 +missed by 14 %/);
+  });
+
   test("keeps a failed round as a hole and takes the median of the others", () => {
     const results = new Results();
     results.add("cpuPerEvent", "bare", 0, 10);
@@ -38,7 +53,7 @@ describe("the command line", () => {
   test("takes proxies and measures after --only, and all of a kind that was not named", () => {
     const { proxies, measures } = options("--only", "bare", "--only", "nginx");
     expect([...proxies]).toEqual(["bare", "nginx"]);
-    expect(measures.size).toBe(6);
+    expect(measures.size).toBe(7);
   });
 
   test("refuses names and numbers that mean nothing", () => {

@@ -1,5 +1,10 @@
 /** A gateway process as `valkey-processes.test.ts` forks it: reserves and settles on a shared server until nothing more fits. */
 import { once } from "node:events";
+import { SlicedQuota } from "../../src/quota/slices/sliced-quota.ts";
+import type { QuotaStore } from "../../src/quota/store.ts";
+import { requestId } from "../../src/request-id.ts";
+import { systemClock, systemEntropy } from "../../src/runtime/node/clock.ts";
+import { openSqliteStores } from "../../src/runtime/node/sqlite.ts";
 import { openValkeyQuota } from "../../src/runtime/node/valkey.ts";
 import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
 import { amounts, apply, reservation } from "./samples.ts";
@@ -16,6 +21,8 @@ export interface HammerOrder {
   readonly skewMs: number;
   /** Leaves every reservation open, for a parent that kills this process. */
   readonly leaveOpen: boolean;
+  /** Where to hold what is admitted from slices; `undefined`: every request is decided by the server. */
+  readonly sliceFolder: string | undefined;
 }
 
 export type HammerReport =
@@ -26,11 +33,34 @@ export type HammerReport =
       readonly charged: number;
       readonly spans: readonly (readonly [fromMs: number, toMs: number])[];
       readonly refused: number;
+      /** Calls to the server that took, settled or renewed something. */
+      readonly calls: number;
     };
 
 const order = JSON.parse(process.argv[2] ?? "") as HammerOrder;
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const store = await openValkeyQuota(order.address, silent, { testTimeKey: order.testTimeKey, quarantineMs: 0 });
+let calls = 0;
+const counted: QuotaStore = {
+  expire: (count) => store.quota.expire(count),
+  recorded: (tenantId, ids) => store.quota.recorded(tenantId, ids),
+  inspect: (tenantId, limits) => store.quota.inspect(tenantId, limits),
+  reserve: (request) => (calls++, store.quota.reserve(request)),
+  settle: (settlement) => (calls++, store.quota.settle(settlement)),
+  renew: (tenantId, ids, leaseMs) => (calls++, store.quota.renew(tenantId, ids, leaseMs)),
+};
+const local = order.sliceFolder === undefined ? undefined : openSqliteStores(order.sliceFolder, systemClock);
+const quota =
+  local === undefined
+    ? counted
+    : new SlicedQuota({
+        exact: counted,
+        local: local.quota,
+        clock: systemClock,
+        elapsedMs: () => performance.now(),
+        newId: () => requestId(systemEntropy, systemClock),
+        log: silent,
+      });
 const setting = (name: string, unit: LimitSetting["unit"], window: LimitSetting["window"], ceiling: number): LimitSetting => ({
   name,
   unit,
@@ -39,6 +69,7 @@ const setting = (name: string, unit: LimitSetting["unit"], window: LimitSetting[
   burst: undefined,
   key: undefined,
   model: undefined,
+  slices: order.sliceFolder !== undefined,
 });
 const settings = [
   setting("daily", "tokens", "day", order.ceiling),
@@ -58,7 +89,7 @@ function preciseMs(): number {
 async function work(): Promise<void> {
   for (;;) {
     const id = `${order.name}-${serial++}`;
-    const outcome = await store.quota.reserve(reservation(id, limits, amounts(10)));
+    const outcome = await quota.reserve(reservation(id, limits, amounts(10)));
     if (!outcome.admitted) {
       refused++;
       if (outcome.binding.limit.counter === "daily" && outcome.binding.remaining < 10 && (await isIdle())) return;
@@ -66,12 +97,14 @@ async function work(): Promise<void> {
       continue;
     }
     const fromMs = preciseMs();
-    process.send?.({ kind: "reserved", id } satisfies HammerReport);
-    if (order.leaveOpen) continue;
+    if (order.leaveOpen) {
+      process.send?.({ kind: "reserved", id } satisfies HammerReport);
+      continue;
+    }
     if (serial % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
     const used = (serial * 7) % 11;
     spans.push([fromMs, preciseMs()]);
-    await store.quota.settle({ id, tenantId: "acme", charge: amounts(used) });
+    await quota.settle({ id, tenantId: "acme", charge: amounts(used) });
     charged += used;
   }
 }
@@ -87,5 +120,6 @@ process.send?.({ kind: "ready" } satisfies HammerReport);
 await once(process, "message");
 await Promise.all(Array.from({ length: order.workers }, work));
 store.close();
-process.send?.({ kind: "done", charged, spans, refused } satisfies HammerReport);
-process.disconnect?.();
+local?.close();
+// A long report that is still on its way when the channel is closed does not arrive.
+process.send?.({ kind: "done", charged, spans, refused, calls } satisfies HammerReport, () => process.disconnect?.());

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { describeOnValkey, ValkeyServer } from "../support/valkey-server.ts";
 import { limit } from "./samples.ts";
+import { mostAtOnce } from "./most-at-once.ts";
 import { worldBeginsMs } from "./store-world.ts";
 import type { HammerOrder, HammerReport } from "./valkey-hammer.ts";
 import { openTestQuota, testTimeKey } from "./valkey-world.ts";
@@ -35,6 +36,7 @@ describeOnValkey("several processes on one Valkey", () => {
       workers: 8,
       skewMs: 0,
       leaveOpen: false,
+      sliceFolder: undefined,
       ...more,
     };
     const child = fork(new URL("./valkey-hammer.ts", import.meta.url), [JSON.stringify(order)], { execArgv: [] });
@@ -97,16 +99,3 @@ describeOnValkey("several processes on one Valkey", () => {
     expect(concurrent?.remaining).toBe(100_000);
   });
 });
-
-/** The most spans that overlap; one that ends where another begins does not. */
-function mostAtOnce(spans: readonly (readonly [fromMs: number, toMs: number])[]): number {
-  const edges = spans.flatMap(([fromMs, toMs]) => [
-    { atMs: fromMs, by: 1 },
-    { atMs: toMs, by: -1 },
-  ]);
-  edges.sort((left, right) => left.atMs - right.atMs || left.by - right.by);
-  let now = 0;
-  let most = 0;
-  for (const edge of edges) most = Math.max(most, (now += edge.by));
-  return most;
-}

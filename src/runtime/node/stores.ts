@@ -1,14 +1,16 @@
 import { join } from "node:path";
 import type { Clock } from "../../clock.ts";
-import { longestAdmissionMs, type JournalReader, type ReservationReader } from "../../ledger/journal-reader.ts";
+import type { JournalReader, ReservationReader } from "../../ledger/journal-reader.ts";
 import { JournalHistory } from "../../ledger/journal-history.ts";
 import type { Books, Journal, RefusalJournal } from "../../ledger/journal.ts";
 import { ScannedAmounts, type UsedReader } from "../../ledger/used-amounts.ts";
 import type { Log } from "../../log.ts";
 import { StoreUnavailable, type QuotaStore } from "../../quota/store.ts";
-import { beganAtMs } from "../../request-id.ts";
+import { SlicedQuota } from "../../quota/slices/sliced-quota.ts";
+import { beganAtMs, requestId } from "../../request-id.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
 import type { LogStore } from "../../transparency/log-store.ts";
+import { systemEntropy } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { journalWriter } from "./journal-writer.ts";
 import { openPostgresStores } from "./postgres.ts";
@@ -75,7 +77,7 @@ async function open(opening: Opening): Promise<Omit<Stores, "close">> {
         usage: (query) => reader.usage(query),
         completeUntilMs: completeBehind(valkey, () => reader.completeUntilMs()),
       };
-      return onValkey(valkey, { ...embedded, reader: behind }, opening.log);
+      return onValkey(valkey, embedded, { ...embedded, reader: behind }, opening);
     }
     const { quota, journal, refusals, tree, books, directory, reader, reservations } = embedded;
     return { quota, journal, refusals, tree, books, directory, reader, reservations, sumUp: () => embedded.sumUp() };
@@ -88,8 +90,9 @@ async function open(opening: Opening): Promise<Omit<Stores, "close">> {
     return { ...ledger, quota: admitting, books: inOrder(ledger.journal, admitting, opening.log), reservations };
   }
   const valkey = await openValkey(quotaUrl, shared.directory, shared.used, opening);
-  const admitted = (): Promise<number> => Promise.resolve(opening.clock.nowMs() - longestAdmissionMs);
-  const stores = onValkey(valkey, await shared.ledger(completeBehind(valkey, admitted)), opening.log);
+  const local = openEmbedded(opening);
+  const ledger = await shared.ledger(completeBehind(valkey, () => local.reader.completeUntilMs()));
+  const stores = onValkey(valkey, local, ledger, opening);
   return { ...stores, quota: refuseWhenFull(stores.quota, shared.journal) };
 }
 
@@ -146,18 +149,33 @@ async function openValkey(
   return valkey;
 }
 
-/** Limits and reservations on Valkey, shared by all replicas, beside a journal elsewhere. */
-function onValkey(valkey: ValkeyStore, ledger: Ledger, log: Log): Omit<Stores, "close"> {
+/**
+ * Limits and reservations on Valkey, shared by all replicas, beside a journal elsewhere. What is admitted from slices is
+ * held in the file of this machine.
+ */
+function onValkey(valkey: ValkeyStore, local: SqliteStores, ledger: Ledger, opening: Opening): Omit<Stores, "close"> {
   const { journal, refusals, tree, directory, reader } = ledger;
+  const { clock, log, closing } = opening;
+  const quota = new SlicedQuota({
+    exact: valkey.quota,
+    local: local.quota,
+    clock,
+    elapsedMs: () => performance.now(),
+    newId: () => requestId(systemEntropy, clock),
+    log,
+  });
+  closing.push(() => quota.close());
   return {
-    quota: valkey.quota,
+    quota,
     journal,
     ...(refusals === undefined ? {} : { refusals }),
     ...(tree === undefined ? {} : { tree }),
-    books: inOrder(journal, valkey.quota, log),
+    books: inOrder(journal, quota, log),
     directory,
     reader,
-    reservations: valkey.reservations,
+    reservations: {
+      open: async (tenantId) => [...(await valkey.reservations.open(tenantId)), ...(await local.reservations.open(tenantId))],
+    },
     sumUp: () => ledger.sumUp(),
   };
 }
