@@ -20,6 +20,8 @@ export interface LimitInput {
   readonly window: "minute" | "day" | "month" | "open";
   readonly ceiling: number;
   readonly burst?: number;
+  readonly slices?: boolean;
+  readonly onOutage?: "allow-local";
 }
 
 interface IssuedKey {

@@ -18,12 +18,12 @@ export interface Seen {
 export class Client {
   readonly #agent: Agent;
   readonly #key: string;
-  readonly #model: string;
+  readonly model: string;
 
   constructor(key: string, model: string, patienceMs: number) {
     this.#agent = new Agent({ connect: { timeout: patienceMs }, headersTimeout: patienceMs, bodyTimeout: patienceMs });
     this.#key = key;
-    this.#model = model;
+    this.model = model;
   }
 
   async call(url: string, asked: DrillRequest): Promise<Seen> {
@@ -42,7 +42,7 @@ export class Client {
         method: "POST",
         dispatcher: this.#agent,
         headers: { authorization: `Bearer ${this.#key}`, "content-type": "application/json" },
-        body: requestBody(asked, this.#model),
+        body: requestBody(asked, this.model),
       });
       status = answer.statusCode;
       const text = await answer.body.text();

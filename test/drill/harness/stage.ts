@@ -15,6 +15,8 @@ export interface StageOptions {
   readonly stores?: SharedStores;
   /** Settings of all gateways beside those that lead to stores and upstream. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** Settings of one gateway, before all others. */
+  readonly variablesOf?: (index: number) => Readonly<Record<string, string>>;
   readonly upstream: RecordingUpstreamOptions;
   readonly limits: readonly LimitInput[];
   /** How long the client waits for a sign of life. */
@@ -53,13 +55,14 @@ export class Stage {
     const model = writeRegions(regions, upstream.origin, 3);
     const dataDirs = Array.from({ length: options.gateways }, () => join(children.scratch(), "data"));
     const gateways = await Promise.all(
-      dataDirs.map((dataDir) =>
+      dataDirs.map((dataDir, index) =>
         Gateway.start(children, {
           STRAIT_DATA_DIR: dataDir,
           STRAIT_REGIONS_DIR: regions,
           BENCH_UPSTREAM_KEY: "drill-upstream-key",
           ...stores?.variables,
           ...variables,
+          ...options.variablesOf?.(index),
         }),
       ),
     );
