@@ -10,7 +10,7 @@ import { limit } from "./samples.ts";
 import { temporaryDirectory } from "./sqlite-world.ts";
 import { worldBeginsMs } from "./store-world.ts";
 import type { HammerOrder, HammerReport } from "./valkey-hammer.ts";
-import { openTestQuota, testTimeKey } from "./valkey-world.ts";
+import { openTestQuota, setTestTime } from "./valkey-world.ts";
 
 const concurrent = 400;
 const hourMs = 3_600_000;
@@ -26,7 +26,7 @@ describeOnValkey("several processes with slices of limits on one Valkey", () => 
   afterAll(() => server.stop());
   beforeEach(async () => {
     await server.command("FLUSHALL");
-    await server.command("SET", testTimeKey, worldBeginsMs);
+    await setTestTime(server, worldBeginsMs);
   });
   afterEach(() => {
     for (const child of children.splice(0)) if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
@@ -38,7 +38,6 @@ describeOnValkey("several processes with slices of limits on one Valkey", () => 
     folders.push(sliceFolder);
     const order: HammerOrder = {
       address: server.address,
-      testTimeKey,
       name: "child",
       ceiling: 10_000,
       concurrent,
@@ -100,7 +99,7 @@ describeOnValkey("several processes with slices of limits on one Valkey", () => 
     });
     await once(child, "exit");
 
-    await server.command("SET", testTimeKey, worldBeginsMs + hourMs);
+    await setTestTime(server, worldBeginsMs + hourMs);
     const shared = await openTestQuota(server);
     const inServer = await shared.quota.expire(100_000);
     const [open] = await shared.quota.inspect("acme", [limit("concurrent", "concurrent", "open", 100_000)]);

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { openValkeyQuota, type ValkeyStore } from "../../src/runtime/node/valkey.ts";
-import { describeOnValkey, ValkeyServer } from "../support/valkey-server.ts";
+import { ValkeyCluster } from "../support/valkey-cluster.ts";
+import { describeOnValkey, type ValkeyServer } from "../support/valkey-server.ts";
+import { quotaContract } from "./quota-contract.ts";
 import { amounts, apply, limit, reservation } from "./samples.ts";
-import { recordingLog } from "./valkey-world.ts";
+import { recordingLog, valkeyWorld } from "./valkey-world.ts";
 
 const monthly = apply(limit("monthly", "tokens", "month", 1_000).setting, "", undefined, Date.now());
 const concurrent = limit("concurrent", "concurrent", "open", 3);
@@ -12,22 +14,24 @@ const limits = [monthly, concurrent, ofUser];
 const tenants = Array.from({ length: 40 }, (_, index) => `tenant_${index}`);
 
 describeOnValkey("Valkey as a cluster of three", () => {
-  const nodes: ValkeyServer[] = [];
+  let cluster: ValkeyCluster;
+  let nodes: readonly ValkeyServer[] = [];
   let stores: ValkeyStore[] = [];
 
   beforeAll(async () => {
-    for (let count = 0; count < 3; count++) nodes.push(await ValkeyServer.start({ cluster: true }));
-    await join(nodes);
-    const address = `redis://${nodes.map((node) => node.host).join(",")}`;
+    cluster = await ValkeyCluster.start();
+    nodes = cluster.nodes;
     stores = [
-      await openValkeyQuota(address, recordingLog(), { quarantineMs: 0 }),
+      await openValkeyQuota(cluster.address, recordingLog(), { quarantineMs: 0 }),
       await openValkeyQuota(`redis://${nodes[0]?.host}?cluster`, recordingLog(), { quarantineMs: 0 }),
     ];
   }, 30_000);
   afterAll(async () => {
     for (const store of stores) store.close();
-    for (const node of nodes) await node.stop();
+    await cluster.stop();
   });
+
+  quotaContract("Valkey, 2 gateways on a cluster of three", () => valkeyWorld(cluster, 2));
 
   it("admits each tenant exactly what fits, over all nodes", { timeout: 20_000 }, async () => {
     const asked = tenants.flatMap((tenantId) =>
@@ -42,7 +46,7 @@ describeOnValkey("Valkey as a cluster of three", () => {
     );
     const admitted = outcomes.filter(({ outcome }) => outcome.admitted);
     for (const tenantId of tenants) expect(admitted.filter((one) => one.tenantId === tenantId)).toHaveLength(3);
-    const keys = await Promise.all(nodes.map((node) => node.command("KEYS", "*:c") as Promise<string[]>));
+    const keys = await Promise.all(nodes.map((node) => node.command("KEYS", "*:tenant_*:c") as Promise<string[]>));
     expect(keys.map((ofNode) => ofNode.length > 0)).toEqual([true, true, true]);
     expect(keys.flat()).toHaveLength(tenants.length);
 
@@ -93,20 +97,3 @@ describeOnValkey("Valkey as a cluster of three", () => {
     await expect.poll(async () => (await ask(`after-${round++}`)).every((served) => served), { timeout: 10_000 }).toBe(true);
   });
 });
-
-/** What `valkey-cli --cluster create` does, on the node's own commands: no program but the server is needed. */
-async function join(nodes: readonly ValkeyServer[]): Promise<void> {
-  const slots = 16_384;
-  for (const [index, node] of nodes.entries()) {
-    const first = Math.floor((index * slots) / nodes.length);
-    const last = Math.floor(((index + 1) * slots) / nodes.length) - 1;
-    await node.command("CLUSTER", "ADDSLOTSRANGE", first, last);
-    await node.command("CLUSTER", "SET-CONFIG-EPOCH", index + 1);
-  }
-  for (const node of nodes.slice(1)) await nodes[0]?.command("CLUSTER", "MEET", "127.0.0.1", node.port);
-  const isWhole = async (): Promise<boolean> =>
-    (await Promise.all(nodes.map((node) => node.command("CLUSTER", "INFO")))).every((info) =>
-      /cluster_state:ok[^]*cluster_known_nodes:3/.test(String(info)),
-    );
-  while (!(await isWhole())) await delay(50);
-}

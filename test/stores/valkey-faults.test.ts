@@ -6,7 +6,7 @@ import { openValkeyQuota, type ValkeyOptions, type ValkeyStore } from "../../src
 import { CuttingProxy } from "../support/cutting-proxy.ts";
 import { describeOnValkey, ValkeyServer } from "../support/valkey-server.ts";
 import { amounts, apply, limit, reservation } from "./samples.ts";
-import { recordingLog, testTimeKey, type LogLine } from "./valkey-world.ts";
+import { recordingLog, setTestTime, type LogLine } from "./valkey-world.ts";
 
 const commandTimeoutMs = 300;
 const concurrent = limit("concurrent", "concurrent", "open", 10);
@@ -212,7 +212,7 @@ describeOnValkey("Valkey that fails", () => {
   });
 
   it("goes by its own time in production, whatever a test's key says", async () => {
-    await server.command("SET", testTimeKey, 1_000);
+    await setTestTime(server, 1_000);
     const store = await open();
     expect((await store.epoch("acme")) / 1_000).toBeGreaterThan(Date.now() - 60_000);
   });

@@ -12,7 +12,6 @@ import { worldBeginsMs } from "./store-world.ts";
 
 export interface HammerOrder {
   readonly address: string;
-  readonly testTimeKey: string | undefined;
   readonly name: string;
   readonly ceiling: number;
   readonly concurrent: number;
@@ -39,7 +38,7 @@ export type HammerReport =
 
 const order = JSON.parse(process.argv[2] ?? "") as HammerOrder;
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
-const store = await openValkeyQuota(order.address, silent, { testTimeKey: order.testTimeKey, quarantineMs: 0 });
+const store = await openValkeyQuota(order.address, silent, { testTime: true, quarantineMs: 0 });
 let calls = 0;
 const counted: QuotaStore = {
   expire: (count) => store.quota.expire(count),

@@ -6,7 +6,7 @@ import { limit } from "./samples.ts";
 import { mostAtOnce } from "./most-at-once.ts";
 import { worldBeginsMs } from "./store-world.ts";
 import type { HammerOrder, HammerReport } from "./valkey-hammer.ts";
-import { openTestQuota, testTimeKey } from "./valkey-world.ts";
+import { openTestQuota, setTestTime } from "./valkey-world.ts";
 
 const hourMs = 3_600_000;
 
@@ -20,7 +20,7 @@ describeOnValkey("several processes on one Valkey", () => {
   afterAll(() => server.stop());
   beforeEach(async () => {
     await server.command("FLUSHALL");
-    await server.command("SET", testTimeKey, worldBeginsMs);
+    await setTestTime(server, worldBeginsMs);
   });
   afterEach(() => {
     for (const child of children.splice(0)) if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
@@ -29,7 +29,6 @@ describeOnValkey("several processes on one Valkey", () => {
   function start(more: Partial<HammerOrder>, onReport: (report: HammerReport) => void): ChildProcess {
     const order: HammerOrder = {
       address: server.address,
-      testTimeKey,
       name: "child",
       ceiling: 10_000,
       concurrent: 5,
@@ -89,7 +88,7 @@ describeOnValkey("several processes on one Valkey", () => {
     await once(child, "exit");
     expect(promised.size).toBeGreaterThanOrEqual(200);
 
-    await server.command("SET", testTimeKey, worldBeginsMs + hourMs);
+    await setTestTime(server, worldBeginsMs + hourMs);
     const store = await openTestQuota(server);
     const expired = await store.quota.expire(100_000);
     const [concurrent] = await store.quota.inspect("acme", [limit("concurrent", "concurrent", "open", 100_000)]);

@@ -177,7 +177,7 @@ describeOnValkey("limits that Valkey lost", () => {
     const make = async (turnMs: number, used: () => Promise<number>): Promise<{ rebuild: ValkeyRebuild; calls: ValkeyCalls }> => {
       const connection = new ValkeyConnection(
         readValkeyAddress(server.address),
-        quotaLibrary(undefined),
+        quotaLibrary(false),
         { commandTimeoutMs: 300, connectTimeoutMs: 1_000 },
         recordingLog(),
       );

@@ -2,12 +2,19 @@ import { rmSync } from "node:fs";
 import type { Log, LogFields } from "../../src/log.ts";
 import { openSqliteStores } from "../../src/runtime/node/sqlite.ts";
 import { openValkeyQuota, type ValkeyOptions, type ValkeyStore } from "../../src/runtime/node/valkey.ts";
-import type { ValkeyServer } from "../support/valkey-server.ts";
+import { baseOf, bucketOf } from "../../src/runtime/node/valkey-wire.ts";
+import type { ValkeyUnderTest } from "../support/valkey-server.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { temporaryDirectory } from "./sqlite-world.ts";
 import { worldBeginsMs, type StoreWorld } from "./store-world.ts";
 
-export const testTimeKey = "strait:test:time";
+/** All that have anything in the contracts. */
+const testTenants = ["acme", "other"];
+
+/** What time it is for stores that are opened by `openTestQuota`. */
+export async function setTestTime(server: ValkeyUnderTest, nowMs: number): Promise<void> {
+  for (const tenantId of testTenants) await server.set(`${baseOf(bucketOf(tenantId))}:time`, nowMs);
+}
 
 export interface LogLine {
   readonly message: string;
@@ -20,12 +27,12 @@ export function recordingLog(lines: LogLine[] = []): Log {
 }
 
 /** Limits on Valkey, journal and directory beside them in SQLite. `gateways` connections; calls go to each in turn. */
-export async function valkeyWorld(server: ValkeyServer, gateways: number): Promise<StoreWorld> {
-  await server.command("FLUSHALL");
+export async function valkeyWorld(server: ValkeyUnderTest, gateways: number): Promise<StoreWorld> {
+  await server.flush();
   const folder = temporaryDirectory();
   const clock = new ManualClock(worldBeginsMs);
   const embedded = openSqliteStores(folder, clock);
-  const setTime = (): Promise<unknown> => server.command("SET", testTimeKey, clock.nowMs());
+  const setTime = (): Promise<void> => setTestTime(server, clock.nowMs());
   await setTime();
   const open = (): Promise<ValkeyStore[]> => Promise.all(Array.from({ length: gateways }, () => openTestQuota(server)));
   let all = await open();
@@ -74,6 +81,6 @@ export async function valkeyWorld(server: ValkeyServer, gateways: number): Promi
 }
 
 /** A gateway's opening whose server's time the tests move. */
-export function openTestQuota(server: ValkeyServer, options: Partial<ValkeyOptions> = {}): Promise<ValkeyStore> {
-  return openValkeyQuota(server.address, recordingLog(), { testTimeKey, quarantineMs: 0, ...options });
+export function openTestQuota(server: ValkeyUnderTest, options: Partial<ValkeyOptions> = {}): Promise<ValkeyStore> {
+  return openValkeyQuota(server.address, recordingLog(), { testTime: true, quarantineMs: 0, ...options });
 }

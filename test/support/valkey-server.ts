@@ -38,8 +38,15 @@ export interface ValkeyServerOptions {
   readonly password?: string;
 }
 
+/** What a test's stores are opened on: one server, or a cluster. */
+export interface ValkeyUnderTest {
+  readonly address: string;
+  flush(): Promise<void>;
+  set(key: string, value: string | number): Promise<void>;
+}
+
 /** A server of a test's own, on a port of loopback, which keeps nothing on disk. */
-export class ValkeyServer {
+export class ValkeyServer implements ValkeyUnderTest {
   readonly #folder: string;
   readonly #port: number;
   readonly #options: ValkeyServerOptions;
@@ -87,6 +94,14 @@ export class ValkeyServer {
   async command(name: string, ...args: (string | number)[]): Promise<unknown> {
     this.#client ??= this.#connect();
     return this.#client.call(name, ...args);
+  }
+
+  async flush(): Promise<void> {
+    await this.command("FLUSHALL");
+  }
+
+  async set(key: string, value: string | number): Promise<void> {
+    await this.command("SET", key, value);
   }
 
   /** Starts it again after `kill`: empty, on the same port. */

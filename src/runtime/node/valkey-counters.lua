@@ -31,8 +31,8 @@ local keep_idle_ms = 3600000
 local longest_wait_ms = 366 * 86400000
 local cleaned_at_once = 1000
 local postponed_ms = 1000
--- Tests hold a key in which they set the time. Where it is false, as it is here, time is the server's and nothing else.
-local test_time_key = false
+-- Tests set the time in a key beside the bucket. Where this is false, as it is here, time is the server's and nothing else.
+local is_test_time = false
 
 local refused, admitted, late, duplicate, not_whole = 0, 1, 2, 3, 4
 local unknown, settled, busy = 0, 1, 2
@@ -41,9 +41,9 @@ local requests_unit = 1
 -- Of requests that were asked before a loss: they count, whatever they are settled with.
 local asked_unit = 0
 
-local function time_us()
+local function time_us(base)
   local time = redis.call('TIME')
-  local set = test_time_key and redis.call('GET', test_time_key)
+  local set = is_test_time and redis.call('GET', base .. ':time')
   if set then return 1000 * tonumber(set) end
   return time[1] * 1000000 + time[2]
 end
@@ -58,7 +58,7 @@ end
 
 -- The time in milliseconds and the bucket's epoch, which begins with the first call after the data were lost.
 local function enter(base)
-  local us = time_us()
+  local us = time_us(base)
   local epoch = redis.call('GET', base)
   if not epoch then
     epoch = text_of(us)

@@ -25,16 +25,16 @@ export type ValkeyFunction =
 
 /** One library in three files, each of which goes on where the one before ends. */
 const files = ["./valkey-counters.lua", "./valkey-reservations.lua", "./valkey-upkeep.lua"];
-const clockLine = "local test_time_key = false";
+const clockLine = "local is_test_time = false";
 
 /**
- * @param testTimeKey a key in which a test sets the time, in milliseconds since the epoch. The library that production
- * loads goes by the server's time alone.
+ * @param testTime whether a test sets the time, in milliseconds since the epoch, in a key beside each bucket. The library
+ * that production loads goes by the server's time alone.
  */
-export function quotaLibrary(testTimeKey: string | undefined): ValkeyLibrary {
+export function quotaLibrary(testTime: boolean): ValkeyLibrary {
   const plain = files.map((file) => readFileSync(new URL(file, import.meta.url), "utf8")).join("\n");
   if (!plain.includes(clockLine)) throw new Error("The library's clock is not where it was.");
-  const text = testTimeKey === undefined ? plain : plain.replace(clockLine, `local test_time_key = '${testTimeKey}'`);
+  const text = testTime ? plain.replace(clockLine, "local is_test_time = true") : plain;
   const name = `strait_${createHash("sha256").update(text).digest("hex").slice(0, 12)}`;
   return { name, text: text.replaceAll("LIBRARY", name) };
 }

@@ -23,8 +23,8 @@ export interface ValkeyOptions {
   readonly history: QuotaHistory;
   /** How long after a loss nothing is admitted, so that every replica can put back what it has open. */
   readonly quarantineMs: number;
-  /** For tests alone: the key in which they set the time. */
-  readonly testTimeKey: string | undefined;
+  /** For tests alone, which set the time. */
+  readonly testTime: boolean;
 }
 
 /** Limits on Valkey or Redis 7 and later, shared by many replicas. */
@@ -47,7 +47,7 @@ const defaults: ValkeyOptions = {
   startWaitMs: 15_000,
   history: { counters: () => Promise.resolve([]) },
   quarantineMs: 3_000,
-  testTimeKey: undefined,
+  testTime: false,
 };
 
 /**
@@ -57,9 +57,9 @@ const defaults: ValkeyOptions = {
  * @throws {StoreUnavailable} where no server answers within `startWaitMs`.
  */
 export async function openValkeyQuota(url: string, log: Log, options: Partial<ValkeyOptions> = {}): Promise<ValkeyStore> {
-  const { commandTimeoutMs, startWaitMs, history, quarantineMs, testTimeKey } = { ...defaults, ...options };
+  const { commandTimeoutMs, startWaitMs, history, quarantineMs, testTime } = { ...defaults, ...options };
   const settings = { commandTimeoutMs, connectTimeoutMs: 4 * commandTimeoutMs };
-  const connection = new ValkeyConnection(readValkeyAddress(url), quotaLibrary(testTimeKey), settings, log);
+  const connection = new ValkeyConnection(readValkeyAddress(url), quotaLibrary(testTime), settings, log);
   const notices = new LossNotices(log);
   const calls = new ValkeyCalls(connection, commandTimeoutMs, (bucket) => notices.add(settlements.putBack(bucket)));
   const rebuild = new ValkeyRebuild(calls, history, { quarantineMs, patienceMs: 4 * commandTimeoutMs, turnMs });

@@ -1,0 +1,90 @@
+import * as fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Journal } from "../../src/ledger/journal.ts";
+import type { Receipt } from "../../src/ledger/receipt.ts";
+import { addAmounts, amountsCharged, type UsedAmounts, type UsedReader } from "../../src/ledger/used-amounts.ts";
+import { receipt } from "./samples.ts";
+
+export interface UsedWorld {
+  readonly journal: Journal;
+  readonly used: UsedReader;
+  close(): void | Promise<void>;
+}
+
+const beginMs = 1_000_000;
+const drawn = fc.record({
+  keyId: fc.constantFrom("key_1", "key_2"),
+  model: fc.constantFrom("model-a", "model-b"),
+  endUser: fc.constantFrom(undefined, "u1", "u2"),
+  end: fc.constantFrom("completed" as const, "unsettled" as const),
+  startedAtMs: fc.integer({ min: beginMs - 10, max: beginMs + 110 }),
+  chargedTokens: fc.integer({ min: 100, max: 2 ** 40 }),
+  chargedInputTokens: fc.option(fc.nat(100), { nil: undefined }),
+  costMicroUsd: fc.nat(1_000_000),
+});
+
+/** What every reader of used amounts does, whether it sums itself or lets a database do it. */
+export function usedAmountsContract(name: string, openWorld: () => UsedWorld | Promise<UsedWorld>): void {
+  describe(`used amounts: ${name}`, () => {
+    let world: UsedWorld;
+    beforeEach(async () => {
+      world = await openWorld();
+    });
+    afterEach(() => world.close());
+
+    it(
+      "are the sums by key, model and end user of what began in the period, save what is left out",
+      { timeout: 30_000 },
+      async () => {
+        let run = 0;
+        const sums = fc.asyncProperty(fc.array(drawn, { maxLength: 30 }), fc.nat(6), async (all, leftOut) => {
+          const tenantId = `tenant_${run++}`;
+          const receipts = all.map(({ chargedInputTokens, ...one }, index) =>
+            receipt(`r${index}`, { ...one, tenantId, ...(chargedInputTokens === undefined ? {} : { chargedInputTokens }) }),
+          );
+          for (const one of receipts) await world.journal.append(one);
+          await world.journal.append(receipt("of another", { tenantId: `${tenantId}_other`, startedAtMs: beginMs }));
+          const except = new Set(receipts.slice(0, leftOut).map((one) => one.requestId));
+          const used = await world.used.used({ tenantId, fromMs: beginMs, toMs: beginMs + 100, except });
+          expect(sorted(used)).toEqual(sorted(naively(receipts.filter((one) => !except.has(one.requestId)))));
+        });
+        await expect(fc.assert(sums, { numRuns: 25 })).resolves.toBeUndefined();
+      },
+    );
+
+    it("go on over more receipts than are read at once", async () => {
+      for (let index = 0; index < 600; index++)
+        await world.journal.append(receipt(`r${index}`, { startedAtMs: beginMs + (index % 7) }));
+      const [all, ...others] = await world.used.used({
+        tenantId: "acme",
+        fromMs: beginMs,
+        toMs: beginMs + 7,
+        except: new Set(["r3"]),
+      });
+      expect(others).toEqual([]);
+      expect(all?.amounts).toEqual({ requests: 599, tokens: 5_990, inputTokens: 5_990, outputTokens: 5_990, microUsd: 599 * 25 });
+    });
+
+    it("are none for a tenant without receipts", async () => {
+      expect(await world.used.used({ tenantId: "nobody", fromMs: 0, toMs: 1e12, except: new Set() })).toEqual([]);
+    });
+  });
+}
+
+function naively(receipts: readonly Receipt[]): UsedAmounts[] {
+  const sums = new Map<string, UsedAmounts>();
+  for (const one of receipts) {
+    if (one.startedAtMs < beginMs || one.startedAtMs >= beginMs + 100) continue;
+    const { keyId, model, endUser } = one;
+    const name = `${keyId} ${model} ${endUser ?? "-"}`;
+    const amounts = amountsCharged(one);
+    const before = sums.get(name);
+    sums.set(name, { keyId, model, endUser, amounts: before === undefined ? amounts : addAmounts(before.amounts, amounts) });
+  }
+  return [...sums.values()];
+}
+
+function sorted(used: readonly UsedAmounts[]): UsedAmounts[] {
+  const name = ({ keyId, model, endUser }: UsedAmounts): string => `${keyId} ${model} ${endUser ?? "-"}`;
+  return [...used].sort((left, right) => (name(left) < name(right) ? -1 : 1));
+}
