@@ -39,6 +39,7 @@ export function createApplication(ports: ApplicationPorts): Application {
       sha256,
       log,
       policies: ports.policies,
+      health: ports.health,
       catalogue: () => ports.world(clock.nowMs()).catalogue,
       operatorKeyDigest: hex(sha256(ports.operatorKey)),
       reader: ports.reader,

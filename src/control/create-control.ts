@@ -8,6 +8,7 @@ import { StoreUnavailable } from "../quota/store.ts";
 import { answerProblem } from "./answer.ts";
 import { addAuditRoutes } from "./audit-routes.ts";
 import type { ChangePorts } from "./change.ts";
+import { addExplainRoutes, type ExplainPorts } from "./explain-routes.ts";
 import { addKeyRoutes } from "./key-routes.ts";
 import { addLimitRoutes } from "./limit-routes.ts";
 import type { InspectLimits } from "./limit-routes.ts";
@@ -21,7 +22,7 @@ import { addTenantRoutes } from "./tenant-routes.ts";
 import { addUsageRoutes } from "./usage-routes.ts";
 import type { UsagePorts } from "./usage-routes.ts";
 
-export interface ControlPorts extends ChangePorts, UsagePorts, PolicyPorts {
+export interface ControlPorts extends ChangePorts, UsagePorts, PolicyPorts, ExplainPorts {
   /** SHA-256 of the operator key, lower-case hex. */
   readonly operatorKeyDigest: string;
   /** `QuotaStore.inspect`; without it the route that shows what is used is not served. */
@@ -58,6 +59,7 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
   addKeyRoutes(app, ports);
   addLimitRoutes(app, ports, ports.inspectLimits);
   addPolicyRoutes(app, ports);
+  addExplainRoutes(app, ports);
   addPriceRoutes(app, ports);
   addUsageRoutes(app, ports, ports);
   addAuditRoutes(app, ports);

@@ -84,6 +84,28 @@ function drawTwo(
   return undefined;
 }
 
+/**
+ * How probable it is that `choose` takes each deployment first, for who asks what it would do. Those that rest have none.
+ * The same sums as `scan` and `drawTwo` make, over all draws instead of one.
+ */
+export function chances(deployments: readonly Deployment[], health: Health, nowMs: number): ReadonlyMap<string, number> {
+  const available = deployments.filter((deployment) => mayTake(deployment, health, new Set(), nowMs));
+  const drawsTwo = deployments.length > scannedAtMost;
+  const score = ({ weight }: Deployment, speed: number): number => weight * (drawsTwo ? 1 : speed);
+  const entries = available.map((deployment) => {
+    const speed = speedOf(deployment, health);
+    return { id: deployment.id, speed, score: score(deployment, speed) };
+  });
+  const total = entries.reduce((sum, entry) => sum + entry.score, 0);
+  if (!drawsTwo) return new Map(entries.map((entry) => [entry.id, entry.score / total]));
+  const chanceOf = (one: (typeof entries)[number]): number =>
+    entries.reduce((sum, other) => {
+      const wins = other === one ? 1 : (2 * one.speed) / (one.speed + other.speed);
+      return sum + (one.score / total) * (other.score / total) * wins;
+    }, 0);
+  return new Map(entries.map((entry) => [entry.id, chanceOf(entry)]));
+}
+
 function mayTake(deployment: Deployment, health: Health, tried: ReadonlySet<string>, nowMs: number): boolean {
   return !tried.has(deployment.id) && health.of(deployment.id).available(nowMs);
 }

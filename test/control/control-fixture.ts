@@ -4,6 +4,7 @@ import type { Clock, Entropy, Sha256 } from "../../src/clock.ts";
 import { createControl } from "../../src/control/create-control.ts";
 import type { ControlPorts } from "../../src/control/create-control.ts";
 import type { Catalogue, Model } from "../../src/region/catalogue.ts";
+import { Health } from "../../src/routing/health.ts";
 import { PolicyShelf } from "../../src/bundle/policy-shelf.ts";
 import { openPolicy } from "../support/permits.ts";
 import { Revocations } from "../../src/revocation/revocations.ts";
@@ -105,6 +106,7 @@ export function control(overrides: Partial<ControlPorts> = {}): Fixture {
     operatorKeyDigest,
     catalogue: () => catalogue,
     policies: () => shelf,
+    health: new Health(),
     log,
     orders: new Revocations({
       paths: [],

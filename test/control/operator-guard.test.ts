@@ -24,6 +24,7 @@ describe("the operator key", () => {
       "GET /control/v1/tenants",
       "GET /control/v1/tenants/acme",
       "GET /control/v1/tenants/acme/audit",
+      "GET /control/v1/tenants/acme/explain",
       "GET /control/v1/tenants/acme/keys",
       "GET /control/v1/tenants/acme/limits",
       "GET /control/v1/tenants/acme/limits/use",

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { auditCommand } from "./audit-command.ts";
 import { checkCommand } from "./check-command.ts";
+import { explainCommand } from "./explain-command.ts";
 import { exportCommand } from "./export-command.ts";
 import type { Command, Session } from "./command.ts";
 import { exitCodes, Failure } from "./failure.ts";
@@ -28,6 +29,7 @@ export const commands: readonly Command[] = [
   usageCommand,
   exportCommand,
   ...reconcileCommands,
+  explainCommand,
   policyShowCommand,
   policyCheckCommand,
   ...policyBundleCommands,
