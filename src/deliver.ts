@@ -1,5 +1,6 @@
 /** The way of an answer to the client: all but its last piece while it comes, and the last once the books are closed. */
 import { concat } from "./bytes.ts";
+import { beginDigest, showDigest } from "./digest-body.ts";
 import type { HeaderList, Outbound } from "./edge.ts";
 import type { ExchangePorts, ModelCall } from "./exchange-ports.ts";
 import type { Outcome } from "./ledger/make-receipt.ts";
@@ -9,6 +10,7 @@ import type { Deployment } from "./region/catalogue.ts";
 import { showCountries } from "./region/country.ts";
 import { answerHeaders, type Reply } from "./reply.ts";
 import type { DeploymentHealth } from "./routing/health.ts";
+import type { Tenant } from "./tenant/tenant.ts";
 import { endOfCut, type BodyEnd } from "./upstream/body.ts";
 import type { Forwarded } from "./upstream/forward.ts";
 
@@ -19,6 +21,7 @@ export async function relay(
   reply: Reply,
   outbound: Outbound,
   life: Lifetime,
+  tenant: Tenant,
   ports: ExchangePorts,
 ): Promise<Outcome> {
   if (forwarded.kind === "cut") return { ...endOfCut(forwarded.reason, life.revokedBy), firstByteAtMs: undefined };
@@ -28,8 +31,13 @@ export async function relay(
   }
   const firstByteAtMs = ports.clock.nowMs();
   reply.add(placeHeaders(forwarded.deployment));
-  if (forwarded.kind === "faulted") return { end: "completed", refusal: undefined, firstByteAtMs };
-
+  const digest = beginDigest(tenant, ports);
+  if (forwarded.kind === "faulted") {
+    // Of a response that is not stored there, the client is told in the gateway's own words.
+    if (isMissing(forwarded, call)) return { end: "completed", refusal: undefined, firstByteAtMs };
+    digest?.update(forwarded.body);
+    return { end: "completed", refusal: undefined, answerDigest: showDigest(digest?.hex()), firstByteAtMs };
+  }
   const { answer, deployment } = forwarded;
   if (!answer.whole) reply.head(answer.status, answerHeaders(answer.headers, answer.stream));
   const { keepAliveMs, lingerMs, deadlines } = ports.settings;
@@ -39,11 +47,16 @@ export async function relay(
     keepAliveMs,
     lingerMs,
     keepAlive: call.dialect.keepAlive,
+    digest,
   });
   reportHealth(ended, ports.health.of(deployment.id), ports.clock.nowMs());
   // It came to its end while nobody listened any more.
-  if (life.left && ended.end === "completed") return { end: "client_cancelled", refusal: undefined, firstByteAtMs };
-  return { ...ended, firstByteAtMs };
+  const hasLeft = life.left && ended.end === "completed";
+  const outcome: BodyEnd = hasLeft ? { end: "client_cancelled", refusal: undefined } : ended;
+  // Of what broke before anything was sent, the client is given nothing; who left gets no more than it has.
+  const isGiven = reply.status !== undefined || outcome.refusal === undefined;
+  const answerDigest = isGiven ? showDigest(answer.digested(outcome.end !== "client_cancelled")) : undefined;
+  return { ...outcome, answerDigest, firstByteAtMs };
 }
 
 /** Which region answered, and where it may have processed. */
@@ -69,6 +82,10 @@ export function statusFor(forwarded: Forwarded | undefined, outcome: Outcome, re
   return forwarded?.kind === "faulted" ? forwarded.status : undefined;
 }
 
+function isMissing({ status }: { readonly status: number }, call: ModelCall): boolean {
+  return status === 404 && call.stored !== undefined;
+}
+
 /** The last piece, once the books are closed. */
 export function finish(forwarded: Forwarded, outcome: Outcome, call: ModelCall, reply: Reply): Refusal | undefined {
   // Whoever left gets no end in good order: a proxy in between could take what it has for the whole answer.
@@ -77,7 +94,8 @@ export function finish(forwarded: Forwarded, outcome: Outcome, call: ModelCall, 
     return undefined;
   }
   if (forwarded.kind === "faulted") {
-    if (forwarded.status === 404 && call.stored !== undefined) return { kind: "response_not_found", id: call.stored.id };
+    if (outcome.refusal !== undefined) return outcome.refusal;
+    if (call.stored !== undefined && isMissing(forwarded, call)) return { kind: "response_not_found", id: call.stored.id };
     reply.whole(forwarded.status, ["content-type", "application/json", "x-should-retry", "false"], forwarded.body);
     return undefined;
   }

@@ -3,6 +3,7 @@ import type { Clock, Entropy, Sha256 } from "./clock.ts";
 import type { Dialect } from "./dialect/dialect.ts";
 import type { Books, Journal, RefusalJournal } from "./ledger/journal.ts";
 import type { JournalReader } from "./ledger/journal-reader.ts";
+import type { Hashes } from "./hashes.ts";
 import type { Log } from "./log.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
 import type { World } from "./policy/world.ts";
@@ -23,6 +24,7 @@ export interface ExchangePorts {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly sha256: Sha256;
+  readonly hashes: Hashes;
   readonly log: Log;
   readonly tracer: Tracer;
   readonly directory: Directory;

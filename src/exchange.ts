@@ -8,10 +8,12 @@
  */
 import type { Cancel } from "./clock.ts";
 import { finish, relay, statusFor } from "./deliver.ts";
+import { digestBody } from "./digest-body.ts";
 import type { ModelRequest } from "./dialect/model-request.ts";
 import { readHints } from "./dialect/read-body.ts";
 import type { Inbound, Outbound } from "./edge.ts";
 import type { ExchangePorts, ModelCall } from "./exchange-ports.ts";
+import type { RefusalBasis } from "./ledger/make-refusal.ts";
 import { outcomeReceipt, settlementFacts, type Outcome, type ReceiptBasis } from "./ledger/make-receipt.ts";
 import { settle } from "./ledger/settlement.ts";
 import { Lifetime } from "./lifetime.ts";
@@ -21,7 +23,8 @@ import { StoreUnavailable } from "./quota/store.ts";
 import type { Refusal } from "./refusal.ts";
 import { Reply } from "./reply.ts";
 import { requestId } from "./request-id.ts";
-import { limitsAsTheyStand, namesOf, reserve } from "./reserve.ts";
+import { namesOf, reserve } from "./reserve.ts";
+import { recordRefusal, turnDown } from "./turn-down.ts";
 import { OpenExchange } from "./open-exchange.ts";
 import { permitFor, readSubject } from "./subject.ts";
 import { authenticate, credentialsOf, type Caller } from "./tenant/authenticate.ts";
@@ -79,15 +82,34 @@ async function run(
   const startedAtMs = ports.clock.nowMs();
   const heard = ports.revocations.hear();
 
+  const basisOf = (caller: Caller): RefusalBasis => ({
+    requestId: reply.requestId,
+    caller,
+    dialect: call.dialect.name,
+    surface: call.surface,
+    gatewayPlace: ports.settings.gatewayPlace,
+    traceId: trace.traceId,
+    startedAtMs,
+  });
+
   const authenticating = trace.step(spanName.authenticate);
   const caller = await authenticate(credentialsOf(inbound), ports);
   authenticating.end(caller.ok ? undefined : caller.refusal);
-  if (!caller.ok) return caller.refusal;
+  if (!caller.ok) {
+    const { refusal, caller: who } = caller;
+    return who === undefined ? refusal : turnDown(refusal, basisOf(who), call.dialect, reply, ports);
+  }
+  const { tenant } = caller.value;
+  const known = basisOf(caller.value);
   trace.set(() => callerAttributes(caller.value));
 
-  const subject = await readSubject(call, inbound, ports, caller.value);
-  if (!subject.ok) return withLimits(subject.refusal, caller.value, call, reply, ports);
+  const subject = await readSubject(call, inbound, ports, caller.value, (body) => {
+    known.requestDigest = digestBody(body, tenant, ports);
+  });
+  if (!subject.ok) return turnDown(subject.refusal, known, call.dialect, reply, ports);
   const { request } = subject.value;
+  known.request = request;
+  known.endUser = request.endUser === undefined ? undefined : endUserHash(tenant, request.endUser, ports.sha256);
   trace.set(() => requestAttributes(call.surface, request));
 
   const authorising = trace.step(spanName.authorise);
@@ -98,34 +120,27 @@ async function run(
   const permit = permitFor(caller.value, subject.value, call.surface, world, ports.revocations, decidedAtMs);
   if (trace.recording) authorising.set(permit.ok ? permitAttributes(permit.value) : deniedAttributes(permit.inputs, world));
   authorising.end(permit.ok ? undefined : permit.refusal);
-  if (!permit.ok) return withLimits(permit.refusal, caller.value, call, reply, ports);
+  known.inputs = permit.ok ? permit.value.inputs : permit.inputs;
+  if (!permit.ok) return turnDown(permit.refusal, known, call.dialect, reply, ports);
+  known.permit = permit.value;
 
   const reserving = trace.step(spanName.reserve);
-  const hold = estimate(request, permit.value, startedAtMs, caller.value.tenant.holds === "learned" ? ports.learning : undefined);
-  const asked: ReceiptBasis = {
-    requestId: reply.requestId,
-    caller: caller.value,
-    dialect: call.dialect.name,
-    request,
-    permit: permit.value,
-    hold,
-    endUser: request.endUser === undefined ? undefined : endUserHash(caller.value.tenant, request.endUser, ports.sha256),
-    gatewayPlace: ports.settings.gatewayPlace,
-    traceId: trace.traceId,
-    startedAtMs,
-  };
+  const hold = estimate(request, permit.value, startedAtMs, tenant.holds === "learned" ? ports.learning : undefined);
+  const { requestDigest, endUser } = known;
+  const asked: ReceiptBasis = { ...known, request, permit: permit.value, hold, requestDigest, endUser };
   const reserved = await reserve(asked, ports);
   reply.add(call.dialect.rateHeaders(reserved.states, ports.clock.nowMs()));
   reserving.set({ [attribute.heldTokens]: hold.amounts.tokens, [attribute.heldMicroUsd]: hold.amounts.microUsd });
   if (trace.recording) reserving.set(limitAttributes(reserved));
   reserving.end(reserved.refusal);
-  if (reserved.refusal !== undefined) return reserved.refusal;
+  if (reserved.refusal !== undefined) return recordRefusal(reserved.refusal, known, reply, ports);
   const basis: ReceiptBasis = reserved.shadowed.length === 0 ? asked : { ...asked, shadowedLimits: namesOf(reserved.shadowed) };
 
   const open = new OpenExchange(caller.value, permit.value.model, life, ports.revocations);
   ports.open.add(reply.requestId, open);
   const stopRenewing = keepLease(basis, ports);
   let forwarded: Forwarded | undefined;
+  let unwritten: Refusal | undefined;
   let outcome: Outcome = { end: "upstream_failed", refusal: { kind: "internal" }, firstByteAtMs: undefined };
   try {
     const outgoing = outgoingOf(call, request, permit.value, inbound);
@@ -138,28 +153,16 @@ async function run(
     );
     // No attempt comes after this: a long stream must not hold on to a long prompt.
     request.release();
-    outcome = await relay(forwarded, call, reply, outbound, life, ports);
+    outcome = await relay(forwarded, call, reply, outbound, life, tenant, ports);
   } catch (error) {
     // Nobody reads the answer any more: left alone, it would gather in memory for as long as the upstream sends.
     if (forwarded?.kind === "answering") forwarded.answer.abandon();
     throw error;
   } finally {
     stopRenewing();
-    await closeBooks(basis, forwarded, outcome, reply, trace, ports);
+    unwritten = await closeBooks(basis, forwarded, outcome, reply, trace, ports);
   }
-  return finish(forwarded, outcome, call, reply);
-}
-
-/** A refusal before the reservation: the client sees its limits all the same. */
-async function withLimits(
-  refusal: Refusal,
-  caller: Caller,
-  call: ModelCall,
-  reply: Reply,
-  ports: ExchangePorts,
-): Promise<Refusal> {
-  reply.add(call.dialect.rateHeaders(await limitsAsTheyStand(caller, ports), ports.clock.nowMs()));
-  return refusal;
+  return finish(forwarded, unwritten === undefined ? outcome : { ...outcome, refusal: unwritten }, call, reply);
 }
 
 /** A client that hangs up ends the exchange, once its answer has had a moment to tell what it used. */
@@ -191,7 +194,10 @@ function keepLease(basis: ReceiptBasis, ports: ExchangePorts): Cancel {
   return () => cancel();
 }
 
-/** Settles and records, once. A store that fails here has the reservation's own intent to fall back on, so nothing is lost. */
+/**
+ * Settles and records, once. A store that fails here has the reservation's own intent to fall back on, so nothing is lost;
+ * the client is refused the end of its answer, because nothing is served without its record.
+ */
 async function closeBooks(
   basis: ReceiptBasis,
   forwarded: Forwarded | undefined,
@@ -199,7 +205,7 @@ async function closeBooks(
   reply: Reply,
   trace: ExchangeTrace,
   ports: ExchangePorts,
-): Promise<void> {
+): Promise<Refusal | undefined> {
   const settling = trace.step(spanName.settle);
   // What broke before its head was sent is told as a plain error, so nothing of it was given to the client.
   const brokeUnsent = outcome.end === "upstream_failed" && reply.status === undefined;
@@ -218,12 +224,14 @@ async function closeBooks(
   try {
     await ports.books.close(receipt, { id: basis.requestId, tenantId: basis.caller.tenant.id, charge: settled.charge });
     settling.end();
+    return undefined;
   } catch (error) {
     ports.log.error("a receipt could not be written; its reservation will expire into one", {
       requestId: basis.requestId,
       error: errorText(error),
     });
     settling.fail("store_unavailable");
+    return { kind: "store_unavailable", retryAfterMs: 1_000 };
   }
 }
 

@@ -29,11 +29,12 @@ export async function readSubject(
   inbound: Inbound,
   ports: ExchangePorts,
   caller: Caller,
+  seen: (body: Uint8Array) => void,
 ): Promise<Decision<Subject>> {
   const bodiless = call.stored === undefined ? undefined : storedRequest(call.surface, call.stored.query);
   const request =
     bodiless === undefined
-      ? await readBody(call.surface, inbound, call.modelFromPath, ports.settings.bodyLimitBytes)
+      ? await readBody(call.surface, inbound, call.modelFromPath, ports.settings.bodyLimitBytes, seen)
       : allow(bodiless);
   if (!request.ok) return request;
   const responseId = call.stored?.id ?? request.value.previousResponseId;

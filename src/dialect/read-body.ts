@@ -5,12 +5,13 @@ import type { ClientHints } from "./client-hints.ts";
 import type { ModelRequest } from "./model-request.ts";
 import { readModelRequest } from "./read-request.ts";
 
-/** Reads a request's body within its bound, and of it the few fields that decisions need. */
+/** Reads a request's body within its bound, and of it the few fields that decisions need; `seen` gets it as it came. */
 export async function readBody(
   surface: Surface,
   inbound: Inbound,
   modelFromPath: string | undefined,
   limitBytes: number,
+  seen: (body: Uint8Array) => void,
 ): Promise<Decision<ModelRequest>> {
   const encoding = inbound.header("content-encoding");
   if (encoding !== undefined && encoding.trim().toLowerCase() !== "identity")
@@ -19,6 +20,7 @@ export async function readBody(
   if (!isJson(contentType)) return refuse({ kind: "unsupported_content_type", contentType });
   const read = await inbound.body(limitBytes);
   if (!read.ok) return refuse(read.reason === "too_large" ? { kind: "body_too_large", limitBytes } : { kind: "body_cut_off" });
+  seen(read.bytes);
   return readModelRequest(surface, read.bytes, modelFromPath);
 }
 

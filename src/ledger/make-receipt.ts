@@ -1,7 +1,7 @@
 import type { ModelRequest } from "../dialect/model-request.ts";
 import type { Permit } from "../policy/permit.ts";
 import type { Refusal } from "../refusal.ts";
-import type { Deployment } from "../region/catalogue.ts";
+import type { Deployment, Region } from "../region/catalogue.ts";
 import { priceAt } from "../region/price-at.ts";
 import { showCountries } from "../region/country.ts";
 import type { Hold } from "../quota/estimate.ts";
@@ -10,7 +10,9 @@ import type { Forwarded } from "../upstream/forward.ts";
 import { headerValue } from "../edge.ts";
 import type { End } from "../upstream/record.ts";
 import { placeConflict } from "./place-conflict.ts";
-import type { EvidenceSeen, Receipt } from "./receipt.ts";
+import { candidatesRefused } from "./candidates-refused.ts";
+import { receiptSchema, type EvidenceSeen, type Receipt } from "./receipt.ts";
+import { refusalRecord } from "./refusal-record.ts";
 import type { Settled, SettlementFacts } from "./settlement.ts";
 import { unknownUsage } from "../upstream/usage.ts";
 
@@ -26,6 +28,7 @@ export interface ReceiptBasis {
   readonly endUser: string | undefined;
   /** Limits in shadow mode that would have refused it; known once it is reserved. */
   readonly shadowedLimits?: readonly string[] | undefined;
+  readonly requestDigest?: string | undefined;
   readonly gatewayPlace: string;
   readonly traceId: string | undefined;
   readonly startedAtMs: number;
@@ -36,6 +39,8 @@ export interface Outcome {
   readonly end: End;
   /** What the client is told instead of a proper end. */
   readonly refusal: Refusal | undefined;
+  /** Of what the client was given of the upstream's answer. */
+  readonly answerDigest?: string | undefined;
   readonly firstByteAtMs: number | undefined;
 }
 
@@ -43,14 +48,17 @@ export interface Outcome {
 export function intentReceipt(basis: ReceiptBasis): Receipt {
   const { request, permit, hold } = basis;
   return {
+    schema: receiptSchema,
     requestId: basis.requestId,
     tenantId: basis.caller.tenant.id,
+    legalEntity: basis.caller.tenant.name,
     keyId: basis.caller.keyId,
     endUser: basis.endUser,
     dialect: basis.dialect,
     surface: request.surface,
     modelAsked: request.model,
     model: permit.model.id,
+    requestDigest: basis.requestDigest,
     deployment: undefined,
     region: undefined,
     sku: undefined,
@@ -60,6 +68,8 @@ export function intentReceipt(basis: ReceiptBasis): Receipt {
     policyVersion: permit.policyVersion,
     policyDigest: permit.policyDigest,
     catalogueDigest: permit.catalogueDigest,
+    inputs: permit.inputs,
+    candidatesRefused: candidatesRefused(permit.refused),
     rules: permit.rules,
     gatewayPlace: basis.gatewayPlace,
     attempts: [],
@@ -100,6 +110,7 @@ export function outcomeReceipt(
     ...(basis.shadowedLimits === undefined ? {} : { shadowedLimits: basis.shadowedLimits }),
     deployment: deployment?.id,
     region: deployment?.region.id,
+    endpointHost: deployment === undefined ? undefined : endpointHost(deployment.region),
     sku: deployment?.sku,
     countries: deployment === undefined ? undefined : showCountries(deployment.countries),
     evidence: {
@@ -115,6 +126,8 @@ export function outcomeReceipt(
     attempts: forwarded?.attempts ?? [],
     status,
     end: outcome.end,
+    ...(outcome.refusal === undefined ? {} : { refusal: refusalRecord(outcome.refusal) }),
+    answerDigest: outcome.answerDigest,
     ...(outcome.refusal?.kind === "revoked" ? { revokedBy: outcome.refusal.order } : {}),
     usage: settled.usage,
     usageSource: settled.usageSource,
@@ -136,6 +149,17 @@ function connectedTo(forwarded: Forwarded | undefined): Partial<EvidenceSeen> {
     ...(last?.addressCheck === undefined ? {} : { addressCheck: last.addressCheck }),
     ...(last?.addressCountry === undefined ? {} : { addressCountry: last.addressCountry }),
   };
+}
+
+const hosts = new WeakMap<Region, string>();
+
+function endpointHost(region: Region): string {
+  let host = hosts.get(region);
+  if (host === undefined) {
+    ({ host } = new URL(region.endpoint));
+    hosts.set(region, host);
+  }
+  return host;
 }
 
 /** By which price it was charged, so that the sum can be done again after the price has changed. */

@@ -1,6 +1,8 @@
+import type { DecisionInputs } from "../policy/decision-inputs.ts";
 import type { RefusalKind } from "../refusal.ts";
 import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
 import type { AddressCheck } from "../upstream/check-address.ts";
+import type { CandidatesRefused } from "./candidates-refused.ts";
 import type { Attempt, End } from "../upstream/record.ts";
 import type { MeteredUsage } from "../upstream/usage.ts";
 
@@ -29,6 +31,8 @@ export interface Receipt {
   readonly schema?: typeof receiptSchema;
   readonly requestId: string;
   readonly tenantId: string;
+  /** The tenant's name, as it was then. */
+  readonly legalEntity?: string | undefined;
   readonly keyId: string;
   /** The end user that the request named, hashed with the tenant's own secret. */
   readonly endUser?: string | undefined;
@@ -39,6 +43,8 @@ export interface Receipt {
   /** The deployment that answered last; `undefined` where none was reached. */
   readonly deployment: string | undefined;
   readonly region: string | undefined;
+  /** The host that the request went to. */
+  readonly endpointHost?: string | undefined;
   readonly sku: string | undefined;
   /** Where that deployment may process, as `showCountries` shows it. */
   readonly countries: string | undefined;
@@ -50,6 +56,10 @@ export interface Receipt {
   /** Of the bundle that the policy stood in; absent in receipts written before there were any. */
   readonly policyDigest?: string | undefined;
   readonly catalogueDigest: string;
+  /** All that the policy decided by beside itself and the catalogue: the tenant's facts with what shows them, and what was asked. */
+  readonly inputs?: DecisionInputs | undefined;
+  /** Deployments that the policy refused, by reason. */
+  readonly candidatesRefused?: readonly CandidatesRefused[] | undefined;
   /** The rules that allowed it. */
   readonly rules: readonly string[];
   /** Where the gateway itself ran. */
@@ -101,15 +111,19 @@ export interface RefusalReceipt {
   readonly schema: typeof receiptSchema;
   readonly requestId: string;
   readonly tenantId: string;
+  readonly legalEntity: string;
   readonly keyId: string;
-  readonly endUser?: string | undefined;
+  readonly endUser: string | undefined;
   readonly dialect: string;
   readonly surface: Surface;
   readonly modelAsked: string | undefined;
-  readonly policyVersion: string | undefined;
-  readonly catalogueDigest: string | undefined;
+  readonly requestDigest: string | undefined;
+  readonly inputs: DecisionInputs | undefined;
+  readonly policyVersion: string;
+  readonly policyDigest: string;
+  readonly catalogueDigest: string;
+  readonly candidatesRefused: readonly CandidatesRefused[] | undefined;
   readonly refusal: RefusalRecord;
-  readonly requestDigest?: string | undefined;
   readonly gatewayPlace: string;
   readonly stream: boolean | undefined;
   readonly status: number;

@@ -5,6 +5,7 @@ import type { Surface } from "../region/catalogue.ts";
 import type { Directory } from "./directory.ts";
 import { digestMatches, hex, parseKey, type ParsedKey } from "./key.ts";
 import { isToken, tenantOfToken, verifyToken } from "./oidc.ts";
+import type { Refusal } from "../refusal.ts";
 import type { ApiKey, DirectoryEntry, Tenant } from "./tenant.ts";
 
 export interface Scopes {
@@ -28,6 +29,11 @@ export interface AuthenticatePorts {
   readonly sha256: Sha256;
   readonly clock: Pick<Clock, "nowMs">;
 }
+
+/** Who asks; or a refusal, which tells who it was where the secret was right and something else stands against it. */
+export type Authenticated =
+  | { readonly ok: true; readonly value: Caller }
+  | { readonly ok: false; readonly refusal: Refusal; readonly caller?: Caller };
 
 /** The one secret that a request carries, or why there is not one. */
 export type Credentials = Decision<string>;
@@ -60,7 +66,7 @@ export function credentialsOf(inbound: Pick<Inbound, "header">): Credentials {
  * Says who asks, or refuses. Answers at once for a key where the directory does, because a promise costs a turn of the
  * loop on every request. A directory that cannot be reached throws, and nobody is let in.
  */
-export function authenticate(credentials: Credentials, ports: AuthenticatePorts): Decision<Caller> | Promise<Decision<Caller>> {
+export function authenticate(credentials: Credentials, ports: AuthenticatePorts): Authenticated | Promise<Authenticated> {
   if (!credentials.ok) return credentials;
   const secret = credentials.value;
   const key = parseKey(secret);
@@ -75,24 +81,25 @@ export function authenticate(credentials: Credentials, ports: AuthenticatePorts)
 /** What an unknown tenant's or key's secret is compared with: no text has this digest, and the comparison takes as long. */
 const nobody = "0".repeat(64);
 
-function byKey(entry: DirectoryEntry | undefined, parsed: ParsedKey, secret: string, ports: AuthenticatePorts): Decision<Caller> {
+function byKey(entry: DirectoryEntry | undefined, parsed: ParsedKey, secret: string, ports: AuthenticatePorts): Authenticated {
   const key = entry?.keys.find((candidate) => candidate.id === parsed.keyId);
   const matches = digestMatches(ports.sha256(secret), key?.digest ?? nobody);
   // Nothing that the entry says may be told before the secret is proven.
   if (!matches || entry === undefined || key === undefined || entry.tenant.id !== parsed.tenantId) return invalidKey;
   const nowMs = ports.clock.nowMs();
-  if (key.revokedAt !== undefined) return refuse({ kind: "revoked_key" });
-  if (hasExpired(key, nowMs)) return refuse({ kind: "expired_key" });
-  const { state } = entry.tenant.verification;
-  if (state !== "verified") return refuse({ kind: "tenant_not_verified", state });
-  ports.directory.touchKey(entry.tenant.id, key.id, nowMs);
-  return allow({
+  const caller: Caller = {
     entry,
     tenant: entry.tenant,
     keyId: key.id,
     keyName: key.name,
     scopes: { models: key.models, surfaces: key.surfaces },
-  });
+  };
+  if (key.revokedAt !== undefined) return { ...refuse({ kind: "revoked_key" }), caller };
+  if (hasExpired(key, nowMs)) return { ...refuse({ kind: "expired_key" }), caller };
+  const { state } = entry.tenant.verification;
+  if (state !== "verified") return { ...refuse({ kind: "tenant_not_verified", state }), caller };
+  ports.directory.touchKey(entry.tenant.id, key.id, nowMs);
+  return allow(caller);
 }
 
 /** A date that cannot be read counts as passed. */
@@ -100,7 +107,7 @@ function hasExpired(key: ApiKey, nowMs: number): boolean {
   return key.expiresAt !== undefined && !(nowMs < Date.parse(key.expiresAt));
 }
 
-async function byToken(token: string, ports: AuthenticatePorts): Promise<Decision<Caller>> {
+async function byToken(token: string, ports: AuthenticatePorts): Promise<Authenticated> {
   const tenantId = tenantOfToken(token);
   if (tenantId === undefined) return invalidKey;
   const entry = await ports.directory.find(tenantId);
@@ -108,11 +115,11 @@ async function byToken(token: string, ports: AuthenticatePorts): Promise<Decisio
   if (entry === undefined || oidc === undefined || entry.tenant.id !== tenantId) return invalidKey;
   const verified = await verifyToken(token, oidc, ports.clock.nowMs());
   if (!verified.ok) return verified;
-  const { state } = entry.tenant.verification;
-  if (state !== "verified") return refuse({ kind: "tenant_not_verified", state });
   const { subject, scopes } = verified.value;
   const keyId = `oidc:${hex(ports.sha256(`${oidc.issuer}\n${subject}`)).slice(0, 16)}`;
-  return allow({ entry, tenant: entry.tenant, keyId, keyName: "oidc", scopes });
+  const caller: Caller = { entry, tenant: entry.tenant, keyId, keyName: "oidc", scopes };
+  const { state } = entry.tenant.verification;
+  return state === "verified" ? allow(caller) : { ...refuse({ kind: "tenant_not_verified", state }), caller };
 }
 
 /** Whether the key's own scopes cover a model (by its id in the catalogue, never an alias) and a surface. */

@@ -1,5 +1,6 @@
 import type { Cancel, Clock } from "../clock.ts";
 import type { HeaderList, Outbound } from "../edge.ts";
+import type { KeyedDigest } from "../hashes.ts";
 import type { CutReason, Lifetime } from "../lifetime.ts";
 import { endOfCut, isEventStream, StreamBody, type AnswerBody, type BodyEnd, type BodyReading } from "./body.ts";
 import type { UpstreamCall } from "./transport.ts";
@@ -10,6 +11,8 @@ export interface RelaySettings {
   /** How long a stream may be silent before a keep-alive is sent. */
   readonly keepAliveMs: number;
   readonly keepAlive: Uint8Array;
+  /** Gets what the client is given of the answer. */
+  readonly digest?: KeyedDigest | undefined;
   /** Once a stream said that it is complete, how long its connection may take to end. */
   readonly lingerMs: number;
 }
@@ -127,6 +130,16 @@ export class Answer {
     this.#queue = [];
   }
 
+  /**
+   * The digest of what went to the client, ended; with what is still to be written where that will be. Keep-alives are not
+   * in it, nor what closes half an event: the upstream said neither.
+   */
+  digested(withRemainder: boolean): string | undefined {
+    const digest = this.#settings?.digest;
+    if (withRemainder) for (const piece of this.#queue) if (piece !== blankLine) digest?.update(piece);
+    return digest?.hex();
+  }
+
   /** What is left to write once all is settled. */
   remainder(): readonly Uint8Array[] {
     const rest = this.#queue;
@@ -156,6 +169,7 @@ export class Answer {
         }
         const piece = this.#queue[index] as Uint8Array;
         this.#wroteBytes = true;
+        this.#settings?.digest?.update(piece);
         if (!outbound.write(piece)) this.#blocked = true;
       }
       this.#queue.length = 0;

@@ -18,6 +18,7 @@ import type { Catalogue, Region } from "../../src/region/catalogue.ts";
 import { Revocations } from "../../src/revocation/revocations.ts";
 import { Health } from "../../src/routing/health.ts";
 import { sha256 } from "../../src/runtime/node/clock.ts";
+import { hashes } from "../../src/runtime/node/hashes.ts";
 import { openSqliteStores, type SqliteStores } from "../../src/runtime/node/sqlite.ts";
 import { defaultSettings, type Settings } from "../../src/settings.ts";
 import { mintKey } from "../../src/tenant/key.ts";
@@ -144,12 +145,14 @@ export class Gate {
       clock,
       entropy: new SeededEntropy(99),
       sha256,
+      hashes,
       log: { info: log("info"), warn: log("warn"), error: log("error") },
       tracer: provider.getTracer("test"),
       directory: stores.directory,
       world: () => world,
       quota: stores.quota,
       journal: stores.journal,
+      refusals: stores.refusals,
       books: {
         close: async (receipt, settlement) => {
           this.closed.push({ receipt, settlement });

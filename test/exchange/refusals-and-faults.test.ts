@@ -121,12 +121,13 @@ describe("an exchange that is refused on its way", () => {
 });
 
 describe("an exchange whose own machinery fails", () => {
-  it("whose books cannot be closed still answers, and its reservation expires into an unsettled receipt", async () => {
+  it("whose books cannot be closed gives nothing out without its record, and its reservation expires into an unsettled receipt", async () => {
     const gate = await open({ limits, ports: { books: { close: () => Promise.reject(new StoreUnavailable("full")) } } });
     const asked = await gate.reached({ body: plain });
     gate.transport.last.answer(200, json, document);
     await gate.finished(asked);
-    expect(asked.outbound.status).toBe(200);
+    expect(asked.outbound.status).toBe(503);
+    expect(asked.outbound.text).not.toContain("gpt-served");
     expect(gate.logged.some(({ level }) => level === "error")).toBe(true);
     gate.clock.advance(settings.leaseMs + 1);
     const { sweepExpired } = await import("../../src/ledger/sweep.ts");

@@ -35,6 +35,7 @@ export const tenant: Tenant = {
   denyCountries: [],
   leastEvidence: undefined,
   oidc: undefined,
+  endUserSecret: "a secret of the tenant",
   createdAt: "2026-01-01T00:00:00Z",
 };
 

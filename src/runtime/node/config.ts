@@ -23,6 +23,8 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   /** Valkey or Redis for limits and reservations; without it, SQLite in `dataDir`. */
   readonly quotaUrl: string | undefined;
+  /** What happens while receipts cannot be written: `block` refuses, `buffer` keeps a bounded number in memory first. */
+  readonly audit: "block" | "buffer";
   /** The log's signing keys, as JSON or as a file with it; without it, a key of `dataDir`'s own. */
   readonly logKey: string | undefined;
   /** How long a tenant that was read from PostgreSQL is trusted while nothing is heard of changes. */
@@ -53,6 +55,7 @@ const schema = z.object({
     .regex(/^postgres(ql)?:\/\//, "must begin with postgres://")
     .optional(),
   STRAIT_QUOTA_URL: z.string().refine(isValkeyAddress, `must look like ${valkeyAddressExample}`).optional(),
+  STRAIT_AUDIT: z.enum(["block", "buffer"], 'must be "block" or "buffer"').default("block"),
   STRAIT_LOG_KEY: z.string().min(1).optional(),
   STRAIT_DIRECTORY_STALENESS_MS: wholeNumber(1_000, 86_400_000, 10_000),
   STRAIT_COUNTRY_TABLE: z.string().min(1).optional(),
@@ -89,6 +92,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     synchronous: values.STRAIT_SYNC,
     databaseUrl: values.STRAIT_DATABASE_URL,
     quotaUrl: values.STRAIT_QUOTA_URL,
+    audit: values.STRAIT_AUDIT,
     logKey: values.STRAIT_LOG_KEY,
     directoryStalenessMs: values.STRAIT_DIRECTORY_STALENESS_MS,
     countryTable: values.STRAIT_COUNTRY_TABLE ?? bundledTable(),

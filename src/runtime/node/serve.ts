@@ -5,6 +5,7 @@ import { getRequestListener } from "@hono/node-server";
 import { createApplication } from "../../application.ts";
 import type { PolicyShelf } from "../../bundle/policy-shelf.ts";
 import { controlPath } from "../../control/route-parts.ts";
+import { BufferedBooks } from "../../ledger/buffered-books.ts";
 import { sweepExpired } from "../../ledger/sweep.ts";
 import { OpenExchanges } from "../../open-exchanges.ts";
 import type { World } from "../../policy/world.ts";
@@ -23,7 +24,7 @@ import { WatchedRegions, type RegionsSource } from "./regions.ts";
 import { openLogKeys } from "./log-key.ts";
 import { keepLog } from "./log-keeper.ts";
 import { followRevocations } from "./revocations.ts";
-import { openStores, type TierOf } from "./stores.ts";
+import { openStores, type Stores, type TierOf } from "./stores.ts";
 import { startTelemetry } from "./telemetry.ts";
 import { NodeTransport } from "./transport.ts";
 
@@ -66,6 +67,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     connectMs: config.settings.deadlines.connectMs,
     countryOf: countries.countryOf,
   });
+  const buffered = config.audit === "buffer" ? bufferedBooks(stores) : undefined;
   const open = new OpenExchanges();
   const followed = await followRevocations(config, log);
   const stopWatching = watchCallers(open, stores.directory, systemClock);
@@ -73,6 +75,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     clock: systemClock,
     entropy: systemEntropy,
     sha256,
+    hashes,
     log,
     tracer: telemetry.tracer,
     directory: stores.directory,
@@ -80,11 +83,11 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     policies: regions.current,
     quota: stores.quota,
     journal: stores.journal,
-    refusals: stores.refusals,
+    refusals: buffered?.refusals ?? stores.refusals,
     logs: receiptLog === undefined ? undefined : { published: publishedKeys(logKeys), of: () => receiptLog },
     reader: stores.reader,
     reservations: stores.reservations,
-    books: stores.books,
+    books: buffered?.books ?? stores.books,
     transport,
     credentials: options.credentials,
     health: new Health(),
@@ -148,6 +151,10 @@ function prepareCountries(countries: AddressCountries, { catalogue }: World): vo
       why: useless,
       regions: asking.map(({ id }) => id).join(", "),
     });
+}
+
+function bufferedBooks({ books, refusals }: Stores): BufferedBooks {
+  return new BufferedBooks({ books, refusals, clock: systemClock, log });
 }
 
 function isControl(inbound: NodeInbound): boolean {

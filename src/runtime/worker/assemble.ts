@@ -12,6 +12,7 @@ import { secretCredentials } from "./credentials.ts";
 import { prepareDemo, simulatorUrl } from "./demo.ts";
 import type { Bindings } from "./environment.ts";
 import { IsolateRevocations } from "./isolate-revocations.ts";
+import { hashes } from "./hashes.ts";
 import { log } from "./log.ts";
 import { openObjectRevocations } from "./object-revocations.ts";
 import { bundledPolicies } from "./regions.ts";
@@ -56,6 +57,7 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
     clock: systemClock,
     entropy: systemEntropy,
     sha256,
+    hashes,
     log,
     tracer: telemetry.tracer,
     ...stores,

@@ -1,0 +1,62 @@
+import type { ModelRequest } from "../dialect/model-request.ts";
+import type { DecisionInputs } from "../policy/decision-inputs.ts";
+import type { Permit } from "../policy/permit.ts";
+import type { World } from "../policy/world.ts";
+import type { Refusal } from "../refusal.ts";
+import type { Surface } from "../region/catalogue.ts";
+import type { Caller } from "../tenant/authenticate.ts";
+import { candidatesRefused } from "./candidates-refused.ts";
+import { receiptSchema, type RefusalReceipt } from "./receipt.ts";
+import { refusalRecord } from "./refusal-record.ts";
+
+/** What is known of a request up to the step that refuses it: each step adds what it learned. */
+export interface RefusalBasis {
+  readonly requestId: string;
+  readonly caller: Caller;
+  readonly dialect: string;
+  readonly surface: Surface;
+  readonly gatewayPlace: string;
+  readonly traceId: string | undefined;
+  readonly startedAtMs: number;
+  requestDigest?: string | undefined;
+  request?: ModelRequest;
+  endUser?: string | undefined;
+  /** What the policy decided by, and its permit where it gave one: then it was the limits that refused. */
+  inputs?: DecisionInputs | undefined;
+  permit?: Permit;
+}
+
+export function refusalReceipt(
+  basis: RefusalBasis,
+  refusal: Refusal,
+  { policy, catalogue }: World,
+  status: number,
+  endedAtMs: number,
+): RefusalReceipt {
+  const { caller, request, permit } = basis;
+  return {
+    schema: receiptSchema,
+    requestId: basis.requestId,
+    tenantId: caller.tenant.id,
+    legalEntity: caller.tenant.name,
+    keyId: caller.keyId,
+    endUser: basis.endUser,
+    dialect: basis.dialect,
+    surface: basis.surface,
+    modelAsked: request?.model,
+    requestDigest: basis.requestDigest,
+    inputs: basis.inputs,
+    policyVersion: permit?.policyVersion ?? policy.version,
+    policyDigest: permit?.policyDigest ?? policy.digest,
+    catalogueDigest: permit?.catalogueDigest ?? catalogue.digest,
+    candidatesRefused: permit === undefined ? undefined : candidatesRefused(permit.refused),
+    refusal: refusalRecord(refusal),
+    gatewayPlace: basis.gatewayPlace,
+    stream: request?.stream,
+    status,
+    end: "refused",
+    traceId: basis.traceId,
+    startedAtMs: basis.startedAtMs,
+    endedAtMs,
+  };
+}

@@ -1,0 +1,163 @@
+import { createHmac } from "node:crypto";
+import { afterEach, describe, expect, it } from "vitest";
+import type { RefusalReceipt } from "../../src/ledger/receipt.ts";
+import { StoreUnavailable } from "../../src/quota/store.ts";
+import { sha256 } from "../../src/runtime/node/clock.ts";
+import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
+import { eventStream, json } from "../support/scripted-transport.ts";
+import { openaiChat, sse } from "../upstream/streams.ts";
+import { tenant } from "../support/permits.ts";
+import { Gate, settings, type Asked, type GateOptions } from "./gate.ts";
+
+let gates: Gate[] = [];
+
+afterEach(() => {
+  for (const gate of gates) gate.close();
+  gates = [];
+});
+
+async function open(options: GateOptions = {}): Promise<Gate> {
+  const gate = await Gate.open(options);
+  gates.push(gate);
+  return gate;
+}
+
+function digestOf(text: string): string {
+  const key = sha256(`receipt digests\n${tenant.id}\n${tenant.endUserSecret ?? ""}`);
+  return `hmac-sha256:${createHmac("sha256", key).update(text).digest("hex")}`;
+}
+
+const document = JSON.stringify({ id: "1", model: "m", choices: [], usage: { prompt_tokens: 12, completion_tokens: 5 } });
+const plain = JSON.stringify({ model: "gpt-test", messages: [{ role: "user", content: "hello" }], max_tokens: 50 });
+
+async function refusalOf(gate: Gate, asked: Asked): Promise<RefusalReceipt | undefined> {
+  return gate.stores.refusals.find(tenant.id, asked.requestId);
+}
+
+describe("a receipt's digests", () => {
+  it("are of the request and the answer as they went over the wire, under the tenant's own key", async () => {
+    const gate = await open();
+    const asked = await gate.reached({ body: plain });
+    gate.transport.last.answer(200, json, document);
+    await gate.finished(asked);
+    expect(await gate.receiptOf(asked)).toMatchObject({
+      requestDigest: digestOf(plain),
+      answerDigest: digestOf(asked.outbound.text),
+    });
+  });
+
+  it("are of a stream's text as the client got it, without the keep-alives in between", async () => {
+    const gate = await open();
+    const asked = await gate.reached();
+    const [first = "", second = ""] = openaiChat.map((event) => sse([event]));
+    gate.transport.last
+      .connected()
+      .head(200, eventStream)
+      .data(first + second);
+    await gate.settle();
+    await gate.clock.pass(settings.keepAliveMs + 1);
+    const withKeepAlive = asked.outbound.text;
+    expect(withKeepAlive.length).toBeGreaterThan(first.length + second.length);
+    gate.transport.last.data(sse(openaiChat.slice(2))).end();
+    await gate.finished(asked);
+    const given = first + second + asked.outbound.text.slice(withKeepAlive.length);
+    expect((await gate.receiptOf(asked))?.answerDigest).toBe(digestOf(given));
+  });
+
+  it("are of as much as a client got that left, or whose upstream broke off", async () => {
+    const gate = await open();
+    const [first = "", second = ""] = openaiChat.map((event) => sse([event]));
+    const left = await gate.reached();
+    gate.transport.last
+      .connected()
+      .head(200, eventStream)
+      .data(first + second);
+    await gate.settle();
+    left.inbound.hangUp();
+    await gate.finished(left);
+    expect(await gate.receiptOf(left)).toMatchObject({ end: "client_cancelled", answerDigest: digestOf(first + second) });
+    const broken = await gate.reached();
+    gate.transport.last
+      .connected()
+      .head(200, eventStream)
+      .data(first + second);
+    await gate.settle();
+    gate.transport.last.end();
+    await gate.finished(broken);
+    expect(await gate.receiptOf(broken)).toMatchObject({ end: "upstream_failed", answerDigest: digestOf(first + second) });
+    expect(await gate.receiptOf(broken)).toMatchObject({ refusal: { kind: "upstream_cut_off" } });
+  });
+});
+
+describe("a receipt", () => {
+  it("says who it was for, by what it was decided, and where it went, without a word of the prompt", async () => {
+    const gate = await open();
+    const asked = await gate.reached({ body: plain });
+    const { origin } = gate.transport.last.request;
+    gate.transport.last.answer(200, json, document);
+    await gate.finished(asked);
+    const receipt = await gate.receiptOf(asked);
+    expect(receipt).toMatchObject({
+      schema: "strait.receipt.v2",
+      legalEntity: tenant.name,
+      inputs: { model: "gpt-test", surface: "chat.completions", tenant: { state: "verified" } },
+      endpointHost: new URL(origin).host,
+      candidatesRefused: expect.any(Array),
+    });
+    expect(JSON.stringify(receipt)).not.toContain("hello");
+  });
+});
+
+describe("a refusal before anything was held", () => {
+  const once: LimitSetting = {
+    name: "once",
+    unit: "requests",
+    window: "day",
+    ceiling: 1,
+    burst: undefined,
+    key: undefined,
+    model: undefined,
+  };
+
+  it("is recorded with its reason before the client is told, whichever step refused", async () => {
+    const gate = await open({ limits: [once] });
+    const served = await gate.reached({ body: plain });
+    gate.transport.last.answer(200, json, document);
+    await gate.finished(served);
+    for (const [ask, kind, known] of [
+      [{ body: "{" }, "invalid_json", { requestDigest: digestOf("{") }],
+      [{ body: '{"model":"none","messages":[{"role":"user","content":"a"}]}' }, "model_not_found", { modelAsked: "none" }],
+      [{ body: plain }, "limit_reached", { modelAsked: "gpt-test", requestDigest: digestOf(plain), candidatesRefused: [] }],
+    ] as const) {
+      const asked = gate.ask(ask);
+      let recordedAtTheEnd: Promise<RefusalReceipt | undefined> | undefined;
+      asked.outbound.onEnded = () => void (recordedAtTheEnd = refusalOf(gate, asked));
+      await gate.finished(asked);
+      const recorded = await recordedAtTheEnd;
+      expect(recorded).toMatchObject({ end: "refused", refusal: { kind }, keyId: gate.keyId, status: asked.outbound.status });
+      expect(recorded).toMatchObject(known);
+    }
+    expect(await gate.stores.journal.list(tenant.id, undefined, 10)).toHaveLength(1);
+  });
+
+  it("of a tenant that proved who it is and is not let in is recorded too; who is nobody leaves none", async () => {
+    const gate = await open();
+    const entry = gate.stores.directory.find(tenant.id);
+    if (entry === undefined || "then" in entry) throw new Error("no entry");
+    const verification = { ...entry.tenant.verification, state: "suspended" as const };
+    const audit = { id: "a", at: tenant.createdAt, actor: "test", action: "tenant.suspend", tenantId: tenant.id, detail: {} };
+    await gate.stores.directory.save({ ...entry, revision: 2, tenant: { ...entry.tenant, verification } }, audit);
+    const suspended = await gate.finished(gate.ask({ body: plain }));
+    expect(await refusalOf(gate, suspended)).toMatchObject({ refusal: { kind: "tenant_not_verified", reasons: ["suspended"] } });
+    const nobody = await gate.finished(gate.ask({ body: plain, key: "" }));
+    expect(nobody.outbound.status).toBe(401);
+    expect(await refusalOf(gate, nobody)).toBeUndefined();
+  });
+
+  it("that cannot be recorded is answered as the store's outage", async () => {
+    const refusals = { append: () => Promise.reject(new StoreUnavailable("away")), find: () => Promise.resolve(undefined) };
+    const gate = await open({ ports: { refusals } });
+    const asked = await gate.finished(gate.ask({ body: '{"model":"none","messages":[{"role":"user","content":"a"}]}' }));
+    expect(asked.outbound.status).toBe(503);
+  });
+});
