@@ -36,15 +36,15 @@ describe("books whose store is away", () => {
     await close("b");
     await buffered.refusals?.append(refusal("c"));
     await close("d");
-    await clock.advance(1_500);
+    await clock.pass(1_500);
     expect(written).toEqual(["a"]);
     store.isAway = false;
-    await clock.advance(1_000);
+    await clock.pass(1_000);
     await new Promise((resolve) => {
       setImmediate(resolve);
     });
     expect(written).toEqual(["a", "b", "c", "d"]);
-    await clock.advance(10_000);
+    await clock.pass(10_000);
     expect(written).toHaveLength(4);
   });
 
