@@ -1,6 +1,6 @@
 /** The way of an answer to the client: all but its last piece while it comes, and the last once the books are closed. */
 import { concat } from "./bytes.ts";
-import { beginDigest, showDigest } from "./digest-body.ts";
+import { beginDigest, showDigest } from "./tenant/digest-body.ts";
 import type { HeaderList, Outbound } from "./edge.ts";
 import type { ExchangePorts, ModelCall } from "./exchange-ports.ts";
 import type { Outcome } from "./ledger/make-receipt.ts";

@@ -8,7 +8,7 @@
  */
 import type { Cancel } from "./clock.ts";
 import { finish, relay, statusFor } from "./deliver.ts";
-import { digestBody } from "./digest-body.ts";
+import { digestBody } from "./tenant/digest-body.ts";
 import type { ModelRequest } from "./dialect/model-request.ts";
 import { readHints } from "./dialect/read-body.ts";
 import type { Inbound, Outbound } from "./edge.ts";

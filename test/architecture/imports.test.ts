@@ -43,6 +43,7 @@ const composed: Readonly<Record<string, string>> = {
   "deliver.ts": "exchange",
   "lookups.ts": "exchange",
   "log-lookups.ts": "exchange",
+  "turn-down.ts": "exchange",
   "routes.ts": "exchange",
   "gateway.ts": "exchange",
   "application.ts": "whole",

@@ -1,7 +1,7 @@
-import type { Sha256 } from "./clock.ts";
-import type { Hashes, KeyedDigest } from "./hashes.ts";
-import { digestKey } from "./tenant/digest-key.ts";
-import type { Tenant } from "./tenant/tenant.ts";
+import type { Sha256 } from "../clock.ts";
+import type { Hashes, KeyedDigest } from "../hashes.ts";
+import { digestKey } from "./digest-key.ts";
+import type { Tenant } from "./tenant.ts";
 
 interface DigestPorts {
   readonly hashes: Hashes;
