@@ -71,7 +71,7 @@ export const crash: Drill = {
       bounds: outcomes.flatMap(boundsOf),
       notes: [
         "receipts may be more than the upstream saw: a gateway that dies between reserving and sending leaves an unsettled one",
-        "the limit may count more than the receipts where a gateway dies between a receipt and its settlement: the hold stands",
+        "the limit may count more than the receipts where those of a dead gateway came after the sweep: the hold stands",
       ],
     };
   },
