@@ -9,11 +9,14 @@ import { createGateway, type Gateway } from "./gateway.ts";
 import type { ReservationReader } from "./ledger/journal-reader.ts";
 import { Learning } from "./quota/learning.ts";
 import { LimitNotices } from "./quota/limit-notices.ts";
+import { PlaceAlarm } from "./place-alarm.ts";
+import { quarantineBy } from "./quarantine.ts";
+import type { Catalogue } from "./region/catalogue.ts";
 import type { Revocations } from "./revocation/revocations.ts";
 import { hex } from "./tenant/key.ts";
 import type { DirectoryAdmin } from "./tenant/directory.ts";
 
-export interface ApplicationPorts extends ExchangePorts {
+export interface ApplicationPorts extends Omit<ExchangePorts, "placeAlarm"> {
   readonly directory: DirectoryAdmin;
   readonly operatorKey: string;
   /** Where `world` takes its policies from. */
@@ -30,8 +33,10 @@ export interface Application {
 
 export function createApplication(ports: ApplicationPorts): Application {
   const { directory, clock, entropy, sha256, log } = ports;
+  const catalogue = (): Catalogue => ports.world(clock.nowMs()).catalogue;
+  const placeAlarm = new PlaceAlarm(clock, log, quarantineBy({ ...ports, catalogue }));
   return {
-    gateway: createGateway({ learning: new Learning(), limitNotices: new LimitNotices(), ...ports }),
+    gateway: createGateway({ learning: new Learning(), limitNotices: new LimitNotices(), ...ports, placeAlarm }),
     control: createControl({
       directory,
       clock,
@@ -40,11 +45,12 @@ export function createApplication(ports: ApplicationPorts): Application {
       log,
       policies: ports.policies,
       health: ports.health,
-      catalogue: () => ports.world(clock.nowMs()).catalogue,
+      catalogue,
       operatorKeyDigest: hex(sha256(ports.operatorKey)),
       reader: ports.reader,
       reservations: ports.reservations,
       orders: ports.orders,
+      placeMismatches: () => placeAlarm.list(),
       inspectLimits: (tenantId, limits) => ports.quota.inspect(tenantId, limits),
     }),
   };

@@ -4,15 +4,16 @@ import { beginDigest, showDigest } from "./tenant/digest-body.ts";
 import type { HeaderList, Outbound } from "./edge.ts";
 import type { ExchangePorts, ModelCall } from "./exchange-ports.ts";
 import type { Outcome } from "./ledger/make-receipt.ts";
-import type { Lifetime } from "./lifetime.ts";
+import type { OpenExchange } from "./open-exchange.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Deployment } from "./region/catalogue.ts";
 import { showCountries } from "./region/country.ts";
 import { answerHeaders, type Reply } from "./reply.ts";
 import type { DeploymentHealth } from "./routing/health.ts";
 import type { Tenant } from "./tenant/tenant.ts";
+import { misplaced } from "./upstream/record.ts";
 import { endOfCut, type BodyEnd } from "./upstream/body.ts";
-import type { Forwarded } from "./upstream/forward.ts";
+import { servedBy, type Forwarded } from "./upstream/forward.ts";
 
 /** Sends an answer on as it comes, all but its last piece, and tells how it ended. */
 export async function relay(
@@ -20,17 +21,18 @@ export async function relay(
   call: ModelCall,
   reply: Reply,
   outbound: Outbound,
-  life: Lifetime,
+  open: OpenExchange,
   tenant: Tenant,
   ports: ExchangePorts,
 ): Promise<Outcome> {
+  const { life } = open;
   if (forwarded.kind === "cut") return { ...endOfCut(forwarded.reason, life.revokedBy), firstByteAtMs: undefined };
   if (forwarded.kind === "refused") {
     const { refusal } = forwarded;
     return { end: refusal.kind === "revoked" ? "revoked" : "upstream_failed", refusal, firstByteAtMs: undefined };
   }
   const firstByteAtMs = ports.clock.nowMs();
-  reply.add(placeHeaders(forwarded.deployment));
+  reply.add(placeHeaders(servedBy(forwarded)));
   const digest = beginDigest(tenant, ports);
   if (forwarded.kind === "faulted") {
     // Of a response that is not stored there, the client is told in the gateway's own words.
@@ -49,6 +51,8 @@ export async function relay(
     keepAlive: call.dialect.keepAlive,
     digest,
   });
+  const { mismatch } = answer.place;
+  if (mismatch !== undefined) open.mismatched(deployment, misplaced, mismatch);
   reportHealth(ended, ports.health.of(deployment.id), ports.clock.nowMs());
   // It came to its end while nobody listened any more.
   const hasLeft = life.left && ended.end === "completed";

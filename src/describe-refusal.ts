@@ -326,6 +326,13 @@ function partsOf(refusal: Refusal): Parts {
         "The model's deployment stopped before its answer was complete. What was received may be incomplete.",
         asUsual,
       );
+    case "place_mismatch":
+      return unavailable(
+        502,
+        "place_mismatch",
+        "The answer did not come from where this model is declared to run, so it is withheld. That deployment is now out of use and your operator is told. Try again; other deployments may serve you.",
+        asUsual,
+      );
     case "revoked":
       return forbidden(
         "revoked",

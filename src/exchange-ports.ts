@@ -6,6 +6,7 @@ import type { JournalReader } from "./ledger/journal-reader.ts";
 import type { Hashes } from "./hashes.ts";
 import type { Log } from "./log.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
+import type { PlaceAlarm } from "./place-alarm.ts";
 import type { World } from "./policy/world.ts";
 import type { Learning } from "./quota/learning.ts";
 import type { LimitNotices } from "./quota/limit-notices.ts";
@@ -44,6 +45,7 @@ export interface ExchangePorts {
   readonly health: Health;
   readonly open: OpenExchanges;
   readonly revocations: RevocationGate;
+  readonly placeAlarm: Pick<PlaceAlarm, "raise">;
   readonly settings: Settings;
   /** What this process learns from what it settles. Absent: every hold is the worst case. */
   readonly learning?: Learning | undefined;

@@ -25,8 +25,8 @@ import { Reply } from "./reply.ts";
 import { requestId } from "./request-id.ts";
 import { namesOf, reserve } from "./reserve.ts";
 import { recordRefusal, turnDown } from "./turn-down.ts";
-import { OpenExchange } from "./open-exchange.ts";
-import { permitFor, readSubject } from "./subject.ts";
+import { OpenExchange, type RaiseAlarm } from "./open-exchange.ts";
+import { permitFor, permitOfModel, readSubject } from "./subject.ts";
 import { authenticate, credentialsOf, type Caller } from "./tenant/authenticate.ts";
 import { endUserHash } from "./tenant/end-user.ts";
 import { ExchangeTrace } from "./trace.ts";
@@ -39,8 +39,9 @@ import {
   receiptAttributes,
   requestAttributes,
 } from "./trace-exchange.ts";
-import { attribute, spanName } from "./trace-names.ts";
+import { attribute, placeMismatchEvent, spanName } from "./trace-names.ts";
 import { forward, type AttemptGate, type ForwardSettings, type Forwarded, type Outgoing } from "./upstream/forward.ts";
+import type { PermitOfModel } from "./upstream/served-place.ts";
 
 export async function exchange(call: ModelCall, inbound: Inbound, outbound: Outbound, ports: ExchangePorts): Promise<void> {
   const reply = new Reply(outbound, call.dialect, requestId(ports.entropy, ports.clock), ports.clock);
@@ -136,7 +137,13 @@ async function run(
   if (reserved.refusal !== undefined) return recordRefusal(reserved.refusal, known, reply, ports);
   const basis: ReceiptBasis = reserved.shadowed.length === 0 ? asked : { ...asked, shadowedLimits: namesOf(reserved.shadowed) };
 
-  const open = new OpenExchange(caller.value, permit.value.model, life, ports.revocations);
+  const open = new OpenExchange(
+    caller.value,
+    permit.value.model,
+    life,
+    ports.revocations,
+    alarmOf(reply.requestId, trace, ports),
+  );
   ports.open.add(reply.requestId, open);
   const stopRenewing = keepLease(basis, ports);
   let forwarded: Forwarded | undefined;
@@ -148,12 +155,17 @@ async function run(
       permit.value,
       outgoing,
       life,
-      forwardSettings(ports, open, request.stream),
+      forwardSettings(
+        ports,
+        open,
+        permitOfModel(caller.value, subject.value, call.surface, world, ports.revocations, decidedAtMs),
+        request.stream,
+      ),
       attemptSpans(trace, call.surface, request.model),
     );
     // No attempt comes after this: a long stream must not hold on to a long prompt.
     request.release();
-    outcome = await relay(forwarded, call, reply, outbound, life, tenant, ports);
+    outcome = await relay(forwarded, call, reply, outbound, open, tenant, ports);
   } catch (error) {
     // Nobody reads the answer any more: left alone, it would gather in memory for as long as the upstream sends.
     if (forwarded?.kind === "answering") forwarded.answer.abandon();
@@ -161,6 +173,7 @@ async function run(
   } finally {
     stopRenewing();
     unwritten = await closeBooks(basis, forwarded, outcome, reply, trace, ports);
+    await open.alarmed();
   }
   return finish(forwarded, unwritten === undefined ? outcome : { ...outcome, refusal: unwritten }, call, reply);
 }
@@ -212,12 +225,6 @@ async function closeBooks(
   const settled = settle(settlementFacts(basis, forwarded, brokeUnsent));
   const receipt = outcomeReceipt(basis, forwarded, outcome, settled, statusFor(forwarded, outcome, reply), ports.clock.nowMs());
   trace.set(() => receiptAttributes(receipt));
-  if (receipt.evidenceConflict !== undefined)
-    ports.log.warn("an upstream contradicts where it is declared to run", {
-      requestId: basis.requestId,
-      deployment: receipt.deployment,
-      conflict: receipt.evidenceConflict,
-    });
   if (settled.usageSource === "reported" && outcome.end === "completed") {
     ports.learning?.learn(basis.caller.tenant.id, basis.permit.model.id, basis.request, settled.usage);
   }
@@ -235,6 +242,17 @@ async function closeBooks(
   }
 }
 
+function alarmOf(requestId: string, trace: ExchangeTrace, ports: ExchangePorts): RaiseAlarm {
+  return (deployment, outcome, mismatch) => {
+    trace.event(placeMismatchEvent, {
+      [attribute.deployment]: deployment.id,
+      [attribute.outcome]: outcome,
+      [attribute.mismatch]: mismatch,
+    });
+    return ports.placeAlarm.raise(deployment, outcome, mismatch, requestId);
+  };
+}
+
 function outgoingOf(call: ModelCall, request: ModelRequest, permit: Permit, inbound: Inbound): Outgoing {
   const withoutLogProbabilities = permit.degradations.some(({ without }) => without === "log_probabilities");
   return {
@@ -247,7 +265,7 @@ function outgoingOf(call: ModelCall, request: ModelRequest, permit: Permit, inbo
   };
 }
 
-function forwardSettings(ports: ExchangePorts, gate: AttemptGate, stream: boolean): ForwardSettings {
+function forwardSettings(ports: ExchangePorts, gate: AttemptGate, permitOf: PermitOfModel, stream: boolean): ForwardSettings {
   const { deadlines, bounds, attempts, longestWaitMs } = ports.settings;
   const { clock, entropy, transport, health, credentials } = ports;
   // A whole answer's first byte comes when all of it was generated: to give it up early is to pay for it again elsewhere.
@@ -259,6 +277,7 @@ function forwardSettings(ports: ExchangePorts, gate: AttemptGate, stream: boolea
     health,
     credentials,
     gate,
+    permitOf,
     deadlines: { ...deadlines, firstByteMs },
     bounds,
     attempts,

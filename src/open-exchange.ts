@@ -8,20 +8,26 @@ import type { RevocableExchange } from "./revocation/revocations.ts";
 import type { Caller } from "./tenant/authenticate.ts";
 import type { AttemptGate } from "./upstream/forward.ts";
 
+/** Tells that an upstream is not what is declared of it, and takes it out of use where that calls for it. */
+export type RaiseAlarm = (deployment: Deployment, outcome: string, mismatch: string) => Promise<void>;
+
 /** An exchange that holds a reservation: what may end it from outside, and whom it belongs to. */
 export class OpenExchange implements RevocableExchange, AttemptGate {
   readonly caller: Caller;
   readonly life: Lifetime;
   readonly subject: RevocationSubject;
   readonly #gate: RevocationGate;
+  readonly #alarm: RaiseAlarm;
+  readonly #alarms: Promise<void>[] = [];
   readonly #release: () => void;
   #deployment: Deployment | undefined;
 
-  constructor(caller: Caller, model: Model, life: Lifetime, gate: RevocationGate) {
+  constructor(caller: Caller, model: Model, life: Lifetime, gate: RevocationGate, alarm: RaiseAlarm) {
     this.caller = caller;
     this.life = life;
     this.subject = { tenant: caller.tenant, keyId: caller.keyId, model };
     this.#gate = gate;
+    this.#alarm = alarm;
     this.#release = gate.guard(this);
   }
 
@@ -35,6 +41,17 @@ export class OpenExchange implements RevocableExchange, AttemptGate {
 
   leaving(deployment: Deployment): void {
     this.#deployment = deployment;
+  }
+
+  mismatched(deployment: Deployment, outcome: string, mismatch: string): void {
+    // The quarantine cuts what is open there, and this exchange is there no longer.
+    this.#deployment = undefined;
+    this.#alarms.push(this.#alarm(deployment, outcome, mismatch));
+  }
+
+  /** Resolves once every alarm that was raised is known wherever it can be. */
+  async alarmed(): Promise<void> {
+    await Promise.all(this.#alarms);
   }
 
   revoke(by: string): boolean {

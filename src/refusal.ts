@@ -103,6 +103,8 @@ export type Refusal =
   | { readonly kind: "upstream_failed"; readonly detail: string }
   | { readonly kind: "upstream_timeout"; readonly deadline: "connect" | "first_byte" | "idle" | "total" }
   | { readonly kind: "upstream_cut_off" }
+  /** It answered from elsewhere, or by another model, than declared. */
+  | { readonly kind: "place_mismatch" }
   // The gateway.
   | {
       readonly kind: "revoked";

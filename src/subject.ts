@@ -15,6 +15,7 @@ import type { RevocationGate } from "./revocation/gate.ts";
 import type { Surface } from "./region/catalogue.ts";
 import type { Policy } from "./region/policy.ts";
 import { checkScope, type Caller } from "./tenant/authenticate.ts";
+import type { PermitOfModel } from "./upstream/served-place.ts";
 
 /** What is asked for: the body's few fields, and the deployment it is bound to where it refers to something stored there. */
 export interface Subject {
@@ -79,6 +80,22 @@ export function permitFor(
   if (!bound.ok) return bound;
   const { tenant, keyId } = caller;
   return revocations.standing(bound.value, { tenant, keyId, model: bound.value.model });
+}
+
+/** Where the same request may be served another model, for upstreams that choose the model themselves. */
+export function permitOfModel(
+  caller: Caller,
+  subject: Subject,
+  surface: Surface,
+  world: World,
+  revocations: Pick<RevocationGate, "standing">,
+  atMs: number,
+): PermitOfModel {
+  return (model) => {
+    const asked = { ...subject, request: { ...subject.request, model }, boundTo: undefined };
+    const permit = permitFor(caller, asked, surface, world, revocations, atMs);
+    return permit.ok ? permit.value : undefined;
+  };
 }
 
 function requestInputs(request: ModelRequest, claimed: string | undefined, policy: Policy): RequestInputs {

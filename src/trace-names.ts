@@ -38,6 +38,7 @@ export const attribute = {
   countries: "strait.countries",
   attempt: "strait.attempt",
   outcome: "strait.attempt.outcome",
+  mismatch: "strait.place.mismatch",
   upstreamRequestId: "strait.upstream.request.id",
   end: "strait.end",
   usageSource: "strait.usage.source",
@@ -51,6 +52,9 @@ export const spanName = {
   reserve: "strait.reserve",
   settle: "strait.settle",
 } as const;
+
+/** An event of the exchange's span. */
+export const placeMismatchEvent = "strait.place_mismatch";
 
 /** `gen_ai.operation.name` by surface. */
 export const operationName = {

@@ -61,6 +61,10 @@ export class ExchangeTrace {
     if (this.recording) this.#span.setAttributes(attributes());
   }
 
+  event(name: string, attributes: Attributes): void {
+    if (this.recording) this.#span.addEvent(name, attributes);
+  }
+
   step(name: string, kind: SpanKind = SpanKind.INTERNAL): Step {
     if (!this.recording) return unrecorded;
     const span = this.#tracer.startSpan(name, { kind }, this.#context);

@@ -13,6 +13,8 @@ import { addKeyRoutes } from "./key-routes.ts";
 import { addLimitRoutes } from "./limit-routes.ts";
 import type { InspectLimits } from "./limit-routes.ts";
 import { operatorGuard } from "./operator-guard.ts";
+import type { PlaceMismatches } from "../place-alarm.ts";
+import { addPlaceMismatchRoutes } from "./place-mismatch-routes.ts";
 import { addPolicyRoutes, type PolicyPorts } from "./policy-routes.ts";
 import { addPriceRoutes } from "./price-routes.ts";
 import { requestProblems } from "./request-problems.ts";
@@ -30,6 +32,8 @@ export interface ControlPorts extends ChangePorts, UsagePorts, PolicyPorts, Expl
   readonly log: Log;
   /** Without it, the routes of revocations are not served. */
   readonly orders?: Revocations | undefined;
+  /** What upstreams contradicted of their places; without it the route is not served. */
+  readonly placeMismatches?: (() => readonly PlaceMismatches[]) | undefined;
 }
 
 /** A key set of fifty keys fits twice. */
@@ -63,6 +67,7 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
   addPriceRoutes(app, ports);
   addUsageRoutes(app, ports, ports);
   addAuditRoutes(app, ports);
+  if (ports.placeMismatches !== undefined) addPlaceMismatchRoutes(app, ports.placeMismatches);
   if (ports.orders !== undefined) addRevocationRoutes(app, { ...ports, orders: ports.orders });
   addDocument(app);
   app.notFound((context) => notServed(app, context));

@@ -6,10 +6,9 @@ import { priceAt } from "../region/price-at.ts";
 import { showCountries } from "../region/country.ts";
 import type { Hold } from "../quota/estimate.ts";
 import type { Caller } from "../tenant/authenticate.ts";
-import type { Forwarded } from "../upstream/forward.ts";
+import { servedBy, type Forwarded } from "../upstream/forward.ts";
 import { headerValue } from "../edge.ts";
 import type { End } from "../upstream/record.ts";
-import { placeConflict } from "./place-conflict.ts";
 import { candidatesRefused } from "./candidates-refused.ts";
 import { receiptSchema, type EvidenceSeen, type Receipt } from "./receipt.ts";
 import { refusalRecord } from "./refusal-record.ts";
@@ -100,11 +99,11 @@ export function outcomeReceipt(
   status: number | undefined,
   endedAtMs: number,
 ): Receipt {
-  const deployment = forwarded?.deployment;
+  const deployment = servedBy(forwarded);
   const answering = forwarded?.kind === "answering" ? forwarded.answer : undefined;
   const reading = answering?.reading;
   const headers = answering?.headers ?? (forwarded?.kind === "faulted" ? forwarded.headers : []);
-  const conflict = deployment === undefined ? undefined : placeConflict(deployment, headers, reading?.inferenceGeo);
+  const conflict = answering === undefined ? forwarded?.attempts.at(-1)?.mismatch : answering.place.mismatch;
   return {
     ...intentReceipt(basis),
     ...(basis.shadowedLimits === undefined ? {} : { shadowedLimits: basis.shadowedLimits }),
@@ -179,6 +178,7 @@ function priceCharged(
 /** What settling needs to know of how it went. */
 export function settlementFacts(basis: ReceiptBasis, forwarded: Forwarded | undefined, brokeUnsent: boolean): SettlementFacts {
   const reading = forwarded?.kind === "answering" ? forwarded.answer.reading : undefined;
+  const deployment = servedBy(forwarded);
   return {
     hold: basis.hold,
     reached: forwarded?.reached ?? false,
@@ -188,7 +188,7 @@ export function settlementFacts(basis: ReceiptBasis, forwarded: Forwarded | unde
     usage: reading?.usage ?? unknownUsage,
     usageComplete: reading?.usageComplete ?? false,
     outputEventsSeen: reading?.contentEvents ?? 0,
-    price: forwarded?.deployment === undefined ? undefined : priceAt(forwarded.deployment, basis.startedAtMs).price,
+    price: deployment === undefined ? undefined : priceAt(deployment, basis.startedAtMs).price,
   };
 }
 

@@ -100,6 +100,7 @@ function buildDeployment(
     countries: buildCountries(entry, regionEntry, groups),
     evidence: evidenceOfReach[skus[entry.sku].reach],
     ...(entry.inference_geo === undefined ? {} : { inferenceGeo: entry.inference_geo }),
+    ...(entry.served_as === undefined ? {} : { servedAs: Object.freeze([...entry.served_as]) }),
     surfaces: frozenSet(entry.surfaces ?? both),
     weight: entry.weight ?? 1,
     tokensPerMinute: entry.tokens_per_minute,

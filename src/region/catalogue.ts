@@ -108,6 +108,8 @@ export interface Deployment {
   readonly evidence: EvidenceGrade;
   /** What the answer's `usage.inference_geo` must say; set where the place is attested by the provider. */
   readonly inferenceGeo?: string;
+  /** Other names that answers may give the model. */
+  readonly servedAs?: readonly string[];
   readonly surfaces: ReadonlySet<Surface>;
   /** Share among equally good deployments; a positive integer. */
   readonly weight: number;

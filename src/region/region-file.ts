@@ -14,6 +14,7 @@ export interface DeploymentEntry {
   readonly countries?: "anywhere" | "unknown" | readonly string[] | undefined;
   readonly evidence?: EvidenceGrade | undefined;
   readonly inference_geo?: "us" | undefined;
+  readonly served_as?: readonly string[] | undefined;
   readonly surfaces?: readonly Surface[] | undefined;
   readonly tokens_per_minute?: number | undefined;
   readonly weight?: number | undefined;
@@ -98,6 +99,11 @@ const deployment = {
     .describe("All countries in which this deployment may process; by default the region's geography for SKUs that keep to it."),
   evidence: z.enum(evidenceGrades).optional().describe("Follows from the SKU; may be repeated here, never raised."),
   inference_geo: z.literal("us").optional().describe("What `usage.inference_geo` of every answer must say."),
+  served_as: z
+    .array(text)
+    .min(1)
+    .optional()
+    .describe("What answers may call the model, beside its id, its aliases and upstream_name, each with or without a date."),
   surfaces: z.array(z.enum(surfaces)).min(1).optional().describe("By default all that the model has and the wire can carry."),
   tokens_per_minute: positive.optional().describe("What the provider grants this deployment."),
   weight: positive.max(1_000).optional().describe("Share among equally good deployments; 1 by default."),

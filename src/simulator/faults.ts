@@ -41,7 +41,8 @@ export type BreakingFault =
 export type AlteringFault =
   /** `x-ms-region` and `usage.inference_geo` name another place. */
   | (AnyFault & { readonly kind: "wrong-region"; readonly region: string })
-  | (AnyFault & { readonly kind: "spillover"; readonly from?: string | undefined })
+  /** `to` answers for the deployment that was asked; without it no other is named. */
+  | (AnyFault & { readonly kind: "spillover"; readonly from?: string | undefined; readonly to?: string | undefined })
   | (AnyFault & { readonly kind: "served-model"; readonly model: string })
   /** `afterMs` before the head, `delayMs` before every event. */
   | (AnyFault & { readonly kind: "slow"; readonly delayMs?: number | undefined })
@@ -72,7 +73,7 @@ const faultSchema: z.ZodType<Fault> = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("garbage"), ...common }),
   z.strictObject({ kind: z.literal("redirect"), location: z.string(), status: status.optional(), ...common }),
   z.strictObject({ kind: z.literal("wrong-region"), region: z.string(), ...common }),
-  z.strictObject({ kind: z.literal("spillover"), from: z.string().optional(), ...common }),
+  z.strictObject({ kind: z.literal("spillover"), from: z.string().optional(), to: z.string().optional(), ...common }),
   z.strictObject({ kind: z.literal("served-model"), model: z.string(), ...common }),
   z.strictObject({ kind: z.literal("slow"), delayMs: count.optional(), ...common }),
   z.strictObject({ kind: z.literal("huge-event"), bytes: count.optional(), ...inBody }),

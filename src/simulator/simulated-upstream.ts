@@ -262,18 +262,18 @@ export class SimulatedUpstream {
   #headers(visit: Visit, stream: boolean, capacity: CapacityLeft | undefined, servedModel: string | undefined): string[] {
     const { plan, deployment } = visit;
     const nowMs = this.#clock.nowMs();
+    const spillover = plan.altering("spillover");
     const headers = answerHeaders({
       region: this.#profile,
       requestId: visit.requestId,
       contentType: stream ? "text/event-stream; charset=utf-8" : "application/json",
-      deployment: deployment?.name,
+      deployment: spillover?.to ?? deployment?.name,
       capacity,
       processingMs: nowMs - visit.startMs,
       nowMs,
       placeName: plan.altering("wrong-region")?.region ?? this.#profile.displayName,
       servedModel,
     });
-    const spillover = plan.altering("spillover");
     if (spillover !== undefined) headers.push("x-ms-spillover-from-deployment", spillover.from ?? deployment?.name ?? "");
     return headers;
   }

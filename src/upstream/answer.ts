@@ -3,6 +3,7 @@ import type { HeaderList, Outbound } from "../edge.ts";
 import type { KeyedDigest } from "../hashes.ts";
 import type { CutReason, Lifetime } from "../lifetime.ts";
 import { endOfCut, isEventStream, StreamBody, type AnswerBody, type BodyEnd, type BodyReading } from "./body.ts";
+import type { ServedPlace } from "./served-place.ts";
 import type { UpstreamCall } from "./transport.ts";
 
 export interface RelaySettings {
@@ -17,6 +18,7 @@ export interface RelaySettings {
   readonly lingerMs: number;
 }
 
+const misplacedEnd: BodyEnd = { end: "upstream_failed", refusal: { kind: "place_mismatch" } };
 const blankLine = Uint8Array.of(0x0a, 0x0a);
 
 /**
@@ -31,6 +33,7 @@ export class Answer {
   readonly headers: HeaderList;
   readonly stream: boolean;
   readonly #body: AnswerBody;
+  readonly #place: ServedPlace;
   readonly #call: UpstreamCall;
   /** What may go to the client and was not yet written. */
   #queue: Uint8Array[];
@@ -47,17 +50,23 @@ export class Answer {
   #wroteBytes = false;
   #draining = false;
 
-  constructor(status: number, headers: HeaderList, body: AnswerBody, held: Uint8Array[], call: UpstreamCall) {
+  constructor(status: number, headers: HeaderList, body: AnswerBody, place: ServedPlace, held: Uint8Array[], call: UpstreamCall) {
     this.status = status;
     this.headers = headers;
     this.stream = isEventStream(headers);
     this.#body = body;
+    this.#place = place;
     this.#queue = held;
     this.#call = call;
   }
 
   get reading(): BodyReading {
     return this.#body.reading;
+  }
+
+  /** The deployment that really served it, and how what it said of its place contradicts what is declared. */
+  get place(): Pick<ServedPlace, "served" | "mismatch"> {
+    return this.#place;
   }
 
   /** Whether any byte was handed to the client's connection. */
@@ -78,6 +87,10 @@ export class Answer {
         end: "upstream_failed",
         refusal: { kind: "upstream_failed", detail: "it reported an error in its stream" },
       });
+    }
+    if (this.#body instanceof StreamBody && this.#place.readBody(this.#body.reading) !== undefined) {
+      this.#call.abort();
+      return this.#conclude(misplacedEnd);
     }
     this.#flush();
     if (this.#body.finished && !wasFinished) this.#watch();
@@ -236,10 +249,14 @@ export class Answer {
 
   readonly #tick = (): void => this.#watch();
 
-  #conclude(end: BodyEnd): void {
+  #conclude(given: BodyEnd): void {
     if (this.#end !== undefined) return;
+    const isMisplaced = given.end === "completed" && this.#place.readWhole(this.#body.reading) !== undefined;
+    const end = isMisplaced ? misplacedEnd : given;
     this.#end = end;
     this.#timer?.();
+    // What was not sent yet comes from nobody knows where.
+    if (end === misplacedEnd) this.#queue = [];
     // What is put behind half an event would be read as its rest.
     const halfEvent = !this.#body.betweenEvents || end.end === "revoked";
     if (this.stream && end.refusal !== undefined && halfEvent) this.#enqueue(blankLine);

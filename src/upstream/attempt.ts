@@ -6,7 +6,9 @@ import type { Surface } from "../region/catalogue.ts";
 import { Answer } from "./answer.ts";
 import type { Connection } from "./check-address.ts";
 import { DocumentBody, isEventStream, StreamBody, type AnswerBody } from "./body.ts";
+import { misplaced } from "./record.ts";
 import { retryAfterMs } from "./retry-after.ts";
+import type { ServedPlace } from "./served-place.ts";
 import type { Transport, TransportFailure, UpstreamCall, UpstreamListener, UpstreamRequest } from "./transport.ts";
 
 export interface Deadlines {
@@ -81,11 +83,12 @@ export function attempt(
   request: UpstreamRequest,
   surface: Surface,
   showUsage: boolean,
+  place: ServedPlace,
   life: Lifetime,
   settings: AttemptSettings,
 ): Promise<AttemptResult> {
   return new Promise((resolve) => {
-    new Attempt(request, surface, showUsage, life, settings, resolve).start();
+    new Attempt(request, surface, showUsage, place, life, settings, resolve).start();
   });
 }
 
@@ -93,6 +96,7 @@ class Attempt implements UpstreamListener {
   readonly #request: UpstreamRequest;
   readonly #surface: Surface;
   readonly #showUsage: boolean;
+  readonly #place: ServedPlace;
   readonly #life: Lifetime;
   readonly #settings: AttemptSettings;
   readonly #resolve: (result: AttemptResult) => void;
@@ -112,6 +116,7 @@ class Attempt implements UpstreamListener {
     request: UpstreamRequest,
     surface: Surface,
     showUsage: boolean,
+    place: ServedPlace,
     life: Lifetime,
     settings: AttemptSettings,
     resolve: (result: AttemptResult) => void,
@@ -119,6 +124,7 @@ class Attempt implements UpstreamListener {
     this.#request = request;
     this.#surface = surface;
     this.#showUsage = showUsage;
+    this.#place = place;
     this.#life = life;
     this.#settings = settings;
     this.#resolve = resolve;
@@ -145,6 +151,8 @@ class Attempt implements UpstreamListener {
     if (this.#phase === "over") return;
     this.#status = status;
     this.#headers = headers;
+    // Whatever its status: the request has been where the answer comes from.
+    if (this.#place.readHead(headers) !== undefined) return this.#misplaced();
     if (status === 200 || status === 201) {
       this.#phase = "holding";
       const stream = isEventStream(headers);
@@ -169,6 +177,7 @@ class Attempt implements UpstreamListener {
     if (this.#phase !== "holding" || this.#body === undefined) return;
     this.#body.push(bytes, this.#keep);
     if (this.#body.refused !== undefined) return this.#refusedInStream();
+    if (this.#body instanceof StreamBody && this.#place.readBody(this.#body.reading) !== undefined) return this.#misplaced();
     if (!this.#body.committed && this.#heldBytes > this.#settings.bounds.holdBytes) this.#body.commit();
     if (this.#body.committed) this.#commit();
   }
@@ -178,6 +187,7 @@ class Attempt implements UpstreamListener {
     if (this.#phase === "faulting") return this.#faulted();
     if (this.#phase !== "holding" || this.#body === undefined) return;
     if (!this.#body.finished) return this.#failed("cut_off", { elsewhere: this.#heldBytes === 0 });
+    if (this.#place.readWhole(this.#body.reading) !== undefined) return this.#misplaced();
     this.#body.commit();
     this.#commit();
     this.#answer?.ended();
@@ -204,7 +214,7 @@ class Attempt implements UpstreamListener {
   #commit(): void {
     if (this.#body === undefined || this.#call === undefined || this.#phase !== "holding") return;
     this.#phase = "answering";
-    this.#answer = new Answer(this.#status ?? 200, this.#headers, this.#body, this.#held, this.#call);
+    this.#answer = new Answer(this.#status ?? 200, this.#headers, this.#body, this.#place, this.#held, this.#call);
     this.#settle({ kind: "answering", answer: this.#answer });
   }
 
@@ -227,6 +237,12 @@ class Attempt implements UpstreamListener {
       const begun = this.#heldBytes > 0;
       this.#failed(`${deadline}_deadline`, { elsewhere: !begun, deadline });
     });
+  }
+
+  /** It was answered from elsewhere than declared; nothing of it was given to the client, so another place may be asked. */
+  #misplaced(): void {
+    const { mismatch } = this.#place;
+    this.#failed(misplaced, { elsewhere: true, ...(mismatch === undefined ? {} : { mismatch }) });
   }
 
   #refusedInStream(): void {

@@ -1,7 +1,7 @@
 import { sleep, type Entropy } from "../clock.ts";
 import type { Decision } from "../decision.ts";
 import type { HeaderList } from "../edge.ts";
-import type { Attempt as AttemptRecord } from "./record.ts";
+import { misplaced, type Attempt as AttemptRecord } from "./record.ts";
 import type { CutReason, Lifetime } from "../lifetime.ts";
 import { assertPermitted } from "../policy/authorise.ts";
 import type { Permit } from "../policy/permit.ts";
@@ -14,7 +14,13 @@ import { upstreamRequest, type Credentials, type StoredResponse } from "./addres
 import { type ClientHints } from "../dialect/client-hints.ts";
 import type { Answer } from "./answer.ts";
 import type { Connection } from "./check-address.ts";
+import { ServedPlace, type PermitOfModel } from "./served-place.ts";
 import { attempt, upstreamRequestId, type AttemptFailure, type AttemptResult, type AttemptSettings } from "./attempt.ts";
+
+/** The deployment that really served, where it is not the one that was asked; what an exchange costs and shows is that one's. */
+export function servedBy(forwarded: Forwarded | undefined): Deployment | undefined {
+  return forwarded?.kind === "answering" ? forwarded.answer.place.served : forwarded?.deployment;
+}
 
 /** What goes upstream, whichever deployment it goes to. */
 export interface Outgoing {
@@ -33,10 +39,13 @@ export interface AttemptGate {
   standing(permit: Permit): Decision<Permit>;
   /** A request is about to leave for this deployment, in this very turn. */
   leaving(deployment: Deployment): void;
+  /** The upstream was not what is declared of this deployment; nothing of this exchange is there any more. */
+  mismatched(deployment: Deployment, outcome: string, mismatch: string): void;
 }
 
 export interface ForwardSettings extends AttemptSettings {
   readonly gate: AttemptGate;
+  readonly permitOf: PermitOfModel;
   readonly entropy: Entropy;
   readonly health: Health;
   readonly credentials: Credentials;
@@ -117,7 +126,8 @@ export async function forward(
     const request = upstreamRequest(deployment, outgoing.surface, body, outgoing.hints, credential, outgoing.stored);
     const health = settings.health.of(deployment.id);
     health.breaker.begin(nowMs);
-    const result = await attempt(request, outgoing.surface, outgoing.showUsage, life, settings);
+    const place = new ServedPlace(permit, deployment, outgoing.surface, settings.permitOf);
+    const result = await attempt(request, outgoing.surface, outgoing.showUsage, place, life, settings);
     const endedAtMs = settings.clock.nowMs();
     judgeHealth(result, health, nowMs, endedAtMs);
     const record = recordOf(deployment, result, nowMs, endedAtMs);
@@ -127,6 +137,7 @@ export async function forward(
     const common = { attempts: records, deployment, reached: true };
     switch (result.kind) {
       case "answering":
+        settings.gate.leaving(place.served);
         return {
           ...common,
           kind: "answering",
@@ -146,6 +157,7 @@ export async function forward(
       case "failed":
         failure = result.failure;
         reached ||= failure.reached;
+        if (failure.mismatch !== undefined) settings.gate.mismatched(deployment, failure.outcome, failure.mismatch);
         if (!failure.elsewhere) break;
         continue;
     }
@@ -154,7 +166,10 @@ export async function forward(
   if (life.reason !== undefined) {
     return { kind: "cut", reason: life.reason, attempts: records, deployment: last, reached, upstreamRequestId: undefined };
   }
-  const refusal = withdrawn ?? refusalOf(failure, waitMs(permit, settings.health, settings.clock.nowMs()));
+  // Where nothing is left because of what this very request found, that is what its client is told.
+  const quarantined = failure?.outcome === misplaced && withdrawn?.kind === "revoked";
+  const refusal =
+    (quarantined ? undefined : withdrawn) ?? refusalOf(failure, waitMs(permit, settings.health, settings.clock.nowMs()));
   const status = failure?.status;
   return {
     kind: "refused",
@@ -251,6 +266,7 @@ function refusalOf(failure: AttemptFailure | undefined, waitForMs: number): Refu
   if (failure.busyMs !== undefined) return { kind: "upstream_busy", retryAfterMs };
   if (failure.deadline !== undefined) return { kind: "upstream_timeout", deadline: failure.deadline };
   if (failure.outcome === "cut_off") return { kind: "upstream_cut_off" };
+  if (failure.outcome === misplaced) return { kind: "place_mismatch" };
   if (failure.outcome === "connection_refused")
     return {
       kind: "upstream_failed",

@@ -21,3 +21,6 @@ export interface Attempt {
   /** In which way the upstream was not what is declared. Where its outcome is `connection_refused`, nothing was sent to it. */
   readonly mismatch?: string | undefined;
 }
+
+/** The outcome of an attempt that was answered from elsewhere than declared. */
+export const misplaced = "place_mismatch";

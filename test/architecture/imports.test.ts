@@ -32,6 +32,8 @@ const order = [
 const composed: Readonly<Record<string, string>> = {
   "settings.ts": "exchange",
   "reply.ts": "exchange",
+  "place-alarm.ts": "exchange",
+  "quarantine.ts": "whole",
   "trace-exchange.ts": "exchange",
   "exchange.ts": "exchange",
   "exchange-ports.ts": "exchange",

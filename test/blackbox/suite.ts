@@ -11,6 +11,7 @@ import { hangUps } from "./calls/hang-up.ts";
 import { limits } from "./calls/limits.ts";
 import { openaiCalls } from "./calls/openai.ts";
 import { paths } from "./calls/paths.ts";
+import { places } from "./calls/places.ts";
 import { receipts } from "./calls/receipts.ts";
 import { refusals } from "./calls/refusals.ts";
 import { responsesCalls } from "./calls/responses.ts";
@@ -35,6 +36,7 @@ export function blackBoxSuite(runtime: string, start: StartGateway, guarantees: 
       responsesCalls(context);
       keyHeaders(context);
       paths(context);
+      places(context);
       receipts(context);
       control(context);
       limits(context);

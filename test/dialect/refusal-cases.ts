@@ -300,6 +300,13 @@ export const refusalCases: { readonly [Kind in RefusalKind]: RefusalCase<Kind> }
     anthropic: [502, "api_error"],
     retry: "as_usual",
   },
+  place_mismatch: {
+    refusal: { kind: "place_mismatch" },
+    openai: [502, "server_error", "place_mismatch"],
+    azure: [502, "place_mismatch"],
+    anthropic: [502, "api_error"],
+    retry: "as_usual",
+  },
   revoked: {
     refusal: { kind: "revoked" },
     openai: [403, "request_forbidden", "revoked"],

@@ -12,6 +12,7 @@ import type { ExchangePorts } from "../../src/exchange-ports.ts";
 import { createGateway, type Gateway } from "../../src/gateway.ts";
 import type { Receipt } from "../../src/ledger/receipt.ts";
 import type { LogFields } from "../../src/log.ts";
+import { PlaceAlarm } from "../../src/place-alarm.ts";
 import { OpenExchanges } from "../../src/open-exchanges.ts";
 import type { Settlement } from "../../src/quota/store.ts";
 import type { Catalogue, Region } from "../../src/region/catalogue.ts";
@@ -140,13 +141,14 @@ export class Gate {
       spanProcessors: [new SimpleSpanProcessor({ exporter: this.#exporter })],
       ...(options.sampler === undefined ? {} : { sampler: options.sampler }),
     });
+    const logTo = { info: log("info"), warn: log("warn"), error: log("error") };
     const world = { catalogue: options.catalogue ?? catalogue, policy: openPolicy };
     this.gateway = createGateway({
       clock,
       entropy: new SeededEntropy(99),
       sha256,
       hashes,
-      log: { info: log("info"), warn: log("warn"), error: log("error") },
+      log: logTo,
       tracer: provider.getTracer("test"),
       directory: stores.directory,
       world: () => world,
@@ -164,6 +166,17 @@ export class Gate {
       health: this.health,
       open: this.open,
       revocations: this.revocations,
+      placeAlarm: new PlaceAlarm(clock, logTo, async ({ id }, reason) => {
+        await this.revocations.issue({
+          id: `order-${id}`,
+          scope: { deployment: id },
+          reason,
+          by: "gateway",
+          issuedAtMs: clock.nowMs(),
+          expiresAtMs: undefined,
+          restored: undefined,
+        });
+      }),
       settings,
       ...options.ports,
     });

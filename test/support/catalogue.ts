@@ -56,6 +56,8 @@ export function deployment(name: string, parts: Partial<Deployment> = {}): Deplo
     sku: "Standard",
     countries: countrySet([place.country]),
     evidence: "contractual-geography",
+    // As the answers of the tests call it.
+    servedAs: ["gpt-served", "claude-served", "gpt-instruct", "m"],
     surfaces: new Set(wireSurfaces[place.wire]),
     weight: 1,
     tokensPerMinute: undefined,

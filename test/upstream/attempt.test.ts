@@ -310,6 +310,7 @@ describe("an attempt that is cut from outside", () => {
       { method: "POST", origin: "o", path: "p", headers: [], body: undefined },
       "completions",
       true,
+      run.place,
       life,
       { clock: run.clock, transport: run.transport, deadlines, bounds },
     );

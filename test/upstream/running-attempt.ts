@@ -1,10 +1,13 @@
 import type { HeaderList } from "../../src/edge.ts";
 import { Lifetime } from "../../src/lifetime.ts";
-import type { Surface } from "../../src/region/catalogue.ts";
+import type { Deployment, Surface } from "../../src/region/catalogue.ts";
 import type { Answer } from "../../src/upstream/answer.ts";
 import { attempt, type AttemptResult } from "../../src/upstream/attempt.ts";
 import type { BodyEnd } from "../../src/upstream/body.ts";
+import { ServedPlace } from "../../src/upstream/served-place.ts";
 import type { UpstreamRequest } from "../../src/upstream/transport.ts";
+import { deployment } from "../support/catalogue.ts";
+import { permitFor } from "../support/permits.ts";
 import { bytesOf } from "../support/chunks.ts";
 import { FakeClock, settled } from "../support/fake-clock.ts";
 import { RecordingOutbound } from "../support/recording-outbound.ts";
@@ -28,6 +31,8 @@ export interface RunOptions {
   readonly surface?: Surface;
   readonly showUsage?: boolean;
   readonly method?: UpstreamRequest["method"];
+  /** The deployment that is asked. */
+  readonly tried?: Deployment;
 }
 
 /** One attempt with both of its ends in a test's hands, its answer relayed as an exchange does. */
@@ -39,8 +44,10 @@ export class RunningAttempt {
   readonly results: AttemptResult[] = [];
   readonly ends: BodyEnd[] = [];
   answer: Answer | undefined;
+  readonly place: ServedPlace;
 
-  constructor({ surface = "chat.completions", showUsage = true, method = "POST" }: RunOptions = {}) {
+  constructor({ surface = "chat.completions", showUsage = true, method = "POST", tried = deployment("one") }: RunOptions = {}) {
+    this.place = new ServedPlace(permitFor([tried]), tried, surface, () => undefined);
     void this.#run(surface, showUsage, method);
   }
 
@@ -66,7 +73,7 @@ export class RunningAttempt {
 
   async #run(surface: Surface, showUsage: boolean, method: UpstreamRequest["method"]): Promise<void> {
     const settings = { clock: this.clock, transport: this.transport, deadlines, bounds };
-    const result = await attempt({ ...request, method }, surface, showUsage, this.life, settings);
+    const result = await attempt({ ...request, method }, surface, showUsage, this.place, this.life, settings);
     this.results.push(result);
     if (result.kind === "answering") await this.#relay(result.answer);
   }

@@ -1,0 +1,83 @@
+import type { APIError } from "openai";
+import { describe, expect, test } from "vitest";
+import type { Fault } from "../../../src/simulator/faults.ts";
+import { anthropicClient, drain, errorOf, openaiClient } from "../harness/clients.ts";
+import { regionsWithin } from "../harness/catalogue.ts";
+import { receiptOf } from "../harness/receipts.ts";
+import type { Context } from "./context.ts";
+
+const messages = [{ role: "user" as const, content: "Where do you run?" }];
+
+interface Order {
+  readonly id: string;
+  readonly by: string;
+  readonly state: string;
+  readonly deployment: string | null;
+}
+
+/** Each test quarantines deployments of its own, and restores them behind it. */
+export function places(context: () => Context): void {
+  const quarantines = async (): Promise<readonly Order[]> => {
+    const { revocations } = await context().operator.ask<{ revocations: readonly Order[] }>("GET", "/revocations");
+    return revocations.filter(({ by, state }) => by === "gateway" && state === "in_force");
+  };
+  const restoreAll = async (): Promise<void> => {
+    for (const { id } of await quarantines()) await context().operator.ask("POST", `/revocations/${id}/restore`);
+  };
+
+  /** The regions of a country, all of which do this. */
+  const faulty = (model: string, country: string, fault: Fault): void => {
+    for (const region of regionsWithin(model, [country])) context().gateway.faults(region, [fault]);
+  };
+
+  describe("an upstream that answers from elsewhere than declared", () => {
+    const lies: readonly (readonly [string, string, Fault, boolean])[] = [
+      ["another region in its head", "KR", { kind: "wrong-region", region: "East Asia" }, false],
+      ["another region, of a stream", "IN", { kind: "wrong-region", region: "East Asia" }, true],
+      ["a spillover to a deployment that is not declared", "BR", { kind: "spillover", to: "our-global" }, false],
+      ["another model", "CA", { kind: "served-model", model: "gpt-unheard" }, true],
+    ];
+
+    test.each(lies)("by %s, has its answer withheld and is out of use until restored", async (_what, country, fault, stream) => {
+      const { gateway, operator } = context();
+      const tenant = await operator.addTenant({ allowCountries: [country] });
+      const client = openaiClient(gateway.url, tenant.key);
+      const ask = () => client.chat.completions.create({ model: "gpt-4o", messages, stream: stream as true });
+      faulty("gpt-4o", country, fault);
+      const error = (await errorOf(ask())) as APIError;
+      expect(error).toMatchObject({ status: 502, code: "place_mismatch" });
+      const requestId = error.headers?.get("x-request-id") ?? "";
+      const receipt = await receiptOf(gateway.url, tenant.key, requestId);
+      expect(receipt).toMatchObject({ status: 502, end: "upstream_failed", evidenceGrade: "none", chargedTokens: 0 });
+      expect(receipt.attempts.map(({ outcome }) => outcome)).toContain("place_mismatch");
+      const ordered = await quarantines();
+      expect(ordered.map(({ deployment }) => deployment)).toContain(receipt.deployment);
+      expect(gateway.output()).toContain("is taken out of use");
+      faulty("gpt-4o", country, { kind: "slow", afterMs: 0 });
+      expect(await errorOf(ask())).toMatchObject({ status: 403 });
+      await restoreAll();
+      const { data, response } = await ask().withResponse();
+      if (stream) expect((await drain(data)).error).toBeUndefined();
+      expect(response.status).toBe(200);
+    });
+
+    test("by an inference_geo that is not the declared one, shows nothing of its stream", async () => {
+      const { gateway, operator } = context();
+      const tenant = await operator.addTenant({ allowCountries: ["US"] });
+      gateway.faults("anthropic-us", [{ kind: "wrong-region", region: "global" }]);
+      const client = anthropicClient(gateway.url, tenant.key);
+      const error = await errorOf(client.messages.create({ model: "claude-sonnet-4-5", max_tokens: 40, messages, stream: true }));
+      expect(error).toMatchObject({ status: 502 });
+      gateway.faults("anthropic-us", []);
+      await restoreAll();
+    });
+
+    test("is counted for operators", async () => {
+      const { placeMismatches } = await context().operator.ask<{ placeMismatches: readonly unknown[] }>(
+        "GET",
+        "/place-mismatches",
+      );
+      expect(Array.isArray(placeMismatches)).toBe(true);
+    });
+  });
+}
