@@ -173,6 +173,24 @@ describeOnValkey("limits that Valkey lost", () => {
     await expect.poll(() => left(store).catch(() => [])).toEqual([10_000 - 10 - 100, 98, 4]);
   });
 
+  it("are summed in the end where the journal takes longer than a turn", async () => {
+    const connection = new ValkeyConnection(
+      readValkeyAddress(server.address),
+      quotaLibrary(false),
+      { commandTimeoutMs: 300, connectTimeoutMs: 1_000 },
+      recordingLog(),
+    );
+    opened.push(connection);
+    await connection.start(2_000);
+    const calls = new ValkeyCalls(connection, 300, () => undefined);
+    receipts.tokens.set("a", 100);
+    receipts.pause = () => delay(150);
+    const settings = { quarantineMs: 0, patienceMs: 4_000, turnMs: 20 };
+    const replicas = Array.from({ length: 6 }, () => new ValkeyRebuild(calls, receipts, settings));
+    await Promise.all(replicas.map((one) => one.make("acme")));
+    expect((await left(await open({ quarantineMs: 0 })))[0]).toBe(9_900);
+  });
+
   it("take nothing from a replica whose turn is over, nor twice, nor in another epoch", async () => {
     const make = async (turnMs: number, used: () => Promise<number>): Promise<{ rebuild: ValkeyRebuild; calls: ValkeyCalls }> => {
       const connection = new ValkeyConnection(

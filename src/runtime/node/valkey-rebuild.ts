@@ -11,11 +11,12 @@ export interface RebuildSettings {
   readonly quarantineMs: number;
   /** How long a request waits for it. */
   readonly patienceMs: number;
-  /** How long summing may take until another replica begins anew, which the first then cannot finish. */
+  /** How long summing may take at first until another replica begins anew, which the first then cannot finish. */
   readonly turnMs: number;
 }
 
 const pollMs = 50;
+const longestTurnMs = 300_000;
 const rowsACall = 500;
 
 /** What `start_sums` answers in place of a token. */
@@ -32,12 +33,15 @@ export class ValkeyRebuild {
   readonly #history: QuotaHistory;
   readonly #settings: RebuildSettings;
   readonly #running = new Map<string, Promise<void>>();
+  /** Grows where a journal takes longer than a turn, or nobody would ever finish. */
+  #turnMs: number;
   readonly #soon = new Map<string, ReturnType<typeof setTimeout>>();
 
   constructor(calls: ValkeyCalls, history: QuotaHistory, settings: RebuildSettings) {
     this.#calls = calls;
     this.#history = history;
     this.#settings = settings;
+    this.#turnMs = settings.turnMs;
   }
 
   /** @throws {StoreUnavailable} while the tenant has to wait. */
@@ -66,15 +70,17 @@ export class ValkeyRebuild {
 
   async #make(tenantId: string): Promise<void> {
     const bucket = bucketOf(tenantId);
-    const { turnMs, quarantineMs, patienceMs } = this.#settings;
+    const { quarantineMs, patienceMs } = this.#settings;
     const giveUpMs = performance.now() + patienceMs;
     for (;;) {
-      const begun = await this.#calls.call("start_sums", bucket, [tenantId, String(turnMs), String(quarantineMs)]);
+      const beganMs = performance.now();
+      const begun = await this.#calls.call("start_sums", bucket, [tenantId, String(this.#turnMs), String(quarantineMs)]);
       const token = numberAt(begun, 3);
       if (token === whole) return;
       if (token === tooSoon) throw new StoreUnavailable("Valkey lost its data; limits are about to be summed from the journal.");
       // Whoever lost its turn asks again, and finds it done or gets a new one.
       if (token !== taken && (await this.#write(tenantId, bucket, begun))) return;
+      if (performance.now() - beganMs > this.#turnMs) this.#turnMs = Math.min(2 * this.#turnMs, longestTurnMs);
       if (performance.now() >= giveUpMs) throw stillSumming();
       await new Promise((resolve) => setTimeout(resolve, pollMs));
     }
