@@ -49,7 +49,8 @@ export function decideBy(inputs: DecisionInputs, compiled: CompiledPolicy): Judg
   let model = catalogue.models.get(catalogue.modelNames.get(inputs.model) ?? "");
   if (model === undefined) return judge({ ok: false, refusal: { kind: "model_not_found", model: inputs.model } });
   for (;;) {
-    const evaluation = evaluate(inputs, model, compiled, horizon);
+    const applied = evaluations.flatMap(({ replacement }) => (replacement === undefined ? [] : [replacement.by.rule]));
+    const evaluation = evaluate(inputs, model, applied, compiled, horizon);
     evaluations.push(evaluation);
     // A lesser model was not named by the client: the refusal says which one it is about.
     const refusal = refusalOf(evaluation, evaluations.length === 1 ? inputs.model : model.id);
@@ -105,5 +106,7 @@ function degradationsOf(evaluations: readonly Evaluation[], { rulesById }: Compi
       return found === replacement?.by ? [Object.freeze({ rule, codes, toModel: ruling.toModel })] : [];
     }),
   );
-  return all.length === 0 ? none : Object.freeze(all);
+  // A rule may look at the model asked for and at the lesser one.
+  const each = all.filter(({ rule }, index) => all.findIndex((other) => other.rule === rule) === index);
+  return each.length === 0 ? none : Object.freeze(each);
 }

@@ -42,7 +42,14 @@ const noExtraction = unwritten(
   "logit_bias together with logprobs extracts a model's weights. Send one of them.",
 );
 
-export function evaluate(inputs: DecisionInputs, model: Model, compiled: CompiledPolicy, horizon: Horizon): Evaluation {
+/** `applied` are the rules that put this model in the place of another: they have got what they asked for. */
+export function evaluate(
+  inputs: DecisionInputs,
+  model: Model,
+  applied: readonly string[],
+  compiled: CompiledPolicy,
+  horizon: Horizon,
+): Evaluation {
   const { policy } = compiled;
   const view = viewOf(inputs.tenant, policy);
   const situation: Situation = { inputs, view, policy, horizon };
@@ -65,15 +72,21 @@ export function evaluate(inputs: DecisionInputs, model: Model, compiled: Compile
     subject,
     placement,
     rules: compiled.sharedRules([entitlementRule, ...concerned.map(({ id }) => id), ...placement.unwritten]),
-    replacement: replacementOf(subject, compiled),
+    replacement: replacementOf(subject, model, applied, compiled),
   };
 }
 
 /** Of several the first in the order of the file: they all refuse the model asked for. */
-function replacementOf({ degradations }: Weighed, { rulesById }: CompiledPolicy): Evaluation["replacement"] {
+function replacementOf(
+  { degradations }: Weighed,
+  model: Model,
+  applied: readonly string[],
+  { rulesById }: CompiledPolicy,
+): Evaluation["replacement"] {
   for (const by of degradations) {
     const ruling = rulesById.get(by.rule)?.ruling;
-    if (ruling?.decision === "degrade" && "toModel" in ruling) return { modelId: ruling.toModel, by };
+    if (ruling?.decision !== "degrade" || !("toModel" in ruling) || applied.includes(by.rule)) continue;
+    if (ruling.toModel !== model.id) return { modelId: ruling.toModel, by };
   }
   return undefined;
 }

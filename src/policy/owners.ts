@@ -33,10 +33,11 @@ export function findOwners(
   if (contradict(holdings)) return { outcome: "conflicting", what: words };
   const meant = new Map(owners.map((owner) => [owner.id, isMeant(owner, rule, policy)]));
   const fresh = holdings.filter((holding) => !isStale(instantOf(holding.asOf), rule, horizon));
-  const certain = certainlyTheirs(meant, holdersOf(fresh), share);
+  const companies = [tenantItself, ...owners.flatMap(({ id, kind }) => (kind === "company" ? [id] : []))];
+  const certain = certainlyTheirs(companies, meant, holdersOf(fresh), share);
   if (certain.has(tenantItself)) return { outcome: "match", what: namesOf(certain, owners) };
-  if (!possiblyTheirs(owners, meant, holdersOf(fresh), share).has(tenantItself)) return noMatch;
-  const isAge = fresh.length < holdings.length && !possiblyTheirs(owners, meant, holdersOf(holdings), share).has(tenantItself);
+  if (!possiblyTheirs(companies, meant, holdersOf(fresh), share).has(tenantItself)) return noMatch;
+  const isAge = fresh.length < holdings.length && !possiblyTheirs(companies, meant, holdersOf(holdings), share).has(tenantItself);
   return { outcome: isAge ? "stale" : "unknown", what: words };
 }
 
@@ -74,11 +75,17 @@ function holdersOf(holdings: readonly Holding[]): Holders {
 }
 
 /** Grown from those who are certainly meant, until no company joins them. */
-function certainlyTheirs(meant: ReadonlyMap<string, Meant>, holders: Holders, share: ShareOperator): Set<string> {
+function certainlyTheirs(
+  companies: readonly string[],
+  meant: ReadonlyMap<string, Meant>,
+  holders: Holders,
+  share: ShareOperator,
+): Set<string> {
   const theirs = new Set([...meant].flatMap(([id, is]) => (is === "yes" ? [id] : [])));
   for (let before = -1; before !== theirs.size;) {
     before = theirs.size;
-    for (const [company, held] of holders) {
+    for (const company of companies) {
+      const held = holders.get(company) ?? [];
       const sum = held.reduce((total, { owner, basisPoints }) => total + (theirs.has(owner) ? (basisPoints ?? 0) : 0), 0);
       if (reaches(sum, share)) theirs.add(company);
     }
@@ -88,12 +95,11 @@ function certainlyTheirs(meant: ReadonlyMap<string, Meant>, holders: Holders, sh
 
 /** Shrunk from everybody who could be theirs, until each that is left could still be held by the others that are left. */
 function possiblyTheirs(
-  owners: readonly Owner[],
+  companies: readonly string[],
   meant: ReadonlyMap<string, Meant>,
   holders: Holders,
   share: ShareOperator,
 ): Set<string> {
-  const companies = [tenantItself, ...owners.flatMap(({ id, kind }) => (kind === "company" ? [id] : []))];
   const decided = new Set([...meant].flatMap(([id, is]) => (is === "no" ? [] : [id])));
   const theirs = new Set([...companies, ...decided]);
   for (let before = -1; before !== theirs.size;) {

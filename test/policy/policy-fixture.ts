@@ -134,6 +134,17 @@ export function ruleOf<Kind extends Rule["kind"]>(kind: Kind, parts: Written<Kin
   return { ...open, ...scope, kind, ...owners, ...parts } as unknown as Rule;
 }
 
+export const dayMs = 86_400_000;
+
+/** A list that names parties, taken at `asOfMs` and good for thirty days. */
+export function partiesList(names: readonly string[], asOfMs = 0, identifiers: readonly string[] = []): PolicyList {
+  const parties = [
+    ...names.map((name) => ({ name, identifiers: [] })),
+    ...identifiers.map((identifier) => ({ name: `holder of ${identifier}`, identifiers: [identifier] })),
+  ];
+  return { kind: "parties", source: "test", asOfMs, greatestAgeMs: 30 * dayMs, digest: "0".repeat(64), parties };
+}
+
 export const china: ReadonlySet<Country> = new Set(["CN", "HK", "MO"]);
 
 export function policyWith(...rules: readonly Rule[]): Policy {
