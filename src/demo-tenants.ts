@@ -1,8 +1,10 @@
 import { issueKey } from "./control/keys.ts";
+import { setOwnership } from "./control/ownership.ts";
 import { addTenant } from "./control/tenants.ts";
 import { changeVerification } from "./control/verification.ts";
-import type { ChangePorts } from "./control/change.ts";
+import { nowRfc3339, type ChangePorts } from "./control/change.ts";
 import type { Outcome } from "./control/outcome.ts";
+import { tenantItself, wholeBasisPoints } from "./tenant/ownership.ts";
 
 export interface DemoTenant {
   readonly id: string;
@@ -28,6 +30,7 @@ const demoTenants = [
 /** Makes the demonstration's verified tenants; empty where they are there already, for a key is shown only once. */
 export async function makeDemoTenants(ports: ChangePorts): Promise<readonly DemoTenant[]> {
   const made: DemoTenant[] = [];
+  const now = nowRfc3339(ports.clock);
   for (const { id, name, country, explanation } of demoTenants) {
     if ((await ports.directory.find(id)) !== undefined) continue;
     const facts = {
@@ -38,7 +41,10 @@ export async function makeDemoTenants(ports: ChangePorts): Promise<readonly Demo
       audience: "internal",
     } as const;
     const tiers = [...new Set([...ports.catalogue().models.values()].map((model) => model.tier))];
-    must(await addTenant(ports, actor, { id, name, facts, tiers }));
+    must(await addTenant(ports, actor, { id, name, facts, evidence: { reference: "demonstration", asOf: now }, tiers }));
+    const holding = { owner: "founders", of: tenantItself, basisPoints: wholeBasisPoints, evidence: "demonstration", asOf: now };
+    const owners = [{ id: "founders", name: `Founders of the ${name}`, kind: "person", country } as const];
+    must(await setOwnership(ports, id, actor, { ownership: { owners, holdings: [holding] } }));
     must(await changeVerification(ports, id, actor, { state: "verified", evidence: "demonstration" }));
     const issued = must(await issueKey(ports, id, actor, { name: "demonstration" }));
     made.push({ id, explanation, key: issued.value.secret });

@@ -4,7 +4,8 @@ import type { LimitSetting } from "../tenant/limit-setting.ts";
 import type { LimitState } from "../quota/store.ts";
 import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
 import type { AuditEntry } from "../tenant/directory.ts";
-import type { ApiKey, DirectoryEntry, OidcIssuer, TenantFacts, Verification } from "../tenant/tenant.ts";
+import type { Owner, Ownership } from "../tenant/ownership.ts";
+import type { ApiKey, DirectoryEntry, FactEvidence, OidcIssuer, TenantFacts, Verification } from "../tenant/tenant.ts";
 import { keyState } from "./keys.ts";
 import type { IssuedKey, KeyState } from "./keys.ts";
 import type { Holds } from "./tenants.ts";
@@ -19,7 +20,10 @@ export interface TenantDocument {
   revision: number;
   createdAt: string;
   verification: VerificationDocument;
+  identifiers: string[];
   facts: { [Fact in keyof TenantFacts]: Exclude<TenantFacts[Fact], undefined> | null };
+  factsEvidence: FactsEvidenceDocument;
+  ownership: OwnershipDocument | null;
   tiers: string[];
   allowCountries: string[] | null;
   denyCountries: string[];
@@ -33,6 +37,22 @@ export interface VerificationDocument {
   state: Verification["state"];
   since: string;
   evidence: string | null;
+  expiresAt: string | null;
+  by: string | null;
+  reason: string | null;
+}
+
+export type FactsEvidenceDocument = { [Fact in keyof TenantFacts]: FactEvidenceDocument | null };
+
+export interface FactEvidenceDocument {
+  reference: string;
+  asOf: string;
+  contradictions: { value: string; reference: string; asOf: string }[];
+}
+
+export interface OwnershipDocument {
+  owners: { id: string; name: string; kind: Owner["kind"]; country: string | null; identifiers: string[] }[];
+  holdings: { owner: string; of: string; basisPoints: number | null; evidence: string; asOf: string }[];
 }
 
 export interface OidcDocument {
@@ -101,13 +121,14 @@ export interface AuditDocument {
 }
 
 export function tenantDocument({ revision, tenant }: DirectoryEntry): TenantDocument {
-  const { facts } = tenant;
+  const { facts, factsEvidence } = tenant;
   return {
     id: tenant.id,
     name: tenant.name,
     revision,
     createdAt: tenant.createdAt,
     verification: verificationDocument(tenant.verification),
+    identifiers: [...(tenant.identifiers ?? [])],
     facts: {
       registeredCountry: facts.registeredCountry ?? null,
       headquartersCountry: facts.headquartersCountry ?? null,
@@ -115,6 +136,14 @@ export function tenantDocument({ revision, tenant }: DirectoryEntry): TenantDocu
       endUse: facts.endUse ?? null,
       audience: facts.audience ?? null,
     },
+    factsEvidence: {
+      registeredCountry: factEvidenceDocument(factsEvidence?.registeredCountry),
+      headquartersCountry: factEvidenceDocument(factsEvidence?.headquartersCountry),
+      ultimateParentCountry: factEvidenceDocument(factsEvidence?.ultimateParentCountry),
+      endUse: factEvidenceDocument(factsEvidence?.endUse),
+      audience: factEvidenceDocument(factsEvidence?.audience),
+    },
+    ownership: tenant.ownership === undefined ? null : ownershipDocument(tenant.ownership),
     tiers: [...tenant.tiers],
     allowCountries: copied(tenant.allowCountries),
     denyCountries: [...tenant.denyCountries],
@@ -125,8 +154,35 @@ export function tenantDocument({ revision, tenant }: DirectoryEntry): TenantDocu
   };
 }
 
-function verificationDocument({ state, since, evidence }: Verification): VerificationDocument {
-  return { state, since, evidence: evidence ?? null };
+function verificationDocument({ state, since, evidence, expiresAt, by, reason }: Verification): VerificationDocument {
+  const shown = { evidence: evidence ?? null, expiresAt: expiresAt ?? null };
+  return { state, since, ...shown, by: by ?? null, reason: reason ?? null };
+}
+
+function factEvidenceDocument(evidence: FactEvidence | undefined): FactEvidenceDocument | null {
+  if (evidence === undefined) return null;
+  const { reference, asOf, contradictions } = evidence;
+  const others = (contradictions ?? []).map((other) => ({ value: other.value, reference: other.reference, asOf: other.asOf }));
+  return { reference, asOf, contradictions: others };
+}
+
+function ownershipDocument({ owners, holdings }: Ownership): OwnershipDocument {
+  return {
+    owners: owners.map(({ id, name, kind, country, identifiers }) => ({
+      id,
+      name,
+      kind,
+      country: country ?? null,
+      identifiers: [...identifiers],
+    })),
+    holdings: holdings.map(({ owner, of, basisPoints, evidence, asOf }) => ({
+      owner,
+      of,
+      basisPoints: basisPoints ?? null,
+      evidence,
+      asOf,
+    })),
+  };
 }
 
 function oidcDocument({ issuer, audience, jwks, claims }: OidcIssuer): OidcDocument {

@@ -12,14 +12,12 @@ import type {
   LimitUseDocument,
   OidcDocument,
   TenantDocument,
-  VerificationDocument,
 } from "./documents.ts";
 import type { NewKey } from "./keys.ts";
+import { factsEvidenceSchema, identifiers, ownershipSchema, shownSchema, verificationSchema } from "./legal-entity-schemas.ts";
 import { calendarCeilingLimit, limitsLimit } from "./limits.ts";
 import type { LimitInput } from "./limits.ts";
 import type { NewTenant, TenantChange } from "./tenants.ts";
-import { transitions } from "./verification.ts";
-import type { VerificationChange } from "./verification.ts";
 
 /**
  * The shapes that the API takes and gives: the validator and the OpenAPI document both come from these. Each is typed
@@ -33,8 +31,6 @@ const countries = z.array(country).max(300);
 const names = z.array(text(200)).max(200);
 const surface = z.enum(surfaces as [(typeof surfaces)[number], ...(typeof surfaces)[number][]]);
 const evidence = z.enum(evidenceGrades as [(typeof evidenceGrades)[number], ...(typeof evidenceGrades)[number][]]);
-const states = Object.keys(transitions) as [keyof typeof transitions, ...(keyof typeof transitions)[]];
-const state = z.enum(states);
 const audience = z.enum(["internal", "public-facing"]);
 
 const holds = z.enum(["worst_case", "learned"]);
@@ -110,6 +106,10 @@ const limitInput: z.ZodType<LimitInput> = z
 const limitInputs = z.array(limitInput).max(limitsLimit);
 
 const changeable = {
+  identifiers: identifiers.optional(),
+  evidence: shownSchema.optional().openapi({
+    description: "What shows the facts given here. Facts that are changed without it are shown by nothing that has a date.",
+  }),
   tiers: names.optional(),
   allowCountries: countries.nullish().openapi({ description: "`null` allows any." }),
   denyCountries: countries.optional(),
@@ -139,10 +139,6 @@ export const tenantChangeSchema: z.ZodType<TenantChange> = z
   .strictObject({ name: text(200).optional(), facts: z.strictObject(facts).optional(), ...changeable })
   .openapi("TenantChange");
 
-export const verificationChangeSchema: z.ZodType<VerificationChange> = z
-  .strictObject({ state, evidence: text(500).optional(), reason: text(1_000).optional() })
-  .openapi("VerificationChange");
-
 export const newKeySchema: z.ZodType<NewKey> = z
   .strictObject({
     name: text(200),
@@ -154,15 +150,14 @@ export const newKeySchema: z.ZodType<NewKey> = z
 
 export const newLimitsSchema: z.ZodType<{ limits: LimitInput[] }> = z.strictObject({ limits: limitInputs }).openapi("NewLimits");
 
-const verification: z.ZodType<VerificationDocument> = z.object({ state, since: time, evidence: z.string().nullable() });
-
 export const tenantSchema: z.ZodType<TenantDocument> = z
   .object({
     id: z.string(),
     name: z.string(),
     revision: z.int(),
     createdAt: time,
-    verification,
+    verification: verificationSchema,
+    identifiers: z.array(z.string()),
     facts: z.object({
       registeredCountry: z.string().nullable(),
       headquartersCountry: z.string().nullable(),
@@ -170,6 +165,8 @@ export const tenantSchema: z.ZodType<TenantDocument> = z
       endUse: z.string().nullable(),
       audience: audience.nullable(),
     }),
+    factsEvidence: factsEvidenceSchema,
+    ownership: ownershipSchema.nullable(),
     tiers: z.array(z.string()),
     allowCountries: z.array(z.string()).nullable(),
     denyCountries: z.array(z.string()),

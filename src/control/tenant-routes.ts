@@ -5,7 +5,10 @@ import { findTenant } from "./change.ts";
 import type { ChangePorts } from "./change.ts";
 import { tenantDocument } from "./documents.ts";
 import { bodyOf, controlPath, cursorQuery, ifMatchHeader, problemAnswers, shown, tenantParams } from "./route-parts.ts";
-import { newTenantSchema, tenantChangeSchema, tenantSchema, verificationChangeSchema } from "./schemas.ts";
+import { stateFact } from "./facts.ts";
+import { factStatementSchema, ownershipChangeSchema, verificationChangeSchema } from "./legal-entity-schemas.ts";
+import { setOwnership } from "./ownership.ts";
+import { newTenantSchema, tenantChangeSchema, tenantSchema } from "./schemas.ts";
 import { addTenant, changeTenant } from "./tenants.ts";
 import { changeVerification } from "./verification.ts";
 
@@ -58,8 +61,31 @@ const verification = createRoute({
   path: `${tenant}/verification`,
   tags,
   summary: "Verify, suspend or close a tenant",
-  description: "Holds from the next request on. `verified` needs `evidence`; `closed` is final.",
+  description:
+    "Holds from the next request on. `verified` needs `evidence`, `suspended` and `closed` a `reason`; `closed` is final.",
   request: { params: tenantParams, headers: ifMatchHeader, ...bodyOf(verificationChangeSchema) },
+  responses: { 200: shown(tenantSchema, "The tenant"), ...problemAnswers },
+});
+
+const facts = createRoute({
+  method: "post",
+  path: `${tenant}/facts`,
+  tags,
+  summary: "Take what a document says of one fact",
+  description:
+    "It makes the fact known, shows it anew, or contradicts it: then the fact refuses wherever a rule asks, until a PATCH settles it.",
+  request: { params: tenantParams, headers: ifMatchHeader, ...bodyOf(factStatementSchema) },
+  responses: { 200: shown(tenantSchema, "The tenant"), ...problemAnswers },
+});
+
+const ownership = createRoute({
+  method: "put",
+  path: `${tenant}/ownership`,
+  tags,
+  summary: "Say who owns a tenant",
+  description:
+    "Replaces all that was known of it. What no holding tells of is unresolved, and refuses where it could tip a rule.",
+  request: { params: tenantParams, headers: ifMatchHeader, ...bodyOf(ownershipChangeSchema) },
   responses: { 200: shown(tenantSchema, "The tenant"), ...problemAnswers },
 });
 
@@ -99,6 +125,20 @@ export function addTenantRoutes(app: OpenAPIHono, ports: ChangePorts): void {
   app.openapi(verification, async (context) => {
     const by = { actor: "operator", revision: revisionAsked(context.req.valid("header")["if-match"]) };
     const outcome = await changeVerification(ports, context.req.valid("param").tenantId, by, context.req.valid("json"));
+    if (!outcome.ok) return answerProblem(context, outcome.refusal);
+    return context.json(tenantDocument(outcome.value.entry), 200, entityTag(outcome.value.entry));
+  });
+
+  app.openapi(facts, async (context) => {
+    const by = { actor: "operator", revision: revisionAsked(context.req.valid("header")["if-match"]) };
+    const outcome = await stateFact(ports, context.req.valid("param").tenantId, by, context.req.valid("json"));
+    if (!outcome.ok) return answerProblem(context, outcome.refusal);
+    return context.json(tenantDocument(outcome.value.entry), 200, entityTag(outcome.value.entry));
+  });
+
+  app.openapi(ownership, async (context) => {
+    const by = { actor: "operator", revision: revisionAsked(context.req.valid("header")["if-match"]) };
+    const outcome = await setOwnership(ports, context.req.valid("param").tenantId, by, context.req.valid("json"));
     if (!outcome.ok) return answerProblem(context, outcome.refusal);
     return context.json(tenantDocument(outcome.value.entry), 200, entityTag(outcome.value.entry));
   });

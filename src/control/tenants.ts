@@ -5,6 +5,7 @@ import { hex, tenantIdPattern } from "../tenant/key.ts";
 import type { DirectoryEntry, OidcIssuer, Tenant, TenantFacts } from "../tenant/tenant.ts";
 import { auditEntry, change, nowRfc3339 } from "./change.ts";
 import type { ChangeBy, Changed, ChangePorts } from "./change.ts";
+import { checkShown, evidenceAfter, factNames, type Shown } from "./facts.ts";
 import { checkCountries, checkCountry, checkTiers } from "./known-names.ts";
 import { checkLimits, defaultLimits } from "./limits.ts";
 import type { LimitInput } from "./limits.ts";
@@ -19,7 +20,11 @@ export interface NewTenant {
   /** `[a-z0-9_]{3,40}`; made up where absent. */
   readonly id?: string | undefined;
   readonly name: string;
+  /** As lists and registers know it. */
+  readonly identifiers?: readonly string[] | undefined;
   readonly facts?: { readonly [Fact in keyof TenantFacts]?: TenantFacts[Fact] | null } | undefined;
+  /** What shows the facts given here. */
+  readonly evidence?: Shown | undefined;
   readonly tiers?: readonly string[] | undefined;
   readonly allowCountries?: readonly Country[] | null | undefined;
   readonly denyCountries?: readonly Country[] | undefined;
@@ -41,6 +46,7 @@ export async function addTenant(ports: ChangePorts, by: ChangeBy, input: NewTena
   const problems: Problem[] = tenantIdPattern.test(id)
     ? []
     : [{ pointer: "/id", detail: "Write 3 to 40 of a-z, 0-9 and _: the id stands in the public prefix of the tenant's keys." }];
+  problems.push(...checkEvidence(ports, input));
   const checkedLimits = checkLimits(ports.catalogue(), [], input.limits ?? defaultLimits, "/limits");
   problems.push(...checkTenant(ports, input), ...checkedLimits.problems);
   const wrong = invalid(problems);
@@ -76,7 +82,7 @@ export async function changeTenant(
 ): Promise<Outcome<Changed<Tenant>>> {
   return change(ports, tenantId, by, (entry) => {
     if (entry.tenant.verification.state === "closed") return no({ kind: "tenant_closed", tenantId });
-    const wrong = invalid(checkTenant(ports, input));
+    const wrong = invalid([...checkTenant(ports, input), ...checkEvidence(ports, input)]);
     if (wrong !== undefined) return wrong;
     const tenant = applyChange(entry.tenant, input);
     const detail = difference(auditable(entry.tenant), auditable(tenant));
@@ -92,8 +98,6 @@ const unknownFacts: TenantFacts = {
   endUse: undefined,
   audience: undefined,
 };
-
-const factNames = Object.keys(unknownFacts) as readonly (keyof TenantFacts)[];
 
 function checkTenant(ports: ChangePorts, input: TenantChange): Problem[] {
   const { registeredCountry, headquartersCountry, ultimateParentCountry } = input.facts ?? {};
@@ -118,11 +122,21 @@ function checkTenant(ports: ChangePorts, input: TenantChange): Problem[] {
   return problems;
 }
 
+function checkEvidence(ports: ChangePorts, { evidence }: TenantChange): Problem[] {
+  return evidence === undefined ? [] : checkShown(evidence, nowRfc3339(ports.clock), "/evidence");
+}
+
 function applyChange(tenant: Tenant, input: TenantChange): Tenant {
+  const { facts = {} } = input;
+  const given = factNames.filter((name) => facts[name] !== undefined);
+  // A fact that is only said again is still shown by what showed it.
+  const shownAnew = given.filter((name) => input.evidence !== undefined || (facts[name] ?? undefined) !== tenant.facts[name]);
   return {
     ...tenant,
     name: input.name ?? tenant.name,
-    facts: applyFacts(tenant.facts, input.facts ?? {}),
+    identifiers: input.identifiers === undefined ? tenant.identifiers : [...new Set(input.identifiers)],
+    facts: { ...tenant.facts, ...Object.fromEntries(given.map((name) => [name, facts[name] ?? undefined])) },
+    factsEvidence: evidenceAfter(tenant.factsEvidence, shownAnew, input.evidence),
     tiers: input.tiers === undefined ? tenant.tiers : [...new Set(input.tiers)],
     allowCountries: input.allowCountries === undefined ? tenant.allowCountries : sorted(input.allowCountries),
     denyCountries: input.denyCountries === undefined ? tenant.denyCountries : (sorted(input.denyCountries) ?? []),
@@ -131,11 +145,6 @@ function applyChange(tenant: Tenant, input: TenantChange): Tenant {
     holds: input.holds === undefined ? tenant.holds : input.holds === "learned" ? input.holds : undefined,
     oidc: input.oidc === undefined ? tenant.oidc : (input.oidc ?? undefined),
   };
-}
-
-function applyFacts(facts: TenantFacts, input: NonNullable<TenantChange["facts"]>): TenantFacts {
-  const given = factNames.filter((name) => input[name] !== undefined);
-  return { ...facts, ...Object.fromEntries(given.map((name) => [name, input[name] ?? undefined])) };
 }
 
 function sorted(countries: readonly Country[] | null): readonly Country[] | undefined {
@@ -147,7 +156,9 @@ function auditable(tenant: Tenant): Readonly<Record<string, unknown>> {
   const { oidc } = tenant;
   return {
     name: tenant.name,
+    identifiers: tenant.identifiers,
     ...tenant.facts,
+    factsEvidence: tenant.factsEvidence,
     tiers: tenant.tiers,
     allowCountries: tenant.allowCountries,
     denyCountries: tenant.denyCountries,

@@ -2,13 +2,18 @@ import type { Verification, VerificationState } from "../tenant/tenant.ts";
 import { change } from "./change.ts";
 import type { ChangeBy, Changed, ChangePorts } from "./change.ts";
 import { done, invalid, no } from "./outcome.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Outcome, Problem } from "./outcome.ts";
 
 export interface VerificationChange {
   readonly state: VerificationState;
   /** A document's reference. `verified` needs one each time: what verified a tenant before it was suspended is spent. */
   readonly evidence?: string | undefined;
+  /** RFC 3339; with `verified`: until when the evidence admits. Absent: it does not expire. */
+  readonly expiresAt?: string | undefined;
+  /** `suspended` and `closed` need one. */
   readonly reason?: string | undefined;
+  /** Who decided it, where it is not the operator's key alone that tells. */
+  readonly by?: string | undefined;
 }
 
 /**
@@ -34,23 +39,44 @@ export async function changeVerification(
     const current = entry.tenant.verification;
     const evidence = input.evidence ?? (input.state === "verified" ? undefined : current.evidence);
     const same = input.state === current.state;
-    if (same && (input.evidence === undefined || input.evidence === current.evidence)) return done({ value: current });
+    const isRenewal = input.evidence !== undefined && input.evidence !== current.evidence;
+    if (same && !isRenewal && (input.expiresAt ?? current.expiresAt) === current.expiresAt) return done({ value: current });
     if (!same && !transitions[current.state].includes(input.state)) {
       return no({ kind: "illegal_transition", from: current.state, to: input.state, allowed: transitions[current.state] });
     }
     if (current.state === "closed") return no({ kind: "tenant_closed", tenantId });
-    const wrong = invalid(
-      input.state === "verified" && evidence === undefined
-        ? [{ pointer: "/evidence", detail: "Name the document that shows the tenant is verified, such as a file reference." }]
-        : [],
-    );
+    const wrong = invalid(checkChange(input, now));
     if (wrong !== undefined) return wrong;
-    const verification: Verification = { state: input.state, since: now, evidence };
+    const { expiresAt, by: who, reason } = input;
+    const verification: Verification = { state: input.state, since: now, evidence, expiresAt, by: who, reason };
     return done({
       value: verification,
       entry: { tenant: { ...entry.tenant, verification } },
       action: "tenant.verification",
-      detail: { from: current.state, to: input.state, evidence: evidence ?? null, reason: input.reason ?? null },
+      detail: {
+        from: current.state,
+        to: input.state,
+        evidence: evidence ?? null,
+        expiresAt: expiresAt ?? null,
+        by: who ?? null,
+        reason: reason ?? null,
+      },
     });
   });
+}
+
+function checkChange({ state, evidence, expiresAt, reason }: VerificationChange, now: string): Problem[] {
+  const problems: Problem[] = [];
+  if (state === "verified" && evidence === undefined)
+    problems.push({
+      pointer: "/evidence",
+      detail: "Name the document that shows the tenant is verified, such as a file reference.",
+    });
+  if ((state === "suspended" || state === "closed") && reason === undefined)
+    problems.push({ pointer: "/reason", detail: "Say why: whoever reads the audit later has nothing else." });
+  if (expiresAt !== undefined && state !== "verified")
+    problems.push({ pointer: "/expiresAt", detail: "Only what verifies a tenant expires; leave it out." });
+  else if (expiresAt !== undefined && Date.parse(expiresAt) <= Date.parse(now))
+    problems.push({ pointer: "/expiresAt", detail: "Evidence that has expired verifies nobody; write a time in the future." });
+  return problems;
 }

@@ -202,6 +202,32 @@ describe("tenants", () => {
     expect((await api.run(["audit", "--count", "1"])).stdout.split("\n")).toHaveLength(3);
   });
 
+  test("have facts with documents behind them, and owners", async () => {
+    await api.call("POST", "/tenants", { id: "shown", name: "Shown" });
+    const named = ["--registered-country", "SG", "--evidence", "register-1", "--as-of", "2026-11-01"];
+    expect((await api.run(["tenant", "change", "shown", ...named])).code).toBe(0);
+    expect((await api.run(["tenant", "change", "shown", "--registered-country", "SG", "--evidence", "x"])).code).toBe(2);
+    const document = ["--evidence", "letter-2", "--as-of", "2026-11-02", "--reason", "annual check", "--by", "desk 2"];
+    const torn = await api.run(["tenant", "fact", "shown", "registeredCountry", "JP", ...document]);
+    expect(torn.stdout).toMatch(/^registeredCountry +2026-11-01 +register-1 +JP \(letter-2\) +SG$/m);
+    expect((await api.run(["tenant", "fact", "shown", "registeredCountry", "JP"])).code).toBe(2);
+    expect((await api.run(["tenant", "owners", "shown"])).stdout).toMatch(/^owners +unresolved$/m);
+    const file = join(emptyFolder, "owners.json");
+    const owner = { id: "p", name: "Parent", kind: "person", country: "JP" };
+    const holding = { owner: "p", of: "tenant", basisPoints: 6_050, evidence: "register-1", asOf: "2026-11-01T00:00:00Z" };
+    writeFileSync(file, JSON.stringify({ owners: [owner], holdings: [holding] }));
+    expect((await api.run(["tenant", "owners", "shown", "--file", file])).stdout).toMatch(/^p +person +JP +60.5 % +tenant/m);
+    const shown = JSON.parse((await api.run(["tenant", "facts", "shown", "--json"])).stdout);
+    expect(shown).toEqual((await api.call("GET", "/tenants/shown")).json);
+    expect((await api.run(["tenant", "owners", "shown", "--unresolved"])).stdout).toMatch(/unresolved/);
+    const verified = ["tenant", "verify", "shown", "--evidence", "register-1", "--expires", "365d", "--by", "desk 2", "--json"];
+    expect(JSON.parse((await api.run(verified)).stdout).verification).toMatchObject({
+      by: "desk 2",
+      expiresAt: expect.any(String),
+    });
+    expect((await api.run(["tenant", "suspend", "shown"])).stderr).toMatch(/Say why/);
+  });
+
   test("are changed by what is named alone, and cleared by a word", async () => {
     await api.call("POST", "/tenants", {
       id: "patched",

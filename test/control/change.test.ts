@@ -16,7 +16,7 @@ describe("a change", () => {
     const { ports, directory } = await withTenant();
     directory.beforeSave = async () => {
       directory.beforeSave = () => undefined;
-      await changeVerification(ports, "acme", { actor: "other" }, { state: "suspended" });
+      await changeVerification(ports, "acme", { actor: "other" }, { state: "suspended", reason: "test" });
     };
     const issued = await issueKey(ports, "acme", { actor: "first" }, { name: "app" });
     expect(issued.ok).toBe(true);
@@ -33,7 +33,7 @@ describe("a change", () => {
     const { ports, directory } = await withTenant();
     directory.beforeSave = async () => {
       directory.beforeSave = () => undefined;
-      await changeVerification(ports, "acme", { actor: "other" }, { state: "closed" });
+      await changeVerification(ports, "acme", { actor: "other" }, { state: "closed", reason: "test" });
     };
     expect(await issueKey(ports, "acme", { actor: "first" }, { name: "app" })).toEqual({
       ok: false,
@@ -66,11 +66,13 @@ describe("If-Match", () => {
     ["POST", "/tenants/acme/verification", { state: "under_review" }],
     ["POST", "/tenants/acme/keys", { name: "app" }],
     ["PUT", "/tenants/acme/limits", { limits: [] }],
+    ["PUT", "/tenants/acme/ownership", { ownership: { owners: [], holdings: [] } }],
+    ["POST", "/tenants/acme/facts", { fact: "endUse", value: "x", evidence: { reference: "d", asOf: "2026-01-01T00:00:00Z" } }],
   ];
 
   test.each(writes)("%s %s writes at the revision that was read, and not at an older one", async (method, path, body) => {
     const { call, directory } = await withTenant();
-    await call("POST", "/tenants/acme/verification", { state: "suspended" });
+    await call("POST", "/tenants/acme/verification", { state: "suspended", reason: "test" });
     const stale = await call(method, path, body, { "if-match": '"1"' });
     expect([stale.status, stale.json["type"]]).toEqual([412, "urn:strait:problem:revision-mismatch"]);
     expect(directory.find("acme")?.revision).toBe(2);

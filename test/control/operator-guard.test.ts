@@ -33,9 +33,11 @@ describe("the operator key", () => {
       "POST /control/v1/revocations/acme/receipt",
       "POST /control/v1/revocations/acme/restore",
       "POST /control/v1/tenants",
+      "POST /control/v1/tenants/acme/facts",
       "POST /control/v1/tenants/acme/keys",
       "POST /control/v1/tenants/acme/verification",
       "PUT /control/v1/tenants/acme/limits",
+      "PUT /control/v1/tenants/acme/ownership",
     ]);
   });
 

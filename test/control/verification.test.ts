@@ -25,7 +25,8 @@ const legal: ReadonlySet<string> = new Set([
 async function tenantIn(state: VerificationState): Promise<Fixture> {
   const fixture = control();
   await fixture.call("POST", "/tenants", { id: "acme", name: "Acme" });
-  if (state !== "applied") await fixture.call("POST", "/tenants/acme/verification", { state, evidence: "doc-1" });
+  if (state !== "applied")
+    await fixture.call("POST", "/tenants/acme/verification", { state, evidence: "doc-1", reason: "as told" });
   return fixture;
 }
 
@@ -34,7 +35,7 @@ describe("verification", () => {
 
   test.each(pairs)("from %s to %s goes as the table of transitions says", async (from, to) => {
     const { call } = await tenantIn(from as VerificationState);
-    const answer = await call("POST", "/tenants/acme/verification", { state: to, evidence: "doc-2" });
+    const answer = await call("POST", "/tenants/acme/verification", { state: to, evidence: "doc-2", reason: "as told" });
     const after = (await call("GET", "/tenants/acme")).json["verification"]["state"];
     const told: unknown = answer.json["type"];
     const expected = legal.has(`${from}>${to}`) ? [200, to, undefined] : [409, from, "urn:strait:problem:illegal-transition"];
@@ -55,13 +56,42 @@ describe("verification", () => {
   test("records when, on what evidence and why, in the tenant and in the audit", async () => {
     const { call, clock, directory } = await tenantIn("verified");
     clock.ms += 60_000;
-    const answer = await call("POST", "/tenants/acme/verification", { state: "suspended", reason: "abuse report" });
-    expect(answer.json["verification"]).toEqual({ state: "suspended", since: "2026-11-23T12:01:00.000Z", evidence: "doc-1" });
+    const answer = await call("POST", "/tenants/acme/verification", {
+      state: "suspended",
+      reason: "abuse report",
+      by: "compliance desk",
+    });
+    expect(answer.json["verification"]).toEqual({
+      state: "suspended",
+      since: "2026-11-23T12:01:00.000Z",
+      evidence: "doc-1",
+      expiresAt: null,
+      by: "compliance desk",
+      reason: "abuse report",
+    });
     expect(directory.audits[0]).toMatchObject({
       action: "tenant.verification",
       at: "2026-11-23T12:01:00.000Z",
-      detail: { from: "verified", to: "suspended", evidence: "doc-1", reason: "abuse report" },
+      detail: { from: "verified", to: "suspended", evidence: "doc-1", reason: "abuse report", by: "compliance desk" },
     });
+  });
+
+  test("wants to know why a tenant is suspended or closed", async () => {
+    for (const state of ["suspended", "closed"]) {
+      const { call } = await tenantIn("verified");
+      const answer = await call("POST", "/tenants/acme/verification", { state });
+      expect([answer.status, answer.json["problems"]]).toMatchObject([422, [{ pointer: "/reason" }]]);
+    }
+  });
+
+  test("may expire, in the future alone, and is renewed by a later date", async () => {
+    const { call } = await tenantIn("applied");
+    const verify = (expiresAt: string) =>
+      call("POST", "/tenants/acme/verification", { state: "verified", evidence: "doc-1", expiresAt });
+    expect((await verify("2026-11-23T12:00:00Z")).json["problems"]).toMatchObject([{ pointer: "/expiresAt" }]);
+    expect((await verify("2027-11-23T12:00:00Z")).json["verification"]).toMatchObject({ expiresAt: "2027-11-23T12:00:00Z" });
+    expect((await verify("2028-11-23T12:00:00Z")).json["revision"]).toBe(3);
+    expect((await verify("2028-11-23T12:00:00Z")).json["revision"]).toBe(3);
   });
 
   test("said twice changes nothing the second time, so that a script may suspend twice", async () => {
@@ -75,7 +105,11 @@ describe("verification", () => {
     const { call, clock } = await tenantIn("verified");
     clock.ms += 1_000;
     const renewed = await call("POST", "/tenants/acme/verification", { state: "verified", evidence: "doc-2" });
-    expect(renewed.json["verification"]).toEqual({ state: "verified", since: "2026-11-23T12:00:01.000Z", evidence: "doc-2" });
+    expect(renewed.json["verification"]).toMatchObject({
+      state: "verified",
+      since: "2026-11-23T12:00:01.000Z",
+      evidence: "doc-2",
+    });
   });
 
   test("closed is the end: nothing can be changed or issued, but keys can be revoked", async () => {

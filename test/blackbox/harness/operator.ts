@@ -85,7 +85,10 @@ export class Operator {
   }
 
   async verification(tenantId: string, state: string): Promise<void> {
-    await this.ask("POST", `/tenants/${tenantId}/verification`, { state, ...(state === "verified" ? { evidence: "test" } : {}) });
+    await this.ask("POST", `/tenants/${tenantId}/verification`, {
+      state,
+      ...(state === "verified" ? { evidence: "test" } : { reason: "test" }),
+    });
   }
 
   async setLimits(tenantId: string, limits: readonly LimitInput[]): Promise<void> {

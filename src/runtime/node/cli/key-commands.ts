@@ -2,7 +2,7 @@ import type { IssuedKeyDocument, KeyDocument } from "../../../control/documents.
 import { required } from "./command.ts";
 import type { Command } from "./command.ts";
 import { listed, table } from "./table.ts";
-import { tenantPath } from "./tenant-commands.ts";
+import { tenantPath } from "./tenant-path.ts";
 import { commaList, expiry } from "./values.ts";
 
 const tenantArgument = { name: "TENANT", help: "the tenant's id" };

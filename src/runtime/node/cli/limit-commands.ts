@@ -3,7 +3,7 @@ import type { LimitSetting } from "../../../tenant/limit-setting.ts";
 import type { Command, Input, Option, Session } from "./command.ts";
 import { Failure, usageFailure } from "./failure.ts";
 import { table } from "./table.ts";
-import { tenantPath } from "./tenant-commands.ts";
+import { tenantPath } from "./tenant-path.ts";
 import { jsonFile, microUsd, showMicroUsd, wholeNumber } from "./values.ts";
 
 const tenantArgument = { name: "TENANT", help: "the tenant's id" };

@@ -1,11 +1,11 @@
 import type { TenantDocument } from "../../../control/documents.ts";
 import { required } from "./command.ts";
 import type { Command, Input, Option, Session } from "./command.ts";
+import { auditMembers, auditOptions, legalEntityCommands, shownBy } from "./legal-entity-commands.ts";
+import { tenantArgument, tenantPath } from "./tenant-path.ts";
 import { usageFailure } from "./failure.ts";
 import { fields, listed, table } from "./table.ts";
-import { commaList, jsonFile } from "./values.ts";
-
-const tenantArgument = { name: "TENANT", help: "the tenant's id" };
+import { commaList, expiry, jsonFile } from "./values.ts";
 
 const factOptions: readonly Option[] = [
   { name: "name", value: "NAME", help: "what the company is called" },
@@ -14,6 +14,9 @@ const factOptions: readonly Option[] = [
   { name: "parent-country", value: "CC", help: "where its ultimate parent is" },
   { name: "end-use", value: "TEXT", help: "what it declared to use the models for" },
   { name: "audience", value: "internal|public-facing", help: "whom it serves with them" },
+  { name: "evidence", value: "REFERENCE", help: "the document that shows the facts named here; needs --as-of" },
+  { name: "as-of", value: "TIME", help: "as of when it shows them, as RFC 3339 or a date" },
+  { name: "identifiers", value: "ID,ID", help: "as lists and registers know it, such as LEI:…; `none` clears them" },
   { name: "tiers", value: "A,B", help: "tiers of models that it bought" },
   { name: "allow-countries", value: "CC,CC", help: "the only countries it allows; `any` clears it" },
   { name: "deny-countries", value: "CC,CC", help: "countries it denies; `none` clears it" },
@@ -93,28 +96,34 @@ const showCommand: Command = {
   },
 };
 
+const expiresOption: Option = {
+  name: "expires",
+  value: "TIME",
+  help: "until when the evidence admits, as RFC 3339 or as days from now (365d)",
+};
 const evidenceOption: Option = {
   name: "evidence",
   value: "REFERENCE",
   help: "the document that shows it; a reference, not the document",
 };
-const reasonOption: Option = { name: "reason", value: "TEXT", help: "why, for the audit" };
 
 export const tenantCommands: readonly Command[] = [
   add,
   list,
   showCommand,
   change,
+  ...legalEntityCommands,
   verification("review", "under_review", "take a tenant under review; it is not served meanwhile", [
     evidenceOption,
-    reasonOption,
+    ...auditOptions,
   ]),
   verification("verify", "verified", "verify a tenant on the evidence named; it is served from the next request on", [
     evidenceOption,
-    reasonOption,
+    expiresOption,
+    ...auditOptions,
   ]),
-  verification("suspend", "suspended", "stop serving a tenant from the next request on", [reasonOption]),
-  verification("close", "closed", "close a tenant for good", [reasonOption]),
+  verification("suspend", "suspended", "stop serving a tenant from the next request on", auditOptions),
+  verification("close", "closed", "close a tenant for good", auditOptions),
 ];
 
 function verification(word: string, state: string, summary: string, options: readonly Option[]): Command {
@@ -124,17 +133,15 @@ function verification(word: string, state: string, summary: string, options: rea
     arguments: [tenantArgument],
     options,
     async run(input, session) {
-      const body = { state, evidence: input.option("evidence"), reason: input.option("reason") };
+      const expires = input.option("expires");
+      const expiresAt = expires === undefined ? undefined : expiry(expires, Date.now());
+      const body = { state, evidence: input.option("evidence"), expiresAt, ...auditMembers(input) };
       if (state === "verified" && body.evidence === undefined)
         throw usageFailure("Name what shows that the tenant is verified: --evidence REFERENCE.");
       const path = `${tenantPath(input)}/verification`;
       show((await session.client().send<TenantDocument>({ method: "POST", path, body })).document, session);
     },
   };
-}
-
-export function tenantPath(input: Input): string {
-  return `/tenants/${encodeURIComponent(required(input, "TENANT"))}`;
 }
 
 /** Only what was written on the command line, so that it serves for adding and for a merge patch. */
@@ -154,11 +161,14 @@ function tenantBody(input: Input): Record<string, unknown> {
   if (Object.keys(facts).length > 0) body["facts"] = { ...(body["facts"] as object | undefined), ...facts };
   const allow = cleared("allow-countries", "any");
   const deny = cleared("deny-countries", "none");
+  const identifiers = cleared("identifiers", "none");
   const tiers = input.option("tiers");
   return Object.assign(
     body,
     defined({
       name: input.option("name"),
+      identifiers: identifiers === null ? [] : identifiers === undefined ? undefined : commaList(identifiers),
+      evidence: shownBy(input),
       tiers: tiers === undefined ? undefined : commaList(tiers),
       allowCountries: typeof allow === "string" ? commaList(allow) : allow,
       denyCountries: deny === null ? [] : deny === undefined ? undefined : commaList(deny),
@@ -189,6 +199,10 @@ function show(tenant: TenantDocument, session: Session): void {
       ["name", tenant.name],
       ["state", `${verified.state} since ${verified.since}`],
       ["evidence", verified.evidence],
+      ["expires", verified.expiresAt],
+      ["decided by", verified.by],
+      ["reason", verified.reason],
+      ["identifiers", listed(tenant.identifiers, "-")],
       ["registered in", facts.registeredCountry ?? "unknown"],
       ["headquarters in", facts.headquartersCountry ?? "unknown"],
       ["ultimate parent in", facts.ultimateParentCountry ?? "unknown"],
