@@ -144,8 +144,8 @@ export class Revocations implements RevocationGate {
     const news: RevocationOrder[] = [];
     let changed = false;
     for (const order of orders) {
-      if (isForgettable(order, nowMs)) continue;
       const known = this.#known.get(order.id);
+      if (known === undefined && isForgettable(order, nowMs)) continue;
       const joined = known === undefined ? order : joinOrders(known, order);
       if (joined === known) continue;
       this.#known.set(order.id, joined);
