@@ -60,7 +60,7 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
     }),
   );
   addTenantRoutes(app, ports);
-  addKeyRoutes(app, ports);
+  addKeyRoutes(app, ports, ports.orders);
   addLimitRoutes(app, ports, ports.inspectLimits);
   addPolicyRoutes(app, ports);
   addExplainRoutes(app, ports);

@@ -1,10 +1,12 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Revocations } from "../revocation/revocations.ts";
 import { answerProblem, entityTag, revisionAsked } from "./answer.ts";
 import { findTenant, nowRfc3339 } from "./change.ts";
 import type { ChangePorts } from "./change.ts";
 import { issuedKeyDocument, keyDocument } from "./documents.ts";
 import { issueKey, revokeKey } from "./keys.ts";
+import { spreadKeyRevocation } from "./revocations.ts";
 import { bodyOf, controlPath, ifMatchHeader, keyParams, problemAnswers, shown, tenantParams } from "./route-parts.ts";
 import { issuedKeySchema, keySchema, newKeySchema } from "./schemas.ts";
 
@@ -37,12 +39,12 @@ const revoke = createRoute({
   path: `${keys}/{keyId}`,
   tags,
   summary: "Revoke a key",
-  description: "Holds from the next request on, and cannot be undone.",
+  description: "Holds from the next request on, cuts what the key has open, and cannot be undone.",
   request: { params: keyParams, headers: ifMatchHeader },
   responses: { 200: shown(keySchema, "The revoked key"), ...problemAnswers },
 });
 
-export function addKeyRoutes(app: OpenAPIHono, ports: ChangePorts): void {
+export function addKeyRoutes(app: OpenAPIHono, ports: ChangePorts, orders: Revocations | undefined): void {
   app.openapi(list, async (context) => {
     const { tenantId } = context.req.valid("param");
     const outcome = await findTenant(ports, tenantId);
@@ -67,6 +69,7 @@ export function addKeyRoutes(app: OpenAPIHono, ports: ChangePorts): void {
     const outcome = await revokeKey(ports, tenantId, by, keyId);
     if (!outcome.ok) return answerProblem(context, outcome.refusal);
     const { entry, value } = outcome.value;
+    if (orders !== undefined) await spreadKeyRevocation({ ...ports, orders }, by.actor, tenantId, keyId);
     const used = await ports.directory.lastUsed(tenantId);
     return context.json(keyDocument(value, nowRfc3339(ports.clock), used.get(keyId)), 200, entityTag(entry));
   });

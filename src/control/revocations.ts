@@ -33,6 +33,9 @@ export interface RevocationState {
 /** A directory that does not answer must not hold up the order. */
 const auditWaitMs = 1_000;
 
+/** A directory's staleness is at most a day. */
+const keyOrderMs = 86_400_000;
+
 /** Where there is no tenant to write it under, the audit says this. */
 export const everyTenant = "*";
 
@@ -50,12 +53,24 @@ export async function issueRevocation(
     problems.push({ pointer: "/expiresAt", detail: "Name a time in the future, or none: it then holds until it is restored." });
   const wrong = invalid(problems);
   if (wrong !== undefined) return wrong;
-  // The time leads, so that ids sort as orders were given.
-  const id = `revocation_${nowMs.toString(16).padStart(12, "0")}${hex(ports.entropy.bytes(6))}`;
-  const order: RevocationOrder = { id, scope, reason, by: actor, issuedAtMs: nowMs, expiresAtMs, restored: undefined };
+  const order = newOrder(ports, scope, reason, actor, expiresAtMs);
   const writtenTo = await ports.orders.issue(order);
   await note(ports, actor, "revocation.issue", order, { scope, reason, expiresAt: expiresAt ?? null, writtenTo });
   return done({ order, writtenTo });
+}
+
+/**
+ * Tells replicas of a key that the directory has as revoked already, by the ways of orders: a replica that is cut off from the
+ * directory's store may yet hear of it by another. For as long as no memory of a key can last.
+ */
+export async function spreadKeyRevocation(
+  ports: Pick<RevocationPorts, "orders" | "clock" | "entropy">,
+  actor: string,
+  tenantId: string,
+  keyId: string,
+): Promise<void> {
+  const scope = { tenant: tenantId, key: keyId };
+  await ports.orders.issue(newOrder(ports, scope, "its key was revoked", actor, ports.clock.nowMs() + keyOrderMs));
 }
 
 /** Takes an order back, for good. Again changes nothing. */
@@ -101,6 +116,19 @@ export async function drawUpReceipt(ports: RevocationPorts, actor: string, id: s
 
 export function rfc3339(atMs: number): string {
   return new Date(atMs).toISOString();
+}
+
+function newOrder(
+  { clock, entropy }: Pick<RevocationPorts, "clock" | "entropy">,
+  scope: RevocationScope,
+  reason: string,
+  by: string,
+  expiresAtMs: number | undefined,
+): RevocationOrder {
+  const issuedAtMs = clock.nowMs();
+  // The time leads, so that ids sort as orders were given.
+  const id = `revocation_${issuedAtMs.toString(16).padStart(12, "0")}${hex(entropy.bytes(6))}`;
+  return { id, scope, reason, by, issuedAtMs, expiresAtMs, restored: undefined };
 }
 
 function checkScope(ports: RevocationPorts, named: RevocationScope): { scope: RevocationScope; problems: Problem[] } {

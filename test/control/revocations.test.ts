@@ -99,3 +99,11 @@ test("an order that nobody knows is a 404", async () => {
   ] as const)
     expect((await call(method, `/revocations/revocation_0${path}`)).status).toBe(404);
 });
+
+test("a key that is revoked is told to replicas by the ways of orders as well", async () => {
+  const { call, ports } = control();
+  await call("POST", "/tenants", { id: "acme", name: "Acme" });
+  const { json } = await call("POST", "/tenants/acme/keys", { name: "k" });
+  expect((await call("DELETE", `/tenants/acme/keys/${idOf(json)}`)).status).toBe(200);
+  expect(ports.orders?.list()).toMatchObject([{ scope: { tenant: "acme", key: json["id"] }, by: "operator" }]);
+});

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Agent } from "undici";
 import { percentile } from "../../bench/statistics.ts";
 import type { IssuedRevocationDocument, RevocationStateDocument } from "../../src/control/revocation-documents.ts";
-import type { LimitInput } from "../blackbox/harness/operator.ts";
+import type { LimitInput, Operator } from "../blackbox/harness/operator.ts";
 import type { Bound, Drill, DrillOptions } from "./drill.ts";
 import { drillRequest } from "./harness/drill-request.ts";
 import type { Gateway } from "./harness/gateway.ts";
@@ -35,14 +35,21 @@ const limits: readonly LimitInput[] = [
 
 interface Situation {
   readonly title: string;
+  readonly revokes: "tenant" | "key";
   begin(stores: SharedStores): Promise<void> | void;
   end(stores: SharedStores): Promise<void> | void;
 }
 
 const situations: readonly Situation[] = [
-  { title: "both stores", begin: () => undefined, end: () => undefined },
-  { title: "Valkey down", begin: ({ valkey }) => valkey.kill(), end: ({ valkey }) => valkey.resume() },
-  { title: "PostgreSQL down", begin: ({ postgres }) => postgres.halt("immediate"), end: ({ postgres }) => postgres.resume() },
+  { title: "both stores", revokes: "tenant", begin: () => undefined, end: () => undefined },
+  { title: "a key revoked", revokes: "key", begin: () => undefined, end: () => undefined },
+  { title: "Valkey down", revokes: "tenant", begin: ({ valkey }) => valkey.kill(), end: ({ valkey }) => valkey.resume() },
+  {
+    title: "PostgreSQL down",
+    revokes: "tenant",
+    begin: ({ postgres }) => postgres.halt("immediate"),
+    end: ({ postgres }) => postgres.resume(),
+  },
 ];
 
 interface Round {
@@ -125,20 +132,22 @@ async function play(
   { say }: DrillOptions,
 ): Promise<Round> {
   const { title } = situation;
-  const open = await openAll(stage, agent, title);
+  const { operator } = stage.gateway(0);
+  const { key, id: keyId } = await operator.issueKey(stage.tenant.id);
+  const open = await openAll(stage, agent, title, key);
   say(`${title}: ${open.length} streams are open`);
   await situation.begin(stores);
   await delay(500);
   const orderedAtMs = performance.now();
-  const [order, probes] = await Promise.all([
-    stage.gateway(0).operator.ask<IssuedRevocationDocument>("POST", "/revocations", { tenant: stage.tenant.id, reason: title }),
-    probeAll(stage, agent, `${title} probe`, probingMs),
+  const [orderId, probes] = await Promise.all([
+    situation.revokes === "key" ? revokeKey(operator, stage.tenant.id, keyId) : revokeTenant(operator, stage.tenant.id, title),
+    probeAll(stage, agent, `${title} probe`, key, probingMs),
   ]);
   await Promise.race([Promise.all([...open, ...probes].map(({ over }) => over)), delay(3 * boundMs)]);
-  const state = await acknowledged(stage.gateway(0), order.id);
+  const state = await acknowledged(stage.gateway(0), orderId);
   say(`${title}: ${state.acknowledgements.length} gateways acknowledged`);
   await situation.end(stores);
-  await stage.gateway(0).operator.ask("POST", `/revocations/${order.id}/restore`);
+  await operator.ask("POST", `/revocations/${orderId}/restore`);
   return {
     title,
     cut: open.filter(({ tail }) => tail.includes('"code":"revoked"')).length,
@@ -150,7 +159,7 @@ async function play(
 }
 
 /** Resolves once every stream has begun on some gateway; those refused meanwhile, after a store came back, are asked for again. */
-async function openAll(stage: Stage, agent: Agent, name: string): Promise<readonly OpenStream[]> {
+async function openAll(stage: Stage, agent: Agent, name: string, key: string): Promise<readonly OpenStream[]> {
   const open: OpenStream[] = [];
   const untilMs = performance.now() + patienceMs;
   let number = 0;
@@ -158,7 +167,7 @@ async function openAll(stage: Stage, agent: Agent, name: string): Promise<readon
     const running = open.filter(({ endedMs }) => endedMs === undefined);
     if (running.length === streams && running.every(({ lastContentMs }) => lastContentMs !== undefined)) return running;
     for (let missing = Math.min(streams - running.length, 50); missing > 0; missing -= 1) {
-      open.push(streamOf(stage, agent, name, number));
+      open.push(streamOf(stage, agent, name, key, number));
       number += 1;
     }
     await delay(50);
@@ -166,16 +175,26 @@ async function openAll(stage: Stage, agent: Agent, name: string): Promise<readon
   throw new Error(`${name}: ${streams} streams could not be opened: ${open.at(-1)?.tail ?? ""}`);
 }
 
-function streamOf(stage: Stage, agent: Agent, name: string, number: number): OpenStream {
-  const { client, tenant } = stage;
-  return openStream(agent, stage.gateway(number).url, tenant.key, client.model, drillRequest(name, number));
+function streamOf(stage: Stage, agent: Agent, name: string, key: string, number: number): OpenStream {
+  return openStream(agent, stage.gateway(number).url, key, stage.client.model, drillRequest(name, number));
+}
+
+async function revokeTenant(operator: Operator, tenant: string, reason: string): Promise<string> {
+  return (await operator.ask<IssuedRevocationDocument>("POST", "/revocations", { tenant, reason })).id;
+}
+
+/** A key that is revoked is told by an order as well, so that replicas acknowledge it. */
+async function revokeKey(operator: Operator, id: string, keyId: string): Promise<string> {
+  await operator.revokeKey({ id, keyId });
+  const { revocations } = await operator.ask<{ revocations: { id: string; key: string | null }[] }>("GET", "/revocations");
+  return revocations.find(({ key }) => key === keyId)?.id ?? "";
 }
 
 /** Asks every gateway again and again. */
-async function probeAll(stage: Stage, agent: Agent, name: string, forMs: number): Promise<readonly OpenStream[]> {
+async function probeAll(stage: Stage, agent: Agent, name: string, key: string, forMs: number): Promise<readonly OpenStream[]> {
   const probes: OpenStream[] = [];
   for (const untilMs = performance.now() + forMs; performance.now() < untilMs; await delay(probeEveryMs)) {
-    for (let turn = 0; turn < gateways; turn += 1) probes.push(streamOf(stage, agent, name, turn));
+    for (let turn = 0; turn < gateways; turn += 1) probes.push(streamOf(stage, agent, name, key, turn));
   }
   return probes;
 }
@@ -198,7 +217,7 @@ async function acknowledged(gateway: Gateway, orderId: string): Promise<Revocati
 async function isolate(stage: Stage, agent: Agent, ways: readonly Partition[], { say }: DrillOptions): Promise<CutOff> {
   const last = gateways - 1;
   let number = last;
-  const probe = (): OpenStream => streamOf(stage, agent, "cut off", (number += gateways));
+  const probe = (): OpenStream => streamOf(stage, agent, "cut off", stage.tenant.key, (number += gateways));
   // Until it serves again after the round before, and holds a slice.
   const servesMs = performance.now() + patienceMs;
   for (let served = 0; served < 10 && performance.now() < servesMs; await delay(probeEveryMs)) {
@@ -209,9 +228,7 @@ async function isolate(stage: Stage, agent: Agent, ways: readonly Partition[], {
   for (const way of ways) way.cut();
   const cutAtMs = performance.now();
   say("a gateway is cut off from both stores");
-  const { id } = await stage
-    .gateway(0)
-    .operator.ask<IssuedRevocationDocument>("POST", "/revocations", { tenant: stage.tenant.id, reason: "cut off" });
+  const id = await revokeTenant(stage.gateway(0).operator, stage.tenant.id, "cut off");
   const probes: OpenStream[] = [];
   for (const untilMs = cutAtMs + stalenessMs + 1_500; performance.now() < untilMs; await delay(probeEveryMs))
     probes.push(probe());

@@ -80,7 +80,8 @@ export function revocationPathContract(name: string, open: OpenPaths, tells: boo
       expect([...living].sort((left, right) => (left.id < right.id ? -1 : 1))).toEqual([replica("a"), replica("b")]);
     });
 
-    it.runIf(tells)("tells those who watch that somebody wrote an order", async () => {
+    if (!tells) return;
+    it("tells those who watch that somebody wrote an order", async () => {
       let wake = (): void => undefined;
       const unwatch = there.watch(() => wake());
       await new Promise((resolve) => setTimeout(resolve, 300));

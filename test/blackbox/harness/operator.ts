@@ -80,7 +80,7 @@ export class Operator {
     return this.ask("POST", `/tenants/${tenantId}/keys`, { name: "test", ...input });
   }
 
-  async revokeKey({ id, keyId }: TestTenant): Promise<void> {
+  async revokeKey({ id, keyId }: Pick<TestTenant, "id" | "keyId">): Promise<void> {
     await this.ask("DELETE", `/tenants/${id}/keys/${keyId}`);
   }
 

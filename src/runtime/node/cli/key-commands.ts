@@ -58,7 +58,7 @@ const list: Command = {
 
 const revoke: Command = {
   path: ["key", "revoke"],
-  summary: "revoke a key from the next request on",
+  summary: "revoke a key, and cut what it has open",
   arguments: [tenantArgument, { name: "KEY", help: "the key's id, as `key list` shows it" }],
   options: [],
   async run(input, session) {
