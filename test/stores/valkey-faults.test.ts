@@ -152,6 +152,23 @@ describeOnValkey("Valkey that fails", () => {
     expect(await remaining(store)).toEqual([970, 10]);
   });
 
+  it("is told of what it missed by itself when it is back, and the log once that it waited", { timeout: 10_000 }, async () => {
+    const store = await open(`redis://127.0.0.1:${proxy.port}`);
+    await reserve(store, "a");
+    proxy.cutNextAnswerAndLeave();
+    await expect(reserve(store, "b")).rejects.toBeInstanceOf(StoreUnavailable);
+    await expect(settle(store, "a", 30)).rejects.toBeInstanceOf(StoreUnavailable);
+    await delay(900);
+    proxy.comeBack();
+    const other = await open();
+    await expect.poll(() => remaining(other), { timeout: 5_000 }).toEqual([970, 10]);
+    const told = lines.filter(({ message }) => message.startsWith("settlements "));
+    expect(told.map(({ message }) => message)).toEqual([
+      "settlements wait for Valkey",
+      "settlements that waited for Valkey are made",
+    ]);
+  });
+
   it("gets its library again where it was dropped", async () => {
     const store = await open();
     await server.command("FUNCTION", "FLUSH");

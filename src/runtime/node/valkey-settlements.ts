@@ -21,6 +21,7 @@ export class ValkeySettlements {
   readonly #held = new HeldReservations();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #paying: Promise<void> | undefined;
+  #waits = false;
   #closed = false;
 
   /** @param onPutBack told of each tenant that was given back something after a loss. */
@@ -112,9 +113,13 @@ export class ValkeySettlements {
       const told = await Promise.allSettled(owed.slice(at, at + paidAtOnce).map((one) => this.#pay(one)));
       const failed = told.find((one) => one.status === "rejected");
       if (failed === undefined) continue;
-      this.#log.warn("settlements wait for Valkey", { count: owed.length - at, error: String(failed.reason) });
+      // Tried again every moment, and told once.
+      if (!this.#waits) this.#log.warn("settlements wait for Valkey", { count: owed.length - at, error: String(failed.reason) });
+      this.#waits = true;
       return;
     }
+    if (this.#waits) this.#log.info("settlements that waited for Valkey are made", { count: owed.length });
+    this.#waits = false;
   }
 
   async #pay(owed: OwedSettlement): Promise<void> {
