@@ -3,6 +3,7 @@
  * refusal. What the runtimes share beyond the data path is put together here, so that they cannot differ.
  */
 import type { PolicyShelf } from "./bundle/policy-shelf.ts";
+import { Shadow } from "./bundle/shadow.ts";
 import { createControl } from "./control/create-control.ts";
 import type { ExchangePorts } from "./exchange-ports.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
@@ -35,8 +36,9 @@ export function createApplication(ports: ApplicationPorts): Application {
   const { directory, clock, entropy, sha256, log } = ports;
   const catalogue = (): Catalogue => ports.world(clock.nowMs()).catalogue;
   const placeAlarm = new PlaceAlarm(clock, log, quarantineBy({ ...ports, catalogue }));
+  const shadow = new Shadow(() => ports.policies().shadow?.world);
   return {
-    gateway: createGateway({ learning: new Learning(), limitNotices: new LimitNotices(), ...ports, placeAlarm }),
+    gateway: createGateway({ shadow, learning: new Learning(), limitNotices: new LimitNotices(), ...ports, placeAlarm }),
     control: createControl({
       directory,
       clock,
@@ -45,6 +47,7 @@ export function createApplication(ports: ApplicationPorts): Application {
       log,
       policies: ports.policies,
       health: ports.health,
+      shadow,
       catalogue,
       operatorKeyDigest: hex(sha256(ports.operatorKey)),
       reader: ports.reader,

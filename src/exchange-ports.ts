@@ -1,4 +1,5 @@
 import type { Tracer } from "@opentelemetry/api";
+import type { Shadow } from "./bundle/shadow.ts";
 import type { Clock, Entropy, Sha256 } from "./clock.ts";
 import type { Dialect } from "./dialect/dialect.ts";
 import type { Books, Journal, RefusalJournal } from "./ledger/journal.ts";
@@ -49,6 +50,8 @@ export interface ExchangePorts {
   readonly settings: Settings;
   /** What this process learns from what it settles. Absent: every hold is the worst case. */
   readonly learning?: Learning | undefined;
+  /** Absent: no policy is tried beside the one that decides. */
+  readonly shadow?: Shadow | undefined;
   /** Absent: the log is told nothing of limits. */
   readonly limitNotices?: LimitNotices | undefined;
 }

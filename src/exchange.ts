@@ -118,7 +118,7 @@ async function run(
   // What holds now decides, and not what held at the first byte: a slow body must not keep an old policy alive.
   const decidedAtMs = ports.clock.nowMs();
   const world = ports.world(decidedAtMs);
-  const permit = permitFor(caller.value, subject.value, call.surface, world, ports.revocations, decidedAtMs);
+  const permit = permitFor(caller.value, subject.value, call.surface, world, ports, decidedAtMs);
   if (trace.recording) authorising.set(permit.ok ? permitAttributes(permit.value) : deniedAttributes(permit.inputs, world));
   authorising.end(permit.ok ? undefined : permit.refusal);
   known.inputs = permit.ok ? permit.value.inputs : permit.inputs;

@@ -11,8 +11,8 @@ import { nationalityClaim, nationalityHeader } from "./policy/nationality.ts";
 import type { Permit } from "./policy/permit.ts";
 import type { World } from "./policy/world.ts";
 import type { Refusal } from "./refusal.ts";
-import type { RevocationGate } from "./revocation/gate.ts";
 import type { Surface } from "./region/catalogue.ts";
+import type { RevocationGate } from "./revocation/gate.ts";
 import type { Policy } from "./region/policy.ts";
 import { checkScope, type Caller } from "./tenant/authenticate.ts";
 import type { PermitOfModel } from "./upstream/served-place.ts";
@@ -53,12 +53,14 @@ export type Permitted =
   | { readonly ok: true; readonly value: Permit }
   | { readonly ok: false; readonly refusal: Refusal; readonly inputs?: DecisionInputs };
 
+type DecisionPorts = Pick<ExchangePorts, "shadow"> & { readonly revocations: Pick<RevocationGate, "standing"> };
+
 export function permitFor(
   caller: Caller,
   { request, boundTo, nationality }: Subject,
   surface: Surface,
   { policy, catalogue }: World,
-  revocations: Pick<RevocationGate, "standing">,
+  { revocations, shadow }: DecisionPorts,
   atMs: number,
 ): Permitted {
   const model = catalogue.modelNames.get(request.model);
@@ -72,6 +74,7 @@ export function permitFor(
     request: requestInputs(request, nationality, policy),
   };
   const permit = authorise(asked, policy, catalogue, atMs);
+  shadow?.see(caller.tenant.id, permit, atMs);
   if (!permit.ok) return permit;
   // A lesser model answers only keys that reach it.
   const lesser = permit.value.model.id === model ? scope : checkScope(caller, permit.value.model.id, surface);
@@ -93,7 +96,7 @@ export function permitOfModel(
 ): PermitOfModel {
   return (model) => {
     const asked = { ...subject, request: { ...subject.request, model }, boundTo: undefined };
-    const permit = permitFor(caller, asked, surface, world, revocations, atMs);
+    const permit = permitFor(caller, asked, surface, world, { revocations }, atMs);
     return permit.ok ? permit.value : undefined;
   };
 }

@@ -20,11 +20,12 @@ import { addPriceRoutes } from "./price-routes.ts";
 import { requestProblems } from "./request-problems.ts";
 import { controlPath, problemAnswers, shown } from "./route-parts.ts";
 import { addRevocationRoutes } from "./revocation-routes.ts";
+import { addShadowRoutes, type ShadowPorts } from "./shadow-routes.ts";
 import { addTenantRoutes } from "./tenant-routes.ts";
 import { addUsageRoutes } from "./usage-routes.ts";
 import type { UsagePorts } from "./usage-routes.ts";
 
-export interface ControlPorts extends ChangePorts, UsagePorts, PolicyPorts, ExplainPorts {
+export interface ControlPorts extends ChangePorts, UsagePorts, PolicyPorts, ExplainPorts, ShadowPorts {
   /** SHA-256 of the operator key, lower-case hex. */
   readonly operatorKeyDigest: string;
   /** `QuotaStore.inspect`; without it the route that shows what is used is not served. */
@@ -64,6 +65,7 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
   addLimitRoutes(app, ports, ports.inspectLimits);
   addPolicyRoutes(app, ports);
   addExplainRoutes(app, ports);
+  addShadowRoutes(app, ports);
   addPriceRoutes(app, ports);
   addUsageRoutes(app, ports, ports);
   addAuditRoutes(app, ports);

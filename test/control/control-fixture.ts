@@ -4,6 +4,7 @@ import type { Clock, Entropy, Sha256 } from "../../src/clock.ts";
 import { createControl } from "../../src/control/create-control.ts";
 import type { ControlPorts } from "../../src/control/create-control.ts";
 import type { Catalogue, Model } from "../../src/region/catalogue.ts";
+import { Shadow } from "../../src/bundle/shadow.ts";
 import { Health } from "../../src/routing/health.ts";
 import { PolicyShelf } from "../../src/bundle/policy-shelf.ts";
 import { openPolicy } from "../support/permits.ts";
@@ -107,6 +108,7 @@ export function control(overrides: Partial<ControlPorts> = {}): Fixture {
     catalogue: () => catalogue,
     policies: () => shelf,
     health: new Health(),
+    shadow: new Shadow(() => undefined),
     log,
     orders: new Revocations({
       paths: [],

@@ -18,6 +18,7 @@ describe("the operator key", () => {
       "GET /control/v1/audit",
       "GET /control/v1/openapi.json",
       "GET /control/v1/policy",
+      "GET /control/v1/policy/shadow",
       "GET /control/v1/prices",
       "GET /control/v1/revocations",
       "GET /control/v1/revocations/acme",

@@ -51,4 +51,21 @@ const verify: Command = {
   run: work("verify"),
 };
 
-export const policyBundleCommands: readonly Command[] = [keygen, build, sign, verify];
+const replay: Command = {
+  path: ["policy", "replay"],
+  summary: "decide again what receipts tell of, each by the policy that it names, and list what differs",
+  arguments: [{ name: "FILE", help: "receipts as strait export --format jsonl writes them; - is standard input" }],
+  options: [
+    { name: "bundle", value: "FILE", help: "a bundle that decided, beside those in the folder", multiple: true },
+    {
+      name: "regions",
+      value: "DIR",
+      help: "a regions folder as it was then (STRAIT_REGIONS_DIR; default the shipped one)",
+      multiple: true,
+    },
+  ],
+  notes: "Exit code 1 where a decision differs, or where a policy or catalogue is not at hand.",
+  run: async (input, session) => (await import("./policy-replay-work.ts")).replay(input, session),
+};
+
+export const policyBundleCommands: readonly Command[] = [keygen, build, sign, verify, replay];

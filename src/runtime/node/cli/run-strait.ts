@@ -13,6 +13,7 @@ import { migrateCommand } from "./migrate-command.ts";
 import { openClient } from "./open-client.ts";
 import { policyBundleCommands } from "./policy-bundle-commands.ts";
 import { policyCheckCommand } from "./policy-check-command.ts";
+import { policyShadowCommand } from "./policy-shadow-command.ts";
 import { policyShowCommand } from "./policy-show-command.ts";
 import { priceCommand } from "./price-command.ts";
 import { readCommand, readInput } from "./parse.ts";
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   ...reconcileCommands,
   explainCommand,
   policyShowCommand,
+  policyShadowCommand,
   policyCheckCommand,
   ...policyBundleCommands,
   ...revocationCommands,

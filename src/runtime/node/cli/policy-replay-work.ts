@@ -1,0 +1,100 @@
+import { createReadStream } from "node:fs";
+import { createInterface } from "node:readline";
+import { parseBundle, datesOf, type SignedBundle } from "../../../bundle/signed-bundle.ts";
+import { parseRecord, replay as replayRecord, Worlds, type Replay } from "../../../bundle/replay.ts";
+import { isBundle, isShadow } from "../../../bundle/read-shelf.ts";
+import { isPolicyFile, readCatalogue, type CatalogueFile } from "../../../region/read-catalogue.ts";
+import { sha256 } from "../clock.ts";
+import { readBundleFile } from "./bundle-file.ts";
+import { required, type Input, type Session } from "./command.ts";
+import { exitCodes, Failure, usageFailure } from "./failure.ts";
+import { regionFilesIn, regionsDirectory } from "./regions-argument.ts";
+import { fields } from "./table.ts";
+
+/** So many differences are printed; all are counted. */
+const listedDifferences = 20;
+
+export async function replay(input: Input, session: Session): Promise<void> {
+  const worlds = await worldsOf(input, session);
+  const counts: Record<Replay["result"], number> = { same: 0, different: 0, without_inputs: 0, without_world: 0 };
+  const different: { requestId: string; differences: readonly string[] }[] = [];
+  const missing = new Set<string>();
+  for await (const line of linesOf(required(input, "FILE"))) {
+    if (line.trim() === "") continue;
+    const record = parseRecord(line);
+    if (record === undefined) throw usageFailure("A line is no receipt: give what strait export --format jsonl writes.");
+    const again = replayRecord(record, worlds);
+    counts[again.result] += 1;
+    if (again.result === "different" && different.length < listedDifferences)
+      different.push({ requestId: record.requestId, differences: again.differences });
+    if (again.result === "without_world") missing.add(`policy ${again.policyDigest}, catalogue ${again.catalogueDigest}`);
+  }
+  const document = {
+    ok: counts.different + counts.without_world === 0,
+    ...counts,
+    differences: different,
+    missing: [...missing],
+  };
+  if (!document.ok) {
+    const lines = different.map(({ requestId, differences }) => `${requestId}: ${differences.join("; ")}`);
+    const unknown = document.missing.map(
+      (world) => `Not at hand: ${world}. Name its bundle by --bundle, and its folder by --regions.`,
+    );
+    throw new Failure(exitCodes.failed, [summary(counts), ...lines, ...unknown].join("\n"), document);
+  }
+  session.print(session.json ? JSON.stringify(document, undefined, 2) : summary(counts));
+}
+
+function summary(counts: Readonly<Record<Replay["result"], number>>): string {
+  return fields([
+    ["decided the same", counts.same],
+    ["decided otherwise", counts.different],
+    ["policy not at hand", counts.without_world],
+    ["nothing to decide by", counts.without_inputs],
+  ]);
+}
+
+/** Every policy with every catalogue: a receipt names the pair that it means by their digests. */
+async function worldsOf(input: Input, session: Session): Promise<Worlds> {
+  const named = input.options("regions");
+  const directories = named.length > 0 ? named : [regionsDirectory(undefined, session)];
+  const folders = await Promise.all(directories.map((directory) => regionFilesIn(directory)));
+  const bundles = [
+    ...input.options("bundle").map(readBundleFile),
+    ...folders.flat().flatMap(({ path, text }): SignedBundle[] => {
+      const parsed = isBundle(path) || isShadow(path) ? parseBundle(text) : undefined;
+      return parsed?.ok === true ? [parsed.signed] : [];
+    }),
+  ];
+  const worlds = new Worlds();
+  for (const files of folders) {
+    add(worlds, files);
+    const catalogue = files.filter((file) => !isPolicyFile(file));
+    for (const { bundle } of bundles) {
+      const policy = bundle.files.map(({ name, text }) => ({ path: name, text }));
+      add(worlds, [...catalogue, ...policy], datesOf(bundle));
+    }
+  }
+  if (worlds.size === 0)
+    throw new Failure(exitCodes.failed, "None of the folders holds together with a policy: see strait check.");
+  return worlds;
+}
+
+/** A bundle that does not fit a folder was never in force with it. */
+function add(worlds: Worlds, files: readonly CatalogueFile[], dates?: ReturnType<typeof datesOf>): void {
+  const read = readCatalogue(files, sha256, dates);
+  if (read.ok) worlds.add(read);
+}
+
+async function* linesOf(path: string): AsyncGenerator<string> {
+  const stream = path === "-" ? process.stdin : createReadStream(path, "utf8");
+  let failure: Error | undefined;
+  const lines = createInterface({ input: stream, crlfDelay: Infinity });
+  // The lines end where the stream fails, without a word of it.
+  stream.once("error", (error) => {
+    failure = error;
+    lines.close();
+  });
+  yield* lines;
+  if (failure !== undefined) throw usageFailure(`${path} cannot be read (${failure.message}).`);
+}
