@@ -14,7 +14,12 @@ const worker = cloudflareTest(() => {
     main: "./test/worker/worker-under-test.ts",
     wrangler: { configPath: "./wrangler.toml" },
     remoteBindings: false,
-    miniflare: { durableObjects: { UNSWEPT: { className: "UnsweptTenantObject", useSQLite: true } } },
+    miniflare: {
+      durableObjects: {
+        UNSWEPT: { className: "UnsweptTenantObject", useSQLite: true },
+        UNSWEPT_SHARDS: { className: "UnsweptShardObject", useSQLite: true },
+      },
+    },
   };
 });
 

@@ -7,7 +7,7 @@ import type { QuotaStore } from "../../src/quota/store.ts";
 import type { JournalReader } from "../../src/ledger/journal-reader.ts";
 import { worldBeginsMs, type ReaderWorld } from "../stores/store-world.ts";
 
-const bindings = { TENANTS: env.UNSWEPT, DIRECTORY: env.DIRECTORY, VIEW: env.VIEW };
+const bindings = { TENANTS: env.UNSWEPT, SHARDS: env.UNSWEPT_SHARDS, DIRECTORY: env.DIRECTORY, VIEW: env.VIEW };
 
 /** The tenants of the contract suites: each object takes back its own, and nobody asks across them. */
 const tenants = ["acme", "other"];

@@ -4,8 +4,10 @@ import { journalReaderContract } from "../stores/journal-reader-contract.ts";
 import { quotaContract } from "../stores/quota-contract.ts";
 import { sliceContract } from "../stores/slice-contract.ts";
 import { objectWorld } from "./object-world.ts";
+import { shardWorld } from "./shard-world.ts";
 
 quotaContract("Durable Objects", objectWorld);
+quotaContract("Durable Objects, by a tenant's shards", shardWorld);
 sliceContract("Durable Objects", objectWorld);
 journalContract("Durable Objects", objectWorld);
 directoryContract("Durable Objects", objectWorld);

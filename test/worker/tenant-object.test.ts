@@ -169,7 +169,7 @@ describe("the directory", () => {
 
 describe("an object that cannot be reached", () => {
   it("counts as a store that is away", async () => {
-    const away = { TENANTS: brokenNamespace(), DIRECTORY: env.DIRECTORY, VIEW: env.VIEW };
+    const away = { TENANTS: brokenNamespace(), SHARDS: env.SHARDS, DIRECTORY: env.DIRECTORY, VIEW: env.VIEW };
     const broken = openObjectStores(away, () => undefined);
     await expect(broken.quota.reserve(reservation("a", [concurrent], amounts(1)))).rejects.toThrow(StoreUnavailable);
     await expect(broken.directory.find("acme")).rejects.toThrow(StoreUnavailable);
@@ -183,7 +183,7 @@ describe("an object that cannot be reached", () => {
       if (calls === 1) throw retryable();
     };
     const moved = openObjectStores(
-      { TENANTS: brokenNamespace(failOnce), DIRECTORY: env.DIRECTORY, VIEW: env.VIEW },
+      { TENANTS: brokenNamespace(failOnce), SHARDS: env.SHARDS, DIRECTORY: env.DIRECTORY, VIEW: env.VIEW },
       () => undefined,
     );
     expect(await moved.directory.find("acme")).toBeUndefined();

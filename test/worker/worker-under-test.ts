@@ -1,6 +1,7 @@
-import { TenantObject } from "../../src/runtime/worker/main.ts";
+import { ShardObject, TenantObject } from "../../src/runtime/worker/main.ts";
+import type { ExpiredReservation } from "../../src/quota/store.ts";
 
-export { default, DirectoryObject, SimulatedRegion, TenantObject } from "../../src/runtime/worker/main.ts";
+export { default, DirectoryObject, ShardObject, SimulatedRegion, TenantObject } from "../../src/runtime/worker/main.ts";
 
 /**
  * A tenant's object whose alarm does nothing. The contract suites set the time of the isolate, which workerd's own
@@ -17,9 +18,29 @@ export class UnsweptTenantObject extends TenantObject {
   }
 }
 
+/** A shard of such a tenant's. */
+export class UnsweptShardObject extends ShardObject {
+  constructor(state: DurableObjectState, bindings: Cloudflare.Env) {
+    super(state, { ...bindings, TENANTS: bindings.UNSWEPT });
+  }
+
+  override alarm(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async expireNow(count: number): Promise<readonly ExpiredReservation[]> {
+    return this.quota.expire(count);
+  }
+
+  async recordedNow(tenantId: string, ids: readonly string[]): Promise<void> {
+    return this.quota.recorded(tenantId, ids);
+  }
+}
+
 declare global {
   namespace Cloudflare {
     interface Env {
+      readonly UNSWEPT_SHARDS: DurableObjectNamespace<UnsweptShardObject>;
       readonly UNSWEPT: DurableObjectNamespace<UnsweptTenantObject>;
     }
   }

@@ -31,7 +31,6 @@ export class SlicePool {
   #givingBack: Promise<void> | undefined;
   #holdOffUntilMs = Number.NEGATIVE_INFINITY;
   #isStoreAway = false;
-  #usedAtMs: number;
 
   constructor(tenantId: string, settings: SliceSettings, lastsThroughOutage: boolean, ports: SlicePorts) {
     this.#tenantId = tenantId;
@@ -40,13 +39,6 @@ export class SlicePool {
     this.#ports = ports;
     this.#demand = new Demand(settings.windowMs);
     this.#returns = new SliceReturns(settings.leaseMs, ports);
-    this.#usedAtMs = ports.elapsedMs();
-  }
-
-  /** Nothing is held and nobody asked for a while. */
-  get isIdle(): boolean {
-    const idleMs = this.#ports.elapsedMs() - this.#usedAtMs;
-    return this.holdsNothing && idleMs > 2 * this.#settings.windowMs;
   }
 
   get holdsNothing(): boolean {
@@ -56,7 +48,6 @@ export class SlicePool {
   /** The slice that a request was admitted from; `undefined` where the store is to decide. */
   async admit({ id, hold, limits }: ReservationRequest): Promise<Slice | undefined> {
     const nowMs = this.#ports.elapsedMs();
-    this.#usedAtMs = nowMs;
     this.#demand.add(hold, nowMs);
     for (let refills = 0; ; refills++) {
       const slice = this.#take(id, hold);
@@ -98,7 +89,6 @@ export class SlicePool {
 
   /** Gives back what is over. */
   async tend(): Promise<void> {
-    if (this.holdsNothing) return;
     const nowMs = this.#ports.elapsedMs();
     const due = this.#slices.find(({ times }) => nowMs >= times.admitsUntilMs);
     if (due !== undefined && this.#lastsThroughOutage) await this.#reach(due);

@@ -3,6 +3,7 @@ import type { LimitSetting } from "../../tenant/limit-setting.ts";
 import type { AppliedLimit } from "../limit.ts";
 import { admitted } from "../outcome.ts";
 import type { ExpiredReservation, LimitState, QuotaStore, ReservationRequest, ReserveOutcome, Settlement } from "../store.ts";
+import { allowsSlices } from "./allows-slices.ts";
 import type { Slice } from "./slice.ts";
 import { SlicePool } from "./slice-pool.ts";
 import type { SlicePorts } from "./slice-ports.ts";
@@ -45,12 +46,12 @@ export class SlicedQuota implements QuotaStore {
   async reserve(request: ReservationRequest): Promise<ReserveOutcome> {
     const { exact, local, elapsedMs } = this.#ports;
     const { limits } = request;
-    if (limits.length === 0 || limits.some(({ setting }) => setting.slices !== true)) return exact.reserve(request);
+    if (!allowsSlices(limits)) return exact.reserve(request);
     if (this.#sliceOf.has(nameOf(request.tenantId, request.id)))
       throw new Error(`The reservation ${request.id} is open already.`);
     const pool = this.#pool(request);
     const slice = await pool.admit(request);
-    this.#tend();
+    if (!pool.holdsNothing) this.#tend();
     if (slice === undefined) return pool.decide(request);
     const states = inOrder(slice.states(elapsedMs()), limits);
     try {
@@ -120,7 +121,7 @@ export class SlicedQuota implements QuotaStore {
     const name = poolName(tenantId, limits);
     let pool = this.#pools.get(name);
     if (pool === undefined) {
-      if (this.#pools.size >= keptPools) this.#forget((one) => one.holdsNothing);
+      if (this.#pools.size >= keptPools) this.#forget();
       const lasts = limits.every(({ setting }) => setting.onOutage === "allow-local");
       pool = new SlicePool(tenantId, lasts ? outageSlices : sharedSlices, lasts, this.#ports);
       this.#pools.set(name, pool);
@@ -132,14 +133,17 @@ export class SlicedQuota implements QuotaStore {
     if (this.#stopTending !== undefined) return;
     this.#stopTending = this.#ports.clock.after(tendEveryMs, () => {
       this.#stopTending = undefined;
-      this.#forget((pool) => pool.isIdle);
-      if (this.#pools.size > 0) this.#tend();
-      for (const pool of this.#pools.values()) void pool.tend();
+      for (const pool of this.#pools.values()) {
+        if (pool.holdsNothing) continue;
+        // No timer where nothing is held: it would keep an object awake.
+        this.#tend();
+        void pool.tend();
+      }
     });
   }
 
-  #forget(isOver: (pool: SlicePool) => boolean): void {
-    for (const [name, pool] of this.#pools) if (isOver(pool)) this.#pools.delete(name);
+  #forget(): void {
+    for (const [name, pool] of this.#pools) if (pool.holdsNothing) this.#pools.delete(name);
   }
 }
 

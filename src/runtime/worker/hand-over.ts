@@ -1,7 +1,6 @@
 import { beganAtMs } from "../../request-id.ts";
 import type { Migration } from "../sql/database.ts";
 import type { ObjectDatabase } from "./object-database.ts";
-import type { QueryView } from "./query-view.ts";
 
 /** `hand_over`, one row once there is something to hand over: of whom, and up to which row id it was done. */
 export const handOverMigrations: readonly Migration[] = [
@@ -9,32 +8,43 @@ export const handOverMigrations: readonly Migration[] = [
 ];
 
 interface Progress {
-  readonly tenantId: string;
+  readonly name: string;
   readonly sequence: number;
 }
 
 const batch = 100;
 
+/** Who receipts are handed over to. */
+export interface HandOverTarget {
+  /** Takes receipts over, each once; documents as the journal has them. */
+  take(documents: readonly string[]): Promise<void>;
+  /** From this time on whoever is named has something to hand over; `undefined`: nothing any more. */
+  waits(name: string, sinceMs: number | undefined): Promise<void>;
+}
+
 /**
- * Hands a tenant's receipts over to the query view, in order, and keeps that told whether more are to come. Two stores
- * share no transaction: what was handed over may be handed over again, and is taken once.
+ * Hands receipts over, in order, and keeps told whether more are to come. Two stores share no transaction: what was handed
+ * over may be handed over again, and is taken once.
  */
 export class HandOver {
   readonly #database: ObjectDatabase;
-  readonly #view: QueryView;
+  readonly #target: HandOverTarget;
+  /** Whether receipts stay here once they were handed over. */
+  readonly #keeps: boolean;
   /** Whether the view knows that this tenant is at work, or will before long. Forgotten with the object, and then told again. */
   #announced = false;
 
-  constructor(database: ObjectDatabase, view: QueryView) {
+  constructor(database: ObjectDatabase, target: HandOverTarget, keeps: boolean) {
     this.#database = database;
-    this.#view = view;
+    this.#target = target;
+    this.#keeps = keeps;
   }
 
-  /** Notes that this tenant is at work. True where the view has to be told: call `run` soon. */
-  announce(tenantId: string): boolean {
+  /** Notes that whoever is named is at work. True where that has to be told: call `run` soon. */
+  announce(name: string): boolean {
     if (this.#announced) return false;
     const sql = "INSERT INTO hand_over (one, tenant_id, sequence) VALUES (1, ?, 0) ON CONFLICT DO NOTHING";
-    this.#database.transact(() => this.#database.run(sql, tenantId));
+    this.#database.transact(() => this.#database.run(sql, name));
     this.#announced = true;
     return true;
   }
@@ -48,21 +58,29 @@ export class HandOver {
       const rows = this.#next(sequence);
       const last = rows.at(-1);
       if (last === undefined) break;
-      await this.#view.take(rows.map(({ document }) => document));
-      this.#database.transact(() => this.#database.run("UPDATE hand_over SET sequence = ?", last.sequence));
+      await this.#target.take(rows.map(({ document }) => document));
+      this.#database.transact(() => this.#done(last.sequence));
       sequence = last.sequence;
     }
     const sinceMs = this.#waitingSinceMs(sequence);
     // Before the view is told: what begins meanwhile finds itself not announced, and is told of after this.
     this.#announced = sinceMs !== undefined;
-    await this.#view.waits(progress.tenantId, sinceMs);
+    await this.#target.waits(progress.name, sinceMs);
     return sinceMs !== undefined;
+  }
+
+  #done(sequence: number): void {
+    this.#database.run("UPDATE hand_over SET sequence = ?", sequence);
+    if (this.#keeps) return;
+    // The last one stays, or the next would be counted from the beginning again.
+    this.#database.run("DELETE FROM receipt WHERE sequence < ?", sequence);
+    this.#database.run("DELETE FROM receipt_earlier");
   }
 
   #progress(): Progress | undefined {
     return this.#database.read(undefined, () => {
       const [row] = this.#database.all<{ tenant_id: string; sequence: number }>("SELECT tenant_id, sequence FROM hand_over");
-      return row && { tenantId: row.tenant_id, sequence: row.sequence };
+      return row && { name: row.tenant_id, sequence: row.sequence };
     });
   }
 

@@ -5,6 +5,7 @@ import { createEdge } from "./edge.ts";
 import { log } from "./log.ts";
 
 export { DirectoryObject } from "./directory-object.ts";
+export { ShardObject } from "./shard-object.ts";
 export { SimulatedRegion } from "./simulated-region.ts";
 export { TenantObject } from "./tenant-object.ts";
 

@@ -1,5 +1,6 @@
 import type { Bindings } from "./environment.ts";
 import { directoryObjectName, type DirectoryObject } from "./directory-object.ts";
+import type { ShardObject } from "./shard-object.ts";
 import type { TenantObject } from "./tenant-object.ts";
 
 /** An object's methods as they are called from outside. */
@@ -8,6 +9,7 @@ type Remote<Class> = {
 };
 
 export type RemoteTenant = Remote<Omit<TenantObject, "alarm">>;
+export type RemoteShard = Remote<Omit<ShardObject, "alarm">>;
 export type RemoteDirectory = Remote<DirectoryObject>;
 
 /**
@@ -17,6 +19,22 @@ export type RemoteDirectory = Remote<DirectoryObject>;
 export function tenantOf(bindings: Pick<Bindings, "TENANTS">, tenantId: string): RemoteTenant {
   const stub: unknown = bindings.TENANTS.get(bindings.TENANTS.idFromName(tenantId));
   return stub as RemoteTenant;
+}
+
+/** Each takes about a thousand requests a second. With another number, requests in flight would be looked for in the wrong one. */
+export const shardsPerTenant = 4;
+
+/** The shard that a request belongs to. */
+export function shardWith(bindings: Pick<Bindings, "SHARDS">, tenantId: string, requestId: string): RemoteShard {
+  let hash = 0;
+  for (let index = 0; index < requestId.length; index++) hash = (Math.imul(hash, 31) + requestId.charCodeAt(index)) >>> 0;
+  return shardOf(bindings, tenantId, hash % shardsPerTenant);
+}
+
+export function shardOf(bindings: Pick<Bindings, "SHARDS">, tenantId: string, index: number): RemoteShard {
+  // No tenant's id has a `#`.
+  const stub: unknown = bindings.SHARDS.get(bindings.SHARDS.idFromName(`${tenantId}#${index}`));
+  return stub as RemoteShard;
 }
 
 export function directoryOf(bindings: Pick<Bindings, "DIRECTORY">): RemoteDirectory {

@@ -1,13 +1,16 @@
-/** The ports of the core over Durable Objects: one call is one call to the tenant's object. */
+/** The ports of the core over Durable Objects. */
 import { TooManyGroups, type JournalReader, type ReservationReader } from "../../ledger/journal-reader.ts";
 import type { Books, Journal } from "../../ledger/journal.ts";
-import { StoreUnavailable, type QuotaStore } from "../../quota/store.ts";
+import type { QuotaStore } from "../../quota/store.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
 import type { Bindings } from "./environment.ts";
 import { systemClock } from "./clock.ts";
 import type { Later } from "./later.ts";
 import { directoryOf, tenantOf, type RemoteDirectory, type RemoteTenant } from "./object-stubs.ts";
 import { QueryView } from "./query-view.ts";
+import { reach, reachAgain } from "./reach.ts";
+import { withShards } from "./shard-stores.ts";
+import { tenantQuota } from "./tenant-quota.ts";
 
 export interface ObjectStores {
   readonly quota: QuotaStore;
@@ -24,10 +27,16 @@ const keyUseEveryMs = 60_000;
 /** Beyond it everything is forgotten, and each key in use is written once more. */
 const keptKeyUses = 10_000;
 
-export function openObjectStores(bindings: Pick<Bindings, "TENANTS" | "DIRECTORY" | "VIEW">, later: Later): ObjectStores {
+type StoreBindings = Pick<Bindings, "TENANTS" | "SHARDS" | "DIRECTORY" | "VIEW">;
+
+/** One call is one call to the tenant's object, or for a tenant with slices to one of its shards. */
+export function openObjectStores(bindings: StoreBindings, later: Later): ObjectStores {
+  return withShards(tenantStores(bindings, later), bindings);
+}
+
+function tenantStores(bindings: StoreBindings, later: Later): ObjectStores {
   const ask = <Result>(tenantId: string, call: (tenant: RemoteTenant) => Promise<Result>): Promise<Result> =>
     reach(() => call(tenantOf(bindings, tenantId)));
-  /** For calls that may run twice: an object that was just moved or restarted fails once and is then there again. */
   const askAgain = <Result>(tenantId: string, call: (tenant: RemoteTenant) => Promise<Result>): Promise<Result> =>
     reachAgain(() => call(tenantOf(bindings, tenantId)));
   const askAll = <Result>(call: (directory: RemoteDirectory) => Promise<Result>): Promise<Result> =>
@@ -36,16 +45,7 @@ export function openObjectStores(bindings: Pick<Bindings, "TENANTS" | "DIRECTORY
   const view = new QueryView(bindings.VIEW).reader(() => systemClock.nowMs());
 
   return {
-    quota: {
-      // Once: a second try of one that was admitted would find its own id and fail.
-      reserve: (request) => ask(request.tenantId, (tenant) => tenant.reserve(request)),
-      settle: (settlement) => ask(settlement.tenantId, (tenant) => tenant.settle(settlement)),
-      renew: (tenantId, ids, leaseMs) => askAgain(tenantId, (tenant) => tenant.renew(tenantId, ids, leaseMs)),
-      // Each object takes back its own by its alarm and records it there: from outside there is never any left.
-      expire: () => Promise.resolve([]),
-      recorded: (tenantId, ids) => askAgain(tenantId, (tenant) => tenant.recorded(tenantId, ids)),
-      inspect: (tenantId, limits) => askAgain(tenantId, (tenant) => tenant.inspect(tenantId, limits)),
-    },
+    quota: tenantQuota(bindings),
     journal: {
       append: (receipt) => askAgain(receipt.tenantId, (tenant) => tenant.append(receipt)),
       find: (tenantId, requestId) => askAgain(tenantId, (tenant) => tenant.findReceipt(tenantId, requestId)),
@@ -94,36 +94,4 @@ function keyToucher(write: (tenantId: string, keyId: string, atMs: number) => vo
     writtenAtMs.set(name, atMs);
     write(tenantId, keyId, atMs);
   };
-}
-
-async function reach<Result>(call: () => Promise<Result>): Promise<Result> {
-  try {
-    return await call();
-  } catch (error) {
-    throw isOurFault(error) ? error : new StoreUnavailable("the tenant's object could not be reached", { cause: error });
-  }
-}
-
-async function reachAgain<Result>(call: () => Promise<Result>): Promise<Result> {
-  try {
-    return await call();
-  } catch (error) {
-    if (!isPassing(error)) return reach(() => Promise.reject(error));
-    return reach(call);
-  }
-}
-
-/** What an object throws at a wrong argument is a mistake of ours, which asking later does not mend. */
-function isOurFault(error: unknown): boolean {
-  return error instanceof RangeError || error instanceof TypeError;
-}
-
-/** Workerd's word for a failure that another try may get over; an overloaded object is not asked again. */
-function isPassing(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    "retryable" in error &&
-    error.retryable === true &&
-    !("overloaded" in error && error.overloaded === true)
-  );
 }

@@ -57,7 +57,7 @@ export class TenantObject extends DurableObject {
     this.#keyUse = new SqlKeyUse(this.#database);
     this.#outbox = new Outbox(this.#database);
     this.#ledger = openTenantLedger(this.#database, systemClock);
-    this.#handOver = new HandOver(this.#database, new QueryView(bindings.VIEW));
+    this.#handOver = new HandOver(this.#database, new QueryView(bindings.VIEW), true);
     void state.blockConcurrencyWhile(async () => {
       this.#alarmAtMs = (await state.storage.getAlarm()) ?? undefined;
     });
@@ -127,6 +127,11 @@ export class TenantObject extends DurableObject {
   async append(receipt: Receipt): Promise<void> {
     await this.#ledger.journal.append(receipt);
     await this.#announce(receipt.tenantId);
+  }
+
+  /** From a shard, in order. */
+  async take(receipts: readonly Receipt[]): Promise<void> {
+    for (const receipt of receipts) await this.append(receipt);
   }
 
   async findReceipt(tenantId: string, requestId: string): Promise<Receipt | undefined> {

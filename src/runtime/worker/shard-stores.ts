@@ -1,0 +1,78 @@
+import { allowsSlices } from "../../quota/slices/allows-slices.ts";
+import type { Bindings } from "./environment.ts";
+import { shardOf, shardsPerTenant, shardWith, type RemoteShard } from "./object-stubs.ts";
+import { reach, reachAgain } from "./reach.ts";
+import type { ObjectStores } from "./stores.ts";
+
+/** More are never in flight in one isolate; what is beyond was not settled where it should have been, and its lease runs out. */
+const mostOpen = 100_000;
+
+/**
+ * Sends requests of which all limits allow slices to one of the tenant's shards, chosen by the request's id, so that a
+ * tenant's load is not bounded by what one object takes. Shards hand their receipts over to the tenant's object within
+ * seconds; what is not found there yet is looked for in them.
+ */
+export function withShards(stores: ObjectStores, bindings: Pick<Bindings, "SHARDS">): ObjectStores {
+  const { quota, journal, books, reservations } = stores;
+  /** Requests that this isolate has open on a shard. */
+  const open = new Set<string>();
+  const isOpen = (tenantId: string, id: string): boolean => open.has(`${tenantId} ${id}`);
+  const shard = (tenantId: string, id: string): RemoteShard => shardWith(bindings, tenantId, id);
+  const all = <Result>(tenantId: string, call: (shard: RemoteShard) => Promise<Result>): Promise<Result[]> =>
+    Promise.all(
+      Array.from({ length: shardsPerTenant }, (_, index) => reachAgain(() => call(shardOf(bindings, tenantId, index)))),
+    );
+
+  return {
+    ...stores,
+    quota: {
+      ...quota,
+      async reserve(request) {
+        if (!allowsSlices(request.limits)) return quota.reserve(request);
+        const outcome = await reach(() => shard(request.tenantId, request.id).reserve(request));
+        if (open.size >= mostOpen) open.clear();
+        if (outcome.admitted) open.add(`${request.tenantId} ${request.id}`);
+        return outcome;
+      },
+      async settle(settlement) {
+        const { tenantId, id } = settlement;
+        if (!isOpen(tenantId, id)) return quota.settle(settlement);
+        const settled = await reach(() => shard(tenantId, id).settle(settlement));
+        open.delete(`${tenantId} ${id}`);
+        return settled;
+      },
+      async renew(tenantId, ids, leaseMs) {
+        const elsewhere = ids.filter((id) => !isOpen(tenantId, id));
+        if (elsewhere.length > 0) await quota.renew(tenantId, elsewhere, leaseMs);
+        for (const id of ids) {
+          if (isOpen(tenantId, id)) await reachAgain(() => shard(tenantId, id).renew(tenantId, [id], leaseMs));
+        }
+      },
+    },
+    books: {
+      async close(receipt, settlement) {
+        const { tenantId, id } = settlement;
+        if (!isOpen(tenantId, id)) return books.close(receipt, settlement);
+        await reachAgain(() => shard(tenantId, id).close(receipt, settlement));
+        open.delete(`${tenantId} ${id}`);
+      },
+    },
+    journal: {
+      ...journal,
+      find: async (tenantId, requestId) =>
+        (await journal.find(tenantId, requestId)) ??
+        reachAgain(() => shard(tenantId, requestId).findReceipt(tenantId, requestId)),
+      async findResponse(tenantId, responseId) {
+        const found = await journal.findResponse(tenantId, responseId);
+        if (found !== undefined) return found;
+        return (await all(tenantId, (one) => one.findResponse(tenantId, responseId))).find((one) => one !== undefined);
+      },
+    },
+    reservations: {
+      open: async (tenantId) => [
+        ...(await reservations.open(tenantId)),
+        ...(await all(tenantId, (one) => one.openReservations(tenantId))).flat(),
+      ],
+    },
+  };
+}
