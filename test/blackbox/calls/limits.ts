@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { anthropicClient, azureClient, errorOf, openaiClient, recordingFetch, type Exchanged } from "../harness/clients.ts";
 import { reached } from "../harness/gateway-under-test.ts";
 import type { LimitInput } from "../harness/operator.ts";
+import { eventually, receiptOf } from "../harness/receipts.ts";
 import { regionsWithin } from "../harness/catalogue.ts";
 import type { Context } from "./context.ts";
 
@@ -171,6 +172,29 @@ export function limits(context: () => Context): void {
       });
       const error = await errorOf(anthropicClient(gateway.url, tenant.key).messages.create(message));
       expect(error).toMatchObject({ status: 402, type: "billing_error" });
+    });
+  });
+
+  describe("limits that allow slices", () => {
+    test("count every request of a busy tenant, to the unit once slices are back, and have its receipt at once", async () => {
+      const { gateway, operator } = context();
+      const tenant = await operator.addTenant({
+        limits: [
+          { name: "requests-per-day", unit: "requests", window: "day", ceiling: 400, slices: true },
+          { name: "concurrent", unit: "concurrent", window: "open", ceiling: 1_000, slices: true },
+        ],
+      });
+      const client = openaiClient(gateway.url, tenant.key);
+      for (let wave = 0; wave < 4; wave++) {
+        const ids = await Promise.all(
+          Array.from({ length: 50 }, async () => (await client.chat.completions.create(chat))._request_id ?? ""),
+        );
+        const receipts = await Promise.all(ids.map((id) => receiptOf(gateway.url, tenant.key, id)));
+        expect(receipts.map(({ end }) => end)).toEqual(ids.map(() => "completed"));
+      }
+      await eventually(async () =>
+        expect(await operator.use(tenant.id)).toMatchObject([{ remaining: 200 }, { remaining: 1_000 }]),
+      );
     });
   });
 
