@@ -1,13 +1,11 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Bench } from "../bench.ts";
 import { Unavailable } from "../proxy.ts";
-import { installed } from "../proxies/installed.ts";
-import { freePort } from "../start.ts";
 import { storeNames } from "../targets.ts";
 import type { StoreCost, StoreLoad, StoreOrder } from "./order.ts";
+import { startValkey } from "./start-valkey.ts";
 
 /** A store in one size, as one process uses it. */
 export interface StoreSubject {
@@ -58,25 +56,6 @@ async function startStore(
     if (cost === undefined) throw new Error(`the ${kind} store's process failed: ${failure}`);
     return cost;
   };
-}
-
-async function startValkey(children: Bench["children"], folder: string): Promise<string> {
-  const port = await freePort();
-  const settings = { port, bind: "127.0.0.1", dir: folder, save: "", appendonly: "no", loglevel: "warning" };
-  const options = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  children.spawn(valkeyProgram(), options, { stdio: "ignore" });
-  // The store waits for a server that is starting; a moment spares it a warning.
-  await delay(200);
-  return `redis://127.0.0.1:${port}`;
-}
-
-function valkeyProgram(): string {
-  try {
-    return installed("valkey-server");
-  } catch (error) {
-    if (!(error instanceof Unavailable)) throw error;
-    return installed("redis-server");
-  }
 }
 
 interface Answer {
