@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { appliedLimits } from "../../src/quota/limit.ts";
 import { SlicedQuota } from "../../src/quota/slices/sliced-quota.ts";
-import type { QuotaStore } from "../../src/quota/store.ts";
+import { StoreUnavailable, type QuotaStore } from "../../src/quota/store.ts";
 import { requestId } from "../../src/request-id.ts";
 import { systemClock, systemEntropy } from "../../src/runtime/node/clock.ts";
 import { log } from "../../src/runtime/node/log.ts";
@@ -56,7 +56,7 @@ async function run(load: GatewayLoad): Promise<GatewayCost> {
   const callsBefore = calls;
   const cpuBefore = process.cpuUsage();
   const beganMs = performance.now();
-  let [sent, admitted, refused] = [0, 0, 0];
+  let [sent, admitted, refused, unanswered] = [0, 0, 0, 0];
   const one = async (): Promise<void> => {
     const id = requestId(systemEntropy, systemClock);
     const outcome = await quota.reserve(reservation(id, tenantId, limits));
@@ -67,12 +67,19 @@ async function run(load: GatewayLoad): Promise<GatewayCost> {
   };
   const open: Promise<void>[] = [];
   for (let elapsedMs = 0; elapsedMs < forMs; elapsedMs = performance.now() - beganMs) {
-    for (const due = Math.floor((elapsedMs * requestsPerSecond) / 1_000); sent < due; sent++) open.push(one());
+    for (const due = Math.floor((elapsedMs * requestsPerSecond) / 1_000); sent < due; sent++) {
+      open.push(
+        one().catch((error: unknown) => {
+          if (!(error instanceof StoreUnavailable)) throw error;
+          unanswered++;
+        }),
+      );
+    }
     await delay(tickMs);
   }
   await Promise.all(open);
   const { user, system } = process.cpuUsage(cpuBefore);
-  return { admitted, refused, calls: calls - callsBefore, cpuMs: (user + system) / 1_000 };
+  return { admitted, refused, unanswered, calls: calls - callsBefore, cpuMs: (user + system) / 1_000 };
 }
 
 process.on("message", (load: GatewayLoad) => {

@@ -10,7 +10,7 @@ import { startValkey } from "../stores/start-valkey.ts";
 import { charge } from "../stores/tenants.ts";
 import type { GatewayCost, GatewayLoad, GatewayOrder } from "./order.ts";
 
-const requestsPerSecond = Number(process.argv[2] ?? 3_000);
+const requestsPerSecond = Number(process.argv[2] ?? 1_000);
 const gatewayCount = 2;
 const rounds = 3;
 const forMs = 4_000;
@@ -39,6 +39,7 @@ function sumOf(costs: readonly GatewayCost[]): GatewayCost {
   return {
     admitted: sum((one) => one.admitted),
     refused: sum((one) => one.refused),
+    unanswered: sum((one) => one.unanswered),
     calls: sum((one) => one.calls),
     cpuMs: sum((one) => one.cpuMs),
   };
@@ -77,7 +78,7 @@ for (let round = 0; round <= rounds; round += 1) {
 
 const rows = shares.flatMap((share) =>
   ["exact", "slices"].map((way) => {
-    const { admitted, refused, calls, cpuMs } = sumOf(costs.get(`${share} ${way}`) ?? []);
+    const { admitted, refused, unanswered, calls, cpuMs } = sumOf(costs.get(`${share} ${way}`) ?? []);
     const asked = admitted + refused;
     return [
       `${share} %`,
@@ -86,11 +87,12 @@ const rows = shares.flatMap((share) =>
       ((calls * 1_000) / asked).toFixed(1),
       ((cpuMs * 1_000) / asked).toFixed(0),
       ((refused * 100) / asked).toFixed(2),
+      String(unanswered),
     ];
   }),
 );
 process.stdout.write(
   `${requestsPerSecond} requests a second of one tenant over ${gatewayCount} gateways, ${rounds} rounds of ${forMs} ms\n` +
-    `${table(["OF THE LIMIT", "BY", "REQUESTS", "CALLS PER 1,000", "CPU µs A REQUEST", "REFUSED %"], rows)}\n`,
+    `${table(["OF THE LIMIT", "BY", "REQUESTS", "CALLS PER 1,000", "CPU µs A REQUEST", "REFUSED %", "UNANSWERED"], rows)}\n`,
 );
 process.exit(0);

@@ -18,6 +18,8 @@ export interface GatewayLoad {
 export interface GatewayCost {
   readonly admitted: number;
   readonly refused: number;
+  /** Requests that the store did not answer for in time, at their beginning or end. */
+  readonly unanswered: number;
   /** Calls that went to the store. */
   readonly calls: number;
   readonly cpuMs: number;
