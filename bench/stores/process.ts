@@ -22,7 +22,8 @@ async function run({ calling, forMs }: StoreLoad): Promise<StoreCost> {
     while (performance.now() - beganMs < forMs) {
       // A stride that shares no factor with the number of tenants: all of them in turn, and never neighbours.
       turn = (turn + 7_919) % calling;
-      const tenantId = tenantAt(turn);
+      // Those that call lie scattered among those that do not.
+      const tenantId = tenantAt(turn * Math.floor(order.tenants / calling));
       const id = requestId(systemEntropy, systemClock);
       const { admitted } = await store.quota.reserve(reservation(id, tenantId, applied));
       if (!admitted) throw new Error("a limit of the bench was reached");
