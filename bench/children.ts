@@ -47,12 +47,12 @@ export class Children {
   }
 
   spawn(command: string, commandArguments: readonly string[], options: SpawnOptions): ChildProcess {
-    return this.#own(spawn(command, commandArguments, options));
+    return this.own(spawn(command, commandArguments, options));
   }
 
   /** A Node process with a message channel, running `module`. */
   fork(module: URL, moduleArguments: readonly string[], options: ForkOptions): ChildProcess {
-    return this.#own(fork(fileURLToPath(module), moduleArguments, options));
+    return this.own(fork(fileURLToPath(module), moduleArguments, options));
   }
 
   async stop(child: ChildProcess): Promise<void> {
@@ -74,7 +74,8 @@ export class Children {
     await Promise.all([...this.#living].map((child) => this.stop(child)));
   }
 
-  #own(child: ChildProcess): ChildProcess {
+  /** Takes over a process that somebody else started. */
+  own(child: ChildProcess): ChildProcess {
     const { pid } = child;
     // Without a pid it did not start; its "error" event tells whoever asked for it.
     if (pid === undefined) return child;

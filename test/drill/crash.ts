@@ -79,7 +79,7 @@ export const crash: Drill = {
 
 async function play(scenario: Scenario, options: DrillOptions): Promise<Outcome> {
   options.say(scenario.title);
-  const stores = scenario.isShared ? await startSharedStores() : undefined;
+  const stores = scenario.isShared ? await startSharedStores(options.children) : undefined;
   try {
     return await killing(scenario, options, stores);
   } finally {

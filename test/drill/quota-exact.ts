@@ -41,7 +41,7 @@ export const quotaExact: Drill = {
   summary: "4 gateways on one Valkey and PostgreSQL, 2,000 requests of one tenant at once: not one token over the limit",
   needs: ["postgres", "valkey"],
   async run(options) {
-    const stores = await startSharedStores();
+    const stores = await startSharedStores(options.children);
     const rounds: Round[] = [];
     try {
       const beganMs = performance.now();

@@ -75,7 +75,7 @@ export const revocation: Drill = {
   summary: "500 open streams over 4 gateways, cut by one order: with both stores, with one, and a gateway cut off from both",
   needs: ["postgres", "valkey"],
   async run(options) {
-    const stores = await startSharedStores();
+    const stores = await startSharedStores(options.children);
     const agent = new Agent({ connections: null, bodyTimeout: patienceMs, headersTimeout: patienceMs });
     const closing: (() => Promise<void> | void)[] = [() => stores.stop(), () => agent.destroy()];
     try {

@@ -70,7 +70,7 @@ export const storeLoss: Drill = {
     "Valkey killed and back empty, Valkey paused, PostgreSQL killed and back: nothing over, nothing lost, and how long each refused",
   needs: ["postgres", "valkey"],
   async run(options) {
-    const stores = await startSharedStores();
+    const stores = await startSharedStores(options.children);
     const outcomes: Outcome[] = [];
     try {
       for (const fault of faults) outcomes.push(await play(fault, stores, options));

@@ -47,14 +47,17 @@ function owner(): { uid: number; gid: number } | undefined {
 /** A server of a test's own, on a socket in a temporary folder: no port that somebody else may take while it is down. */
 export class PostgresServer {
   readonly #folder: string;
+  readonly #onSpawn: (child: ChildProcess) => void;
   #child: ChildProcess | undefined;
   #databases = 0;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, onSpawn: (child: ChildProcess) => void) {
     this.#folder = folder;
+    this.#onSpawn = onSpawn;
   }
 
-  static async start(): Promise<PostgresServer> {
+  /** @param onSpawn is told of each process of the server, the first and those after `halt`. */
+  static async start(onSpawn: (child: ChildProcess) => void = () => undefined): Promise<PostgresServer> {
     if (programs === undefined) throw new Error("PostgreSQL is not installed");
     const user = owner();
     const folder = mkdtempSync(join(tmpdir(), "strait-postgres-"));
@@ -63,7 +66,7 @@ export class PostgresServer {
     const data = join(folder, "data");
     const settings = ["--auth=trust", "--username=strait", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"];
     execFileSync(join(programs, "initdb"), ["-D", data, ...settings], { ...user, cwd: folder, stdio: "ignore" });
-    const server = new PostgresServer(folder);
+    const server = new PostgresServer(folder, onSpawn);
     // A test run that is broken off must not leave a server behind.
     process.once("exit", () => server.#child?.kill("SIGQUIT"));
     await server.resume();
@@ -120,6 +123,7 @@ export class PostgresServer {
       options,
     );
     this.#child = child;
+    this.#onSpawn(child);
     const giveUpMs = performance.now() + startMs;
     for (;;) {
       try {

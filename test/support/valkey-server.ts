@@ -36,6 +36,8 @@ export function describeOnValkey(name: string, body: () => void): void {
 export interface ValkeyServerOptions {
   readonly cluster?: boolean;
   readonly password?: string;
+  /** Told of each process of the server, the first and those after `kill`. */
+  readonly onSpawn?: (child: ChildProcess) => void;
 }
 
 /** What a test's stores are opened on: one server, or a cluster. */
@@ -124,6 +126,7 @@ export class ValkeyServer implements ValkeyUnderTest {
       { stdio: "ignore" },
     );
     this.#child = child;
+    this.#options.onSpawn?.(child);
     const giveUpMs = performance.now() + startMs;
     for (;;) {
       try {

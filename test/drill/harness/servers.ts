@@ -1,3 +1,5 @@
+import type { ChildProcess } from "node:child_process";
+import type { Children } from "../../../bench/children.ts";
 import { isPostgresInstalled, PostgresServer } from "../../support/postgres-server.ts";
 import { isValkeyInstalled, ValkeyServer } from "../../support/valkey-server.ts";
 import type { ServerProgram } from "../drill.ts";
@@ -20,9 +22,11 @@ export interface SharedStores {
   stop(): Promise<void>;
 }
 
-export async function startSharedStores(): Promise<SharedStores> {
-  const valkey = await ValkeyServer.start();
-  const postgres = await PostgresServer.start();
+/** All their processes become the run's own, which outlive it in no case. */
+export async function startSharedStores(children: Children): Promise<SharedStores> {
+  const onSpawn = (child: ChildProcess): unknown => children.own(child);
+  const valkey = await ValkeyServer.start({ onSpawn });
+  const postgres = await PostgresServer.start(onSpawn);
   const databaseUrl = await postgres.createDatabase();
   return {
     valkey,
