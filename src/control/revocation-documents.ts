@@ -33,7 +33,7 @@ export interface AcknowledgementDocument {
 
 export interface RevocationStateDocument extends RevocationDocument {
   complete: boolean;
-  /** Milliseconds from the order to the last word of the last replica: learned, or the last byte of what it cut. */
+  /** Milliseconds from the order until the last of the replicas that ran then had learned of it, and sent the last byte of what it cut. */
   tookMs: number | null;
   acknowledgements: AcknowledgementDocument[];
   missing: { replica: string; name: string }[];
@@ -129,11 +129,13 @@ export function revocationDocument(order: RevocationOrder, nowMs: number): Revoc
 
 export function revocationStateDocument(state: RevocationState, nowMs: number): RevocationStateDocument {
   const { order, acknowledgements, missing, complete } = state;
-  const lastMs = Math.max(...acknowledgements.map(({ learnedAtMs, lastByteAtMs }) => lastByteAtMs ?? learnedAtMs));
+  // Whoever started later knew it before it admitted anything.
+  const meant = acknowledgements.filter(({ replica }) => replica.startedAtMs <= order.issuedAtMs);
+  const lastMs = Math.max(...meant.map(({ learnedAtMs, lastByteAtMs }) => lastByteAtMs ?? learnedAtMs));
   return {
     ...revocationDocument(order, nowMs),
     complete,
-    tookMs: acknowledgements.length === 0 ? null : Math.max(0, lastMs - order.issuedAtMs),
+    tookMs: meant.length === 0 ? null : Math.max(0, lastMs - order.issuedAtMs),
     acknowledgements: acknowledgements.map(acknowledgementDocument),
     missing: missing.map((replica) => ({ replica: replica.id, name: replica.name })),
   };

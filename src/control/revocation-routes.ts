@@ -68,9 +68,10 @@ const restore = createRoute({
 export function addRevocationRoutes(app: OpenAPIHono, ports: RevocationPorts): void {
   const nowMs = (): number => ports.clock.nowMs();
 
-  app.openapi(list, (context) =>
-    context.json({ revocations: ports.orders.list().map((order) => revocationDocument(order, nowMs())) }, 200),
-  );
+  app.openapi(list, async (context) => {
+    await ports.orders.refresh();
+    return context.json({ revocations: ports.orders.list().map((order) => revocationDocument(order, nowMs())) }, 200);
+  });
 
   app.openapi(issue, async (context) => {
     const outcome = await issueRevocation(ports, "operator", context.req.valid("json"));

@@ -75,7 +75,7 @@ export async function spreadKeyRevocation(
 
 /** Takes an order back, for good. Again changes nothing. */
 export async function restoreRevocation(ports: RevocationPorts, actor: string, id: string): Promise<Outcome<RevocationOrder>> {
-  const order = ports.orders.find(id);
+  const order = await lookUp(ports.orders, id);
   if (order === undefined) return no({ kind: "revocation_not_found", id });
   if (order.restored !== undefined) return done(order);
   const restored = { ...order, restored: { atMs: ports.clock.nowMs(), by: actor } };
@@ -84,8 +84,14 @@ export async function restoreRevocation(ports: RevocationPorts, actor: string, i
   return done(restored);
 }
 
+/** One that was given to another replica a moment ago may not be known here yet. */
+async function lookUp(orders: Revocations, id: string): Promise<RevocationOrder | undefined> {
+  if (orders.find(id) === undefined) await orders.refresh();
+  return orders.find(id);
+}
+
 export async function revocationState(ports: Pick<RevocationPorts, "orders">, id: string): Promise<Outcome<RevocationState>> {
-  const order = ports.orders.find(id);
+  const order = await lookUp(ports.orders, id);
   if (order === undefined) return no({ kind: "revocation_not_found", id });
   const [acknowledgements, replicas] = await Promise.all([ports.orders.acknowledgements(id), ports.orders.replicas()]);
   const known = new Set(acknowledgements.map(({ replica }) => replica.id));

@@ -5,6 +5,8 @@ export interface Replica {
   readonly id: string;
   /** For people: machine and process, or data centre. */
   readonly name: string;
+  /** Milliseconds since the Unix epoch, by its own clock. */
+  readonly startedAtMs: number;
 }
 
 /** What one replica says of one order; a later one replaces an earlier one. Times in milliseconds since the Unix epoch, by the replica's clock. */

@@ -1,9 +1,9 @@
 import { sleep, type Clock } from "../clock.ts";
 import { allow, refuse, type Decision } from "../decision.ts";
-import type { Log } from "../log.ts";
 import { without } from "../policy/authorise.ts";
 import type { Permit } from "../policy/permit.ts";
 import type { Deployment } from "../region/catalogue.ts";
+import { Acknowledging } from "./acknowledging.ts";
 import type { RevocationGate } from "./gate.ts";
 import { concerns, hits, namesPlace, type RevocationSubject } from "./matches.ts";
 import { isForgettable, isInForce, joinOrders, type RevocationOrder } from "./order.ts";
@@ -26,17 +26,10 @@ export interface RevocationOptions {
   readonly elapsed: Pick<Clock, "nowMs">;
   /** How long after the last word from any shared path requests are still admitted, where there is one. */
   readonly stalenessMs: number;
-  readonly log: Log;
 }
 
 /** How long a path may take to answer an operator. */
 const patienceMs = 1_000;
-
-interface Acknowledging {
-  readonly stands: Acknowledgement;
-  /** The paths that have not been told yet of how it stands. */
-  readonly untold: Set<RevocationPath>;
-}
 
 /**
  * What one replica knows of revocations, and what it does about them: nothing that an order in force hits is admitted or
@@ -52,25 +45,32 @@ export class Revocations implements RevocationGate {
   readonly #elapsed: Pick<Clock, "nowMs">;
   readonly #stalenessMs: number;
   readonly #isShared: boolean;
-  readonly #log: Log;
   readonly #known = new Map<string, RevocationOrder>();
   /** Those of `#known` that were in force when it last changed. */
   #inForce: readonly RevocationOrder[] = [];
   #heardAtMs = Number.NEGATIVE_INFINITY;
   readonly #open = new Set<RevocableExchange>();
-  readonly #acknowledging = new Map<string, Acknowledging>();
+  readonly #acknowledging: Acknowledging;
   readonly #beatAtMs = new Map<RevocationPath, number>();
   /** Called when a path should be attended to soon. */
   onNews: () => void = () => undefined;
 
-  constructor({ paths, replica, clock, elapsed, stalenessMs, log }: RevocationOptions) {
+  constructor({ paths, replica, clock, elapsed, stalenessMs }: RevocationOptions) {
     this.paths = paths;
     this.replica = replica;
     this.#clock = clock;
     this.#elapsed = elapsed;
     this.#stalenessMs = stalenessMs;
+    this.#acknowledging = new Acknowledging(paths);
     this.#isShared = paths.some(({ shared }) => shared);
-    this.#log = log;
+  }
+
+  /** Asks every path for what is not known here yet. */
+  async refresh(): Promise<void> {
+    await this.#fromAll(async (path) => {
+      this.learn(await path.read(), path.name);
+      return [];
+    });
   }
 
   /** Every order known here, newest first. */
@@ -169,13 +169,7 @@ export class Revocations implements RevocationGate {
     if (path.shared) this.#heardAtMs = Math.max(this.#heardAtMs, askedAtMs);
     this.learn(orders, path.name);
     await this.#giveMissing(path, orders);
-    const untold = [...this.#acknowledging.values()].filter((one) => one.untold.delete(path));
-    try {
-      if (untold.length > 0) await path.acknowledge(untold.map(({ stands }) => stands));
-    } catch (error) {
-      for (const { stands } of untold) this.#acknowledging.get(stands.orderId)?.untold.add(path);
-      throw error;
-    }
+    await this.#acknowledging.tell(path);
     if (askedAtMs - (this.#beatAtMs.get(path) ?? Number.NEGATIVE_INFINITY) < replicaLifeMs / 4) return;
     await path.beat(this.replica);
     this.#beatAtMs.set(path, askedAtMs);
@@ -197,7 +191,7 @@ export class Revocations implements RevocationGate {
   async acknowledgements(orderId: string): Promise<readonly Acknowledgement[]> {
     const latest = new Map<string, Acknowledgement>();
     const told = await this.#fromAll((path) => path.acknowledgements(orderId));
-    const own = this.#acknowledging.get(orderId)?.stands;
+    const own = this.#acknowledging.of(orderId);
     for (const one of own === undefined ? told : [...told, own]) {
       const known = latest.get(one.replica.id);
       if (known === undefined || one.cut + one.ended >= known.cut + known.ended) latest.set(one.replica.id, one);
@@ -216,8 +210,8 @@ export class Revocations implements RevocationGate {
     const answers = this.paths.map(async (path) => {
       try {
         return await ask(path);
-      } catch (error) {
-        this.#log.warn("a path of revocations could not be reached", { path: path.name, error: String(error) });
+      } catch {
+        // Whoever attends to the path has told the log.
         return [];
       }
     });
@@ -237,7 +231,7 @@ export class Revocations implements RevocationGate {
     for (const [id, order] of this.#known) {
       if (!isForgettable(order, nowMs)) continue;
       this.#known.delete(id);
-      this.#acknowledging.delete(id);
+      this.#acknowledging.forget(id);
     }
     this.#inForce = [...this.#known.values()].filter((order) => isInForce(order, nowMs));
   }
@@ -245,7 +239,7 @@ export class Revocations implements RevocationGate {
   #changed(orderId: string, change: (before: Acknowledgement) => Partial<Acknowledgement>): void {
     // A key that was revoked is no order, and an order may have been forgotten meanwhile.
     if (!this.#known.has(orderId)) return;
-    const before = this.#acknowledging.get(orderId)?.stands ?? {
+    const before = this.#acknowledging.of(orderId) ?? {
       orderId,
       replica: this.replica,
       learnedAtMs: this.#clock.nowMs(),
@@ -254,7 +248,7 @@ export class Revocations implements RevocationGate {
       ended: 0,
       lastByteAtMs: undefined,
     };
-    this.#acknowledging.set(orderId, { stands: { ...before, ...change(before) }, untold: new Set(this.paths) });
+    this.#acknowledging.set({ ...before, ...change(before) });
     this.onNews();
   }
 }

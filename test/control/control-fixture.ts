@@ -112,11 +112,10 @@ export function control(overrides: Partial<ControlPorts> = {}): Fixture {
     log,
     orders: new Revocations({
       paths: [],
-      replica: { id: "replica-1", name: "test" },
+      replica: { id: "replica-1", name: "test", startedAtMs: 0 },
       clock,
       elapsed: clock,
       stalenessMs: 10_000,
-      log,
     }),
     ...overrides,
   };

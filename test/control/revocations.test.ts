@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
-import { control, type Document } from "./control-fixture.ts";
+import { Revocations } from "../../src/revocation/revocations.ts";
+import { MemoryPath } from "../revocation/memory-path.ts";
+import { order } from "../revocation/orders.ts";
+import { control, testClock, type Document } from "./control-fixture.ts";
 
 const reason = "a leak";
 
@@ -106,4 +109,26 @@ test("a key that is revoked is told to replicas by the ways of orders as well", 
   const { json } = await call("POST", "/tenants/acme/keys", { name: "k" });
   expect((await call("DELETE", `/tenants/acme/keys/${idOf(json)}`)).status).toBe(200);
   expect(ports.orders?.list()).toMatchObject([{ scope: { tenant: "acme", key: json["id"] }, by: "operator" }]);
+});
+
+test("an order that another replica was given a moment ago is found, and one who started later has no part in how long it took", async () => {
+  const path = new MemoryPath("postgres");
+  const clock = testClock();
+  const orders = new Revocations({
+    paths: [path],
+    replica: { id: "late", name: "late", startedAtMs: clock.ms },
+    clock,
+    elapsed: clock,
+    stalenessMs: 10_000,
+  });
+  const { call } = control({ orders, clock });
+  const issuedAtMs = clock.ms - 60_000;
+  await path.write(order("1", { model: "gpt-5" }, { issuedAtMs }));
+  const early = { id: "early", name: "early", startedAtMs: issuedAtMs - 1 };
+  const told = { orderId: "revocation_1", replica: early, learnedAtMs: issuedAtMs + 40, learnedBy: "postgres", cut: 2, ended: 2 };
+  await path.acknowledge([{ ...told, lastByteAtMs: issuedAtMs + 90 }]);
+  const { json } = await call("GET", "/revocations/revocation_1");
+  expect(json).toMatchObject({ model: "gpt-5", tookMs: 90, complete: true });
+  expect(json["acknowledgements"]).toHaveLength(2);
+  expect((await call("GET", "/revocations")).json).toMatchObject({ revocations: [{ id: "revocation_1" }] });
 });

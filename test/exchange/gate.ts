@@ -130,11 +130,10 @@ export class Gate {
     this.transport = new ScriptedTransport(options.play);
     this.revocations = new Revocations({
       paths: [],
-      replica: { id: "replica-1", name: "test" },
+      replica: { id: "replica-1", name: "test", startedAtMs: 0 },
       clock,
       elapsed: clock,
       stalenessMs: 10_000,
-      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     });
     const log = (level: string) => (message: string, fields?: LogFields) => void this.logged.push({ level, message, fields });
     const provider = new TracerProvider({

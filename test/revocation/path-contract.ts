@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Acknowledgement, RevocationPath } from "../../src/revocation/path.ts";
 import { order, stored, type OpenPaths } from "./orders.ts";
 
-const replica = (id: string) => ({ id, name: `name of ${id}` });
+const replica = (id: string) => ({ id, name: `name of ${id}`, startedAtMs: 1 });
 
 const acknowledgement = (orderId: string, by: string, change: Partial<Acknowledgement> = {}): Acknowledgement => ({
   orderId,

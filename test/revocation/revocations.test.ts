@@ -26,7 +26,7 @@ beforeEach(() => {
 });
 
 function replica(id: string, paths: readonly RevocationPath[] = [postgres, valkey]): Revocations {
-  return new Revocations({ paths, replica: { id, name: id }, clock, elapsed: clock, stalenessMs, log: silent });
+  return new Revocations({ paths, replica: { id, name: id, startedAtMs: 0 }, clock, elapsed: clock, stalenessMs });
 }
 
 async function following(id: string, paths?: readonly RevocationPath[]): Promise<Revocations> {

@@ -25,11 +25,10 @@ export async function followRevocations(config: Config, log: Log): Promise<Follo
   const paths = openPaths(config, log);
   const revocations = new Revocations({
     paths,
-    replica: { id: randomBytes(6).toString("hex"), name: `${hostname()}/${process.pid}` },
+    replica: { id: randomBytes(6).toString("hex"), name: `${hostname()}/${process.pid}`, startedAtMs: systemClock.nowMs() },
     clock: systemClock,
     elapsed: monotonicClock,
     stalenessMs: config.settings.revocationStalenessMs,
-    log,
   });
   const stop = await followPaths(revocations, systemClock, log);
   const close = async (): Promise<void> => {

@@ -73,8 +73,8 @@ export function openValkeyRevocations(url: string, clock: Pick<Clock, "nowMs">):
       const told = await ask((redis) => redis.hvals(acknowledgementsKey(orderId)));
       return told.map((text) => JSON.parse(text) as Acknowledgement);
     },
-    async beat({ id, name }) {
-      await ask((redis) => redis.eval(beatScript, 1, replicasKey, JSON.stringify({ id, name }), replicaLifeMs));
+    async beat(replica) {
+      await ask((redis) => redis.eval(beatScript, 1, replicasKey, JSON.stringify(replica), replicaLifeMs));
     },
     async replicas() {
       const members = (await ask((redis) => redis.eval(livingScript, 1, replicasKey, replicaLifeMs))) as string[];

@@ -47,11 +47,10 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
   const path = openObjectRevocations(bindings);
   const revocations = new Revocations({
     paths: [path],
-    replica: { id: hex(systemEntropy.bytes(6)), name: placeOf(first) },
+    replica: { id: hex(systemEntropy.bytes(6)), name: placeOf(first), startedAtMs: systemClock.nowMs() },
     clock: systemClock,
     elapsed: systemClock,
     stalenessMs: config.settings.revocationStalenessMs,
-    log,
   });
   const application = createApplication({
     clock: systemClock,
