@@ -37,7 +37,7 @@ export class PostgresWriters {
   readonly #clock: Clock;
   readonly #log: Log;
   #cancel: (() => void) | undefined;
-  #beating: Promise<void> | undefined;
+  #beating: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(pool: PostgresPool, writer: JournalWriter, clock: Clock, log: Log) {
@@ -61,15 +61,17 @@ export class PostgresWriters {
     return row?.until_ms === null || row === undefined ? 0 : Number(row.until_ms);
   }
 
+  /** One after the other: an earlier word that came in later would take back what was told. */
   async beat(): Promise<void> {
-    this.#beating ??= this.#tell().finally(() => (this.#beating = undefined));
-    await this.#beating;
+    const told = this.#beating.then(() => this.#tell());
+    this.#beating = told.catch(() => undefined);
+    await told;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancel?.();
-    await this.#beating?.catch(() => undefined);
+    await this.#beating;
   }
 
   async #tell(): Promise<void> {
