@@ -1,5 +1,6 @@
 import { amountsOf, type Amounts, type AppliedLimit } from "../limit.ts";
 import { noIntent, StoreUnavailable, type LimitState, type ReservationRequest, type ReserveOutcome } from "../store.ts";
+import type { LimitUnit } from "../../tenant/limit-setting.ts";
 import { Demand } from "./demand.ts";
 import { sliceSize, fewestRequests } from "./slice-size.ts";
 import { Slice } from "./slice.ts";
@@ -9,6 +10,9 @@ import { SliceReturns } from "./slice-returns.ts";
 
 /** How often one request waits for a new slice before it is decided by the store itself. */
 const mostRefills = 2;
+
+/** A slice of which less than one part in so many is left is used up. */
+const spentParts = 8;
 
 /** The lease is counted from before the call was sent; the rest is for clocks that run at different speeds. */
 const leaseUsed = 0.9;
@@ -50,7 +54,7 @@ export class SlicePool {
     const nowMs = this.#ports.elapsedMs();
     this.#demand.add(hold, nowMs);
     for (let refills = 0; ; refills++) {
-      const slice = this.#take(id, hold);
+      const slice = this.#admit(id, hold);
       if (slice !== undefined) {
         if (this.#isStoreAway || this.#wantsMore(slice)) void this.#refill(limits);
         return slice;
@@ -72,8 +76,13 @@ export class SlicePool {
   #couldFit({ binding, asked, neverFits }: Extract<ReserveOutcome, { admitted: false }>): boolean {
     if (neverFits || this.#givingBack !== undefined) return !neverFits;
     const { unit } = binding.limit.setting;
-    const left = this.#slices.reduce((sum, slice) => sum + slice.left(unit), 0);
+    const left = this.#lying(unit);
     return left > 0 && binding.remaining + left >= asked;
+  }
+
+  /** What may still be admitted from slices. */
+  #lying(unit: LimitUnit): number {
+    return this.#slices.reduce((sum, slice) => sum + Math.max(0, slice.left(unit)), 0);
   }
 
   async #decide(request: ReservationRequest): Promise<ReserveOutcome> {
@@ -92,11 +101,7 @@ export class SlicePool {
     const nowMs = this.#ports.elapsedMs();
     const due = this.#slices.find(({ times }) => nowMs >= times.admitsUntilMs);
     if (due !== undefined && this.#lastsThroughOutage) await this.#reach(due);
-    for (const slice of this.#slices.filter((one) => nowMs >= this.#untilMs(one))) {
-      this.#slices.splice(this.#slices.indexOf(slice), 1);
-      this.#returns.add(slice);
-    }
-    await this.#returns.run();
+    await this.#return((slice) => nowMs >= this.#untilMs(slice));
   }
 
   /** Gives everything back that no request holds. */
@@ -108,11 +113,22 @@ export class SlicePool {
   async #giveBack(): Promise<void> {
     // Those that are on their way already first, or the others would be left for a next time that does not come.
     await this.#returns.run();
-    for (const slice of this.#slices.splice(0)) this.#returns.add(slice);
-    await this.#returns.run();
+    await this.#return(() => true);
   }
 
-  #take(id: string, hold: Amounts): Slice | undefined {
+  #return(isOver: (slice: Slice) => boolean): Promise<void> {
+    for (const slice of this.#slices.filter(isOver)) this.#returns.add(slice);
+    this.#slices = this.#slices.filter((slice) => !isOver(slice));
+    return this.#returns.run();
+  }
+
+  /** What is nearly used up goes back for it: in a bucket, use that the store was told of leaks. */
+  #take(slice: Slice): void {
+    void this.#return((one) => one.hasLessThan(spentParts));
+    this.#slices.push(slice);
+  }
+
+  #admit(id: string, hold: Amounts): Slice | undefined {
     if (this.#isStoreAway && !this.#lastsThroughOutage) return undefined;
     const nowMs = this.#ports.elapsedMs();
     return this.#slices.find((slice) => nowMs < this.#untilMs(slice) && slice.admit(id, hold));
@@ -138,7 +154,7 @@ export class SlicePool {
   /** Ahead of need: the last slice is half used, or half its time is over. */
   #wantsMore(slice: Slice): boolean {
     if (slice !== this.#slices.at(-1)) return false;
-    return slice.isLow || this.#ports.elapsedMs() > slice.times.admitsUntilMs - this.#settings.windowMs / 2;
+    return slice.hasLessThan(2) || this.#ports.elapsedMs() > slice.times.admitsUntilMs - this.#settings.windowMs / 2;
   }
 
   #mayAsk(): boolean {
@@ -159,7 +175,7 @@ export class SlicePool {
     const sentAtMs = elapsedMs();
     const expected = this.#demand.expected(fewestRequests, sentAtMs);
     // How much there is to take from is not known before the store was asked once.
-    const hold = expected && this.#states && sliceSize(expected, this.#states);
+    const hold = expected && this.#states && sliceSize(expected, this.#states, (unit) => this.#lying(unit));
     if (hold === undefined) {
       this.#holdOffUntilMs = this.#states === undefined ? sentAtMs : sentAtMs + holdOffMs;
       return;
@@ -177,7 +193,7 @@ export class SlicePool {
         slice: true,
       });
       this.#reached(outcome.states);
-      if (outcome.admitted) this.#slices.push(this.#sliceOf(id, hold, outcome.states, sentAtMs));
+      if (outcome.admitted) this.#take(this.#sliceOf(id, hold, outcome.states, sentAtMs));
       else this.#holdOffUntilMs = elapsedMs() + holdOffMs;
     } catch (error) {
       // It may be held nevertheless.

@@ -4,7 +4,7 @@ import type { LimitState } from "../store.ts";
 import type { LimitUnit } from "../../tenant/limit-setting.ts";
 
 /**
- * A slice takes an eighth of what is left of a limit at the most. So what lies unused in slices gets ever smaller as a limit
+ * What lies in one gateway's slices is an eighth of what is left of a limit at the most. So it gets ever smaller as a limit
  * nears its end, and with it what is refused elsewhere while it lies there.
  */
 const shareOfRemaining = 8;
@@ -13,17 +13,21 @@ const shareOfRemaining = 8;
 export const fewestRequests = 8;
 
 /**
- * How much of what is expected to take as a slice, given how the limits stand; `undefined` where too little is left, so
- * that every request is to be decided by the store.
+ * How much of what is expected to take as a slice, given how the limits stand and how much lies in slices; `undefined`
+ * where too little is left, so that every request is to be decided by the store.
  */
-export function sliceSize(expected: Amounts, states: readonly LimitState[]): Amounts | undefined {
+export function sliceSize(
+  expected: Amounts,
+  states: readonly LimitState[],
+  lying: (unit: LimitUnit) => number,
+): Amounts | undefined {
   const most = (unit: LimitUnit): number => {
     let least = amountOf(unit, expected);
     for (const { limit, remaining } of states) {
       if (limit.setting.unit !== unit || limit.setting.shadow === true) continue;
-      least = Math.min(least, Math.floor(Math.max(0, remaining) / shareOfRemaining));
+      least = Math.min(least, Math.floor(remaining / shareOfRemaining) - lying(unit));
     }
-    return least;
+    return Math.max(0, least);
   };
   // All tokens together may be what is short, or only those of one kind.
   const tokens = most("tokens");

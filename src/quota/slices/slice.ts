@@ -82,9 +82,9 @@ export class Slice {
     return amountOf(unit, this.size) - this.#used.of(unit) - this.#held.of(unit);
   }
 
-  /** Less than half of it is left of any limit. */
-  get isLow(): boolean {
-    return this.#states.some(({ limit: { setting } }) => 2 * this.left(setting.unit) < amountOf(setting.unit, this.size));
+  /** Less than one part in so many of it is left of any limit. */
+  hasLessThan(parts: number): boolean {
+    return this.#states.some(({ limit: { setting } }) => parts * this.left(setting.unit) < amountOf(setting.unit, this.size));
   }
 
   /** The limits as they stood, with what is left here: nobody knows what others used since. */
