@@ -3,6 +3,7 @@ import type { Bench, Measure, Subject } from "./bench.ts";
 import { direct } from "./bench.ts";
 import { Children } from "./children.ts";
 import { Generator } from "./load/generator.ts";
+import { authorisation } from "./measures/authorise.ts";
 import { cpu, flatness } from "./measures/cpu.ts";
 import { latency } from "./measures/latency.ts";
 import { memory } from "./measures/memory.ts";
@@ -22,7 +23,7 @@ import { Results } from "./results.ts";
 import { reportedOrigin } from "./start.ts";
 import { startStores } from "./stores/start-stores.ts";
 
-const measures: readonly Measure[] = [cpu, flatness, latency, firstByte, streamCpu, memory, stores];
+const measures: readonly Measure[] = [cpu, flatness, latency, firstByte, streamCpu, memory, stores, authorisation];
 const proxies: readonly Proxy[] = [bare, strait, portkey, haproxy, nginx];
 /** Past the deadline by this much, something hangs. */
 const graceMs = 120_000;
@@ -96,7 +97,7 @@ async function run(options: Options): Promise<void> {
   const nodeArguments = options.profileDirectory === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", options.profileDirectory];
   const base = { nodeArguments, settings, children, generator, results, upstreamOrigin, subjects: [], sizes: [], stores: [] };
   const chosen = measures.filter((measure) => options.measures.has(measure.name));
-  const compares = chosen.some((measure) => measure !== flatness && measure !== stores);
+  const compares = chosen.some((measure) => measure !== flatness && measure !== stores && measure !== authorisation);
   const subjects = compares
     ? await startAll(
         base,

@@ -12,7 +12,16 @@ export interface Options {
 }
 
 export const proxyNames: readonly string[] = ["bare", "strait", "portkey", "haproxy", "nginx"];
-export const measureNames: readonly string[] = ["cpu", "flatness", "latency", "first-byte", "stream", "memory", "stores"];
+export const measureNames: readonly string[] = [
+  "cpu",
+  "flatness",
+  "latency",
+  "first-byte",
+  "stream",
+  "memory",
+  "stores",
+  "authorise",
+];
 
 export const help: string = `npm run bench -- [options]
 

@@ -5,6 +5,7 @@ import type { HeaderList, Outbound } from "./edge.ts";
 import type { ExchangePorts, ModelCall } from "./exchange-ports.ts";
 import type { Outcome } from "./ledger/make-receipt.ts";
 import type { OpenExchange } from "./open-exchange.ts";
+import type { Permit } from "./policy/permit.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Deployment } from "./region/catalogue.ts";
 import { showCountries } from "./region/country.ts";
@@ -61,6 +62,12 @@ export async function relay(
   const isGiven = reply.status !== undefined || outcome.refusal === undefined;
   const answerDigest = isGiven ? showDigest(answer.digested(outcome.end !== "client_cancelled")) : undefined;
   return { ...outcome, answerDigest, firstByteAtMs };
+}
+
+/** That a rule lessened what was asked, and which: a client must not take one model's answer for another's. */
+export function degradedHeaders({ model, degradations }: Permit): HeaderList {
+  if (degradations.length === 0) return [];
+  return ["x-strait-model", model.id, "x-strait-degraded-by", degradations.map(({ rule }) => rule).join(", ")];
 }
 
 /** Which region answered, and where it may have processed. */

@@ -7,7 +7,7 @@
  * closed exactly once, and before the client can know that its answer is complete.
  */
 import type { Cancel } from "./clock.ts";
-import { finish, relay, statusFor } from "./deliver.ts";
+import { degradedHeaders, finish, relay, statusFor } from "./deliver.ts";
 import { digestBody } from "./tenant/digest-body.ts";
 import type { ModelRequest } from "./dialect/model-request.ts";
 import { readHints } from "./dialect/read-body.ts";
@@ -124,6 +124,7 @@ async function run(
   known.inputs = permit.ok ? permit.value.inputs : permit.inputs;
   if (!permit.ok) return turnDown(permit.refusal, known, call.dialect, reply, ports);
   known.permit = permit.value;
+  reply.add(degradedHeaders(permit.value));
 
   const reserving = trace.step(spanName.reserve);
   const hold = estimate(request, permit.value, startedAtMs, tenant.holds === "learned" ? ports.learning : undefined);
