@@ -51,6 +51,7 @@ export function createApplication(ports: ApplicationPorts): Application {
       catalogue,
       operatorKeyDigest: hex(sha256(ports.operatorKey)),
       reader: ports.reader,
+      logs: ports.logs,
       reservations: ports.reservations,
       orders: ports.orders,
       placeMismatches: () => placeAlarm.list(),

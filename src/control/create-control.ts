@@ -3,6 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import type { Context } from "hono";
 import type { Log } from "../log.ts";
+import type { Logs } from "../transparency/logs.ts";
 import type { Revocations } from "../revocation/revocations.ts";
 import { StoreUnavailable } from "../quota/store.ts";
 import { answerProblem } from "./answer.ts";
@@ -12,6 +13,7 @@ import { addExplainRoutes, type ExplainPorts } from "./explain-routes.ts";
 import { addKeyRoutes } from "./key-routes.ts";
 import { addLimitRoutes } from "./limit-routes.ts";
 import type { InspectLimits } from "./limit-routes.ts";
+import { addLogRoutes } from "./log-routes.ts";
 import { operatorGuard } from "./operator-guard.ts";
 import type { PlaceMismatches } from "../place-alarm.ts";
 import { addPlaceMismatchRoutes } from "./place-mismatch-routes.ts";
@@ -31,6 +33,8 @@ export interface ControlPorts extends ChangePorts, UsagePorts, PolicyPorts, Expl
   /** `QuotaStore.inspect`; without it the route that shows what is used is not served. */
   readonly inspectLimits?: InspectLimits | undefined;
   readonly log: Log;
+  /** Without it the routes of the log are not served. */
+  readonly logs?: Logs | undefined;
   /** Without it, the routes of revocations are not served. */
   readonly orders?: Revocations | undefined;
   /** What upstreams contradicted of their places; without it the route is not served. */
@@ -70,6 +74,7 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
   addUsageRoutes(app, ports, ports);
   addAuditRoutes(app, ports);
   if (ports.placeMismatches !== undefined) addPlaceMismatchRoutes(app, ports.placeMismatches);
+  if (ports.logs !== undefined) addLogRoutes(app, ports, ports.logs);
   if (ports.orders !== undefined) addRevocationRoutes(app, { ...ports, orders: ports.orders });
   addDocument(app);
   app.notFound((context) => notServed(app, context));

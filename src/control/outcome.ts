@@ -10,6 +10,7 @@ export interface Problem {
 export type ControlRefusal =
   | { readonly kind: "tenant_not_found"; readonly tenantId: string }
   | { readonly kind: "key_not_found"; readonly tenantId: string; readonly keyId: string }
+  | { readonly kind: "receipt_not_found"; readonly requestId: string }
   | { readonly kind: "tenant_exists"; readonly tenantId: string }
   | { readonly kind: "tenant_closed"; readonly tenantId: string }
   | { readonly kind: "invalid"; readonly problems: readonly Problem[] }

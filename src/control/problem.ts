@@ -66,6 +66,8 @@ function tell(refusal: ControlRefusal | HttpRefusal): Told {
       return [422, "Invalid values", sentence(refusal.problems.length), refusal.problems.map((problem) => ({ ...problem }))];
     case "tenant_not_found":
       return [404, "No such tenant", `There is no tenant \`${refusal.tenantId}\`.`];
+    case "receipt_not_found":
+      return [404, "No such receipt", `The log holds no receipt of \`${refusal.requestId}\` for this tenant.`];
     case "key_not_found":
       return [404, "No such key", `Tenant \`${refusal.tenantId}\` has no key \`${refusal.keyId}\`.`];
     case "revocation_not_found":

@@ -22,6 +22,9 @@ export interface ConsistencyProof {
   readonly consistency: readonly string[];
 }
 
+/** A proof, or why there is none. */
+export type Proved = ReceiptProof | Exclude<LogPlace["kind"], "in_tree" | "waiting">;
+
 /** Thrown where no key is valid: an operator has to give the log one. */
 export class NoSigningKey extends Error {
   override readonly name = "NoSigningKey";
@@ -69,7 +72,7 @@ export class TransparencyLog {
   }
 
   /** A request's receipt with its proof; waits for the next checkpoint where the newest does not cover it. */
-  async prove(tenantId: string, requestId: string): Promise<ReceiptProof | Exclude<LogPlace["kind"], "in_tree" | "waiting">> {
+  async prove(tenantId: string, requestId: string): Promise<Proved> {
     let place = await this.#store.place(tenantId, requestId);
     let checkpoint = await this.#store.checkpoint();
     if (place.kind === "waiting" || (place.kind === "in_tree" && place.leafIndex >= (checkpoint?.size ?? 0))) {
@@ -87,11 +90,15 @@ export class TransparencyLog {
     };
   }
 
-  /** Shows that the tree of `size` entries is the beginning of what it is now; `undefined` where it never had so many. */
-  async consistency(size: number): Promise<ConsistencyProof | undefined> {
+  /**
+   * Shows that the tree of `size` entries is the beginning of what it was at the checkpoint of `laterSize`, or else is now;
+   * `undefined` where it was not signed at these sizes.
+   */
+  async consistency(size: number, laterSize?: number): Promise<ConsistencyProof | undefined> {
     const earlier = await this.#store.checkpoint(size);
-    const later = await this.checkpoint();
-    if (earlier === undefined || size > later.size) return undefined;
+    const later = laterSize === undefined ? await this.checkpoint() : await this.#store.checkpoint(laterSize);
+    if (earlier?.size !== size || later === undefined || size > later.size) return undefined;
+    if (laterSize !== undefined && later.size !== laterSize) return undefined;
     const proof = await this.#tree(later.size).consistency(size);
     return { earlier: earlier.note, later: later.note, consistency: proof.map(base64) };
   }

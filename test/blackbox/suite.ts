@@ -9,6 +9,7 @@ import { keyHeaders } from "./calls/keys.ts";
 import { faults, shortDeadlines } from "./calls/faults.ts";
 import { hangUps } from "./calls/hang-up.ts";
 import { limits } from "./calls/limits.ts";
+import { receiptLog } from "./calls/log.ts";
 import { openaiCalls } from "./calls/openai.ts";
 import { paths } from "./calls/paths.ts";
 import { places } from "./calls/places.ts";
@@ -38,6 +39,7 @@ export function blackBoxSuite(runtime: string, start: StartGateway, guarantees: 
       paths(context);
       places(context);
       receipts(context);
+      receiptLog(context);
       control(context);
       limits(context);
       usage(context);

@@ -6,6 +6,7 @@ import { Revocations } from "../../revocation/revocations.ts";
 import { Health } from "../../routing/health.ts";
 import { hex } from "../../tenant/key.ts";
 import { simulatedWorld } from "../../simulated-world.ts";
+import { publishedKeys } from "../../transparency/log-keys.ts";
 import { sha256, systemClock, systemEntropy } from "./clock.ts";
 import { demoOperatorKey, isLoopback, readConfig, type Config } from "./config.ts";
 import { secretCredentials } from "./credentials.ts";
@@ -14,6 +15,7 @@ import type { Bindings } from "./environment.ts";
 import { IsolateRevocations } from "./isolate-revocations.ts";
 import { hashes } from "./hashes.ts";
 import { log } from "./log.ts";
+import { workerLogKeys } from "./log-key.ts";
 import { openObjectRevocations } from "./object-revocations.ts";
 import { bundledPolicies } from "./regions.ts";
 import { openObjectStores } from "./stores.ts";
@@ -52,6 +54,8 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
     elapsed: systemClock,
     stalenessMs: config.settings.revocationStalenessMs,
   });
+  const logKeys = await workerLogKeys(variables);
+  if (logKeys === undefined) log.error("STRAIT_LOG_KEY holds no key that can sign: receipts are written, and not proved");
   const application = createApplication({
     clock: systemClock,
     entropy: systemEntropy,
@@ -60,6 +64,7 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
     log,
     tracer: telemetry.tracer,
     ...stores,
+    logs: logKeys === undefined ? undefined : { published: publishedKeys(logKeys), of: stores.logOf },
     world: (atMs) => policies.at(atMs),
     policies: () => policies,
     transport: new WorkerTransport(inside ? simulatorFetch(bindings) : (request) => fetch(request)),

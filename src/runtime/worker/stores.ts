@@ -1,8 +1,9 @@
 /** The ports of the core over Durable Objects. */
 import { TooManyGroups, type JournalReader, type ReservationReader } from "../../ledger/journal-reader.ts";
-import type { Books, Journal } from "../../ledger/journal.ts";
+import type { Books, Journal, RefusalJournal } from "../../ledger/journal.ts";
 import type { QuotaStore } from "../../quota/store.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
+import type { Logs } from "../../transparency/logs.ts";
 import type { Bindings } from "./environment.ts";
 import { systemClock } from "./clock.ts";
 import type { Later } from "./later.ts";
@@ -17,6 +18,9 @@ export interface ObjectStores {
   readonly journal: Journal;
   /** Receipt and settlement in one transaction. */
   readonly books: Books;
+  readonly refusals: RefusalJournal;
+  /** The log of one tenant, in its object. */
+  readonly logOf: Logs["of"];
   readonly directory: DirectoryAdmin;
   /** One tenant's from its object; across tenants from the query view. */
   readonly reader: JournalReader;
@@ -52,6 +56,16 @@ function tenantStores(bindings: StoreBindings, later: Later): ObjectStores {
       list: (tenantId, beforeMs, count) => askAgain(tenantId, (tenant) => tenant.listReceipts(tenantId, beforeMs, count)),
       findResponse: (tenantId, responseId) => askAgain(tenantId, (tenant) => tenant.findResponse(tenantId, responseId)),
     },
+    refusals: {
+      append: (refusal) => askAgain(refusal.tenantId, (tenant) => tenant.appendRefusal(refusal)),
+      find: (tenantId, requestId) => askAgain(tenantId, (tenant) => tenant.findRefusal(tenantId, requestId)),
+    },
+    logOf: (tenantId) => ({
+      prove: (_, requestId) => askAgain(tenantId, (tenant) => tenant.prove(tenantId, requestId)),
+      checkpoint: () => askAgain(tenantId, (tenant) => tenant.checkpoint()),
+      consistency: (size, laterSize) => askAgain(tenantId, (tenant) => tenant.consistency(size, laterSize)),
+      shown: (from, count) => askAgain(tenantId, (tenant) => tenant.shown(from, count)),
+    }),
     books: {
       close: (receipt, settlement) => askAgain(receipt.tenantId, (tenant) => tenant.close(receipt, settlement)),
     },

@@ -1,12 +1,15 @@
 import { DurableObject } from "cloudflare:workers";
 import { TooManyGroups, type OpenReservation, type ScanQuery, type UsageQuery } from "../../ledger/journal-reader.ts";
 import { sweepExpired } from "../../ledger/sweep.ts";
-import type { Receipt } from "../../ledger/receipt.ts";
+import type { Receipt, RefusalReceipt } from "../../ledger/receipt.ts";
 import type { UsageRow } from "../../ledger/usage-sums.ts";
 import type { AppliedLimit } from "../../quota/limit.ts";
 import type { ExpiredReservation, LimitState, ReservationRequest, ReserveOutcome, Settlement } from "../../quota/store.ts";
 import type { AuditEntry } from "../../tenant/directory.ts";
 import type { DirectoryEntry } from "../../tenant/tenant.ts";
+import type { ShownEntry } from "../../transparency/audit-log.ts";
+import type { StoredCheckpoint } from "../../transparency/log-store.ts";
+import { NoSigningKey, type ConsistencyProof, type Proved } from "../../transparency/transparency-log.ts";
 import { SqlDirectory } from "../sql/directory.ts";
 import { SqlKeyUse } from "../sql/key-use.ts";
 import { directoryMigrations, ledgerMigrations } from "../sql/schema.ts";
@@ -18,12 +21,17 @@ import { ObjectDatabase } from "./object-database.ts";
 import { Outbox, outboxMigrations } from "./outbox.ts";
 import { QueryView } from "./query-view.ts";
 import { openTenantLedger, type TenantLedger } from "./tenant-ledger.ts";
+import { TenantLog } from "./tenant-log.ts";
+import { variablesOf } from "./variables.ts";
 
 /** After a failure, and at the least between two alarms. */
 const retryMs = 5_000;
 
 /** How long receipts gather before they are handed over to the query view. */
 const handOverMs = 5_000;
+
+/** How long receipts gather before they are taken into the log and signed. */
+const checkpointMs = 1_000;
 
 /** How soon the view is told that a tenant is at work: far less than the time that it allows for it. */
 const announceMs = 1_000;
@@ -42,6 +50,7 @@ export class TenantObject extends DurableObject {
   readonly #outbox: Outbox;
   readonly #ledger: TenantLedger;
   readonly #handOver: HandOver;
+  readonly #log: TenantLog;
   /** As stored; kept so that not every reservation asks for it. */
   #alarmAtMs: number | undefined;
 
@@ -57,6 +66,7 @@ export class TenantObject extends DurableObject {
     this.#keyUse = new SqlKeyUse(this.#database);
     this.#outbox = new Outbox(this.#database);
     this.#ledger = openTenantLedger(this.#database, systemClock);
+    this.#log = new TenantLog(this.#ledger.tree, variablesOf(bindings));
     this.#handOver = new HandOver(this.#database, new QueryView(bindings.VIEW), true);
     void state.blockConcurrencyWhile(async () => {
       this.#alarmAtMs = (await state.storage.getAlarm()) ?? undefined;
@@ -126,6 +136,7 @@ export class TenantObject extends DurableObject {
 
   async append(receipt: Receipt): Promise<void> {
     await this.#ledger.journal.append(receipt);
+    await this.#armFor(systemClock.nowMs() + checkpointMs);
     await this.#announce(receipt.tenantId);
   }
 
@@ -148,7 +159,35 @@ export class TenantObject extends DurableObject {
 
   async close(receipt: Receipt, settlement: Settlement): Promise<void> {
     await this.#ledger.books.close(receipt, settlement);
+    await this.#armFor(systemClock.nowMs() + checkpointMs);
     await this.#announce(receipt.tenantId);
+  }
+
+  // Refusals, and the log over both.
+
+  async appendRefusal(refusal: RefusalReceipt): Promise<void> {
+    await this.#ledger.refusals.append(refusal);
+    await this.#armFor(systemClock.nowMs() + checkpointMs);
+  }
+
+  async findRefusal(tenantId: string, requestId: string): Promise<RefusalReceipt | undefined> {
+    return this.#ledger.refusals.find(tenantId, requestId);
+  }
+
+  async prove(tenantId: string, requestId: string): Promise<Proved> {
+    return (await this.#log.open()).prove(tenantId, requestId);
+  }
+
+  async checkpoint(): Promise<StoredCheckpoint> {
+    return (await this.#log.open()).checkpoint();
+  }
+
+  async consistency(size: number, laterSize?: number): Promise<ConsistencyProof | undefined> {
+    return (await this.#log.open()).consistency(size, laterSize);
+  }
+
+  async shown(from: number, count: number): Promise<readonly ShownEntry[]> {
+    return (await this.#log.open()).shown(from, count);
   }
 
   // Usage and exports.
@@ -179,10 +218,22 @@ export class TenantObject extends DurableObject {
       log.error("sweeping failed and is tried again", { error: String(error) });
       await this.#armFor(systemClock.nowMs() + retryMs);
     }
+    await this.#sign();
     await this.#tell();
     await this.handOver();
     const nextMs = this.#ledger.nextExpiryMs();
     if (nextMs !== undefined) await this.#armFor(Math.max(nextMs, systemClock.nowMs() + 1_000));
+  }
+
+  async #sign(): Promise<void> {
+    try {
+      await (await this.#log.open()).advance();
+    } catch (error) {
+      // Said once, when the gateway is put together.
+      if (error instanceof NoSigningKey) return;
+      log.error("the log of receipts could not be brought up to date and is tried again", { error: String(error) });
+      await this.#armFor(systemClock.nowMs() + retryMs);
+    }
   }
 
   /** Tells the directory object of every change that it does not have, in order; what fails is told again later. */

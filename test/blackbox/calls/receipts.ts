@@ -65,14 +65,14 @@ export function receipts(context: () => Context): void {
       await unknown.body?.cancel();
     });
 
-    test("is not made for a request that was refused before it was held against a limit", async () => {
+    test("of a request that was refused before it was held against a limit says why, and charges nothing", async () => {
       const { gateway, tenant } = context();
       const error = await errorOf(openaiClient(gateway.url, tenant.key).chat.completions.create({ model: "gpt-17", messages }));
       const requestId = (error as { readonly requestID?: string }).requestID ?? "";
       expect(requestId).toMatch(/\S/);
-      const response = await receiptResponse(gateway.url, tenant.key, requestId);
-      expect(response.status).toBe(404);
-      await response.body?.cancel();
+      const receipt = await receiptOf(gateway.url, tenant.key, requestId);
+      expect(receipt).toMatchObject({ end: "refused", modelAsked: "gpt-17", refusal: { kind: "model_not_found" } });
+      expect(receipt).not.toHaveProperty("chargedTokens");
     });
   });
 

@@ -10,6 +10,7 @@ import { help } from "./help.ts";
 import { keyCommands } from "./key-commands.ts";
 import { limitCommands } from "./limit-commands.ts";
 import { migrateCommand } from "./migrate-command.ts";
+import { logCommands } from "./log-commands.ts";
 import { openClient } from "./open-client.ts";
 import { policyBundleCommands } from "./policy-bundle-commands.ts";
 import { policyCheckCommand } from "./policy-check-command.ts";
@@ -17,6 +18,7 @@ import { policyShadowCommand } from "./policy-shadow-command.ts";
 import { policyShowCommand } from "./policy-show-command.ts";
 import { priceCommand } from "./price-command.ts";
 import { readCommand, readInput } from "./parse.ts";
+import { receiptCommands } from "./receipt-commands.ts";
 import { reconcileCommands } from "./reconcile-commands.ts";
 import { revocationCommands } from "./revocation-commands.ts";
 import { tenantCommands } from "./tenant-commands.ts";
@@ -37,6 +39,8 @@ export const commands: readonly Command[] = [
   ...policyBundleCommands,
   ...revocationCommands,
   auditCommand,
+  ...receiptCommands,
+  ...logCommands,
   checkCommand,
   migrateCommand,
 ];

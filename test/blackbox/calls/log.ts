@@ -1,0 +1,92 @@
+import { describe, expect, test } from "vitest";
+import { hashes } from "../../../src/runtime/node/hashes.ts";
+import { readBase64 } from "../../../src/transparency/base64.ts";
+import { openCheckpoint } from "../../../src/transparency/checkpoint.ts";
+import { readPublicKeys, type LogKey } from "../../../src/transparency/log-keys.ts";
+import { MerkleHasher } from "../../../src/transparency/merkle.ts";
+import { verifyReceiptProof } from "../../../src/transparency/receipt-proof.ts";
+import type { ConsistencyProof } from "../../../src/transparency/transparency-log.ts";
+import { verifyConsistency } from "../../../src/transparency/verify-proof.ts";
+import { openaiClient } from "../harness/clients.ts";
+import type { Context } from "./context.ts";
+
+const { sha256Bytes } = hashes;
+const messages = [{ role: "user" as const, content: "Where do you run?" }];
+
+/** What a customer's auditor does with nothing but HTTP and the public keys. */
+export function receiptLog(context: () => Context): void {
+  async function get(path: string): Promise<Response> {
+    const { gateway, tenant } = context();
+    return fetch(`${gateway.url}${path}`, { headers: { authorization: `Bearer ${tenant.key}` } });
+  }
+
+  async function publicKeys(): Promise<readonly LogKey[]> {
+    const response = await fetch(`${context().gateway.url}/.well-known/strait/jwks.json`);
+    const read = readPublicKeys(await response.text(), sha256Bytes);
+    if (!read.ok) throw new Error(read.problem);
+    return read.keys;
+  }
+
+  async function served(): Promise<string> {
+    const { gateway, tenant } = context();
+    const { response } = await openaiClient(gateway.url, tenant.key)
+      .chat.completions.create({ model: "gpt-4.1", messages })
+      .withResponse();
+    return response.headers.get("x-request-id") ?? "";
+  }
+
+  describe("the log of receipts", () => {
+    test("proves a receipt as soon as the answer is there, and a change of the file is found out", async () => {
+      const requestId = await served();
+      const file = await (await get(`/v1/strait/receipts/${requestId}/proof`)).text();
+      const keys = await publicKeys();
+      expect(await verifyReceiptProof(file, keys, sha256Bytes)).toMatchObject({
+        ok: true,
+        receipt: {
+          schema: "strait.receipt.v2",
+          requestId,
+          end: "completed",
+          requestDigest: expect.stringMatching(/^hmac-sha256:/),
+        },
+      });
+      const forged = file.replace('"end":"completed"', '"end":"revoked"');
+      expect(await verifyReceiptProof(forged, keys, sha256Bytes)).toMatchObject({ ok: false });
+    });
+
+    test("holds what was refused as well, and shows no tenant another's", async () => {
+      const { gateway, tenant, operator } = context();
+      const refused = await fetch(`${gateway.url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${tenant.key}`, "content-type": "application/json" },
+        body: JSON.stringify({ model: "no-such-model", messages }),
+      });
+      const requestId = refused.headers.get("x-request-id") ?? "";
+      const file = await (await get(`/v1/strait/receipts/${requestId}/proof`)).text();
+      expect(await verifyReceiptProof(file, await publicKeys(), sha256Bytes)).toMatchObject({
+        ok: true,
+        receipt: { end: "refused", status: 404, refusal: { kind: "model_not_found" }, modelAsked: "no-such-model" },
+      });
+      const other = await operator.addTenant({});
+      const response = await fetch(`${gateway.url}/v1/strait/receipts/${requestId}/proof`, {
+        headers: { authorization: `Bearer ${other.key}` },
+      });
+      expect(response.status).toBe(404);
+    });
+
+    test("only grows: a checkpoint that was kept is the beginning of every later one", async () => {
+      const keys = await publicKeys();
+      await get(`/v1/strait/receipts/${await served()}/proof`);
+      const { checkpoint: kept } = (await (await get("/v1/strait/log/checkpoint")).json()) as { checkpoint: string };
+      const earlier = await openCheckpoint(kept, keys, sha256Bytes);
+      if (!earlier.ok) throw new Error(earlier.problem);
+      await get(`/v1/strait/receipts/${await served()}/proof`);
+      const proof = (await (await get(`/v1/strait/log/consistency?size=${earlier.checkpoint.size}`)).json()) as ConsistencyProof;
+      const later = await openCheckpoint(proof.later, keys, sha256Bytes);
+      if (!later.ok) throw new Error(later.problem);
+      expect(later.checkpoint.size).toBeGreaterThan(earlier.checkpoint.size);
+      const path = proof.consistency.map((text) => readBase64(text) ?? new Uint8Array());
+      expect(verifyConsistency(earlier.checkpoint, later.checkpoint, path, new MerkleHasher(sha256Bytes))).toBe(true);
+      expect((await get("/v1/strait/log/consistency?size=many")).status).toBe(400);
+    });
+  });
+}

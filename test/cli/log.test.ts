@@ -1,0 +1,86 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { publishedKeys } from "../../src/transparency/log-keys.ts";
+import type { TransparencyLog } from "../../src/transparency/transparency-log.ts";
+import { receipt } from "../stores/samples.ts";
+import { sqliteWorld } from "../stores/sqlite-world.ts";
+import type { LogWorld } from "../stores/store-world.ts";
+import { logKeys, logOf, newKey } from "../transparency/log-fixture.ts";
+import { served, strait, type Served } from "./cli-fixture.ts";
+
+describe("strait receipt and strait log", () => {
+  const key = newKey();
+  let folder: string;
+  let world: LogWorld;
+  let log: TransparencyLog;
+  let gateway: Served;
+  const file = (name: string, text?: string): string => {
+    if (text !== undefined) writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), "strait-log-"));
+    world = sqliteWorld(1);
+    const keys = await logKeys(key);
+    log = await logOf(world, key);
+    gateway = await served({ logs: { published: publishedKeys(keys), of: () => log } });
+    await gateway.call("POST", "/tenants", { id: "acme", name: "Acme" });
+    file("keys.json", JSON.stringify(publishedKeys(keys)));
+    for (let index = 0; index < 4; index += 1) await world.journal.append(receipt(`r${index}`));
+    await log.advance();
+  });
+  afterEach(async () => {
+    await gateway.stop();
+    await world.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("gets a proof that verifies without the gateway, and not once it was changed", async () => {
+    const got = await gateway.run(["receipt", "get", "acme", "r1"]);
+    const proof = file("proof.json", got.stdout);
+    const verified = await strait(["receipt", "verify", proof, "--key", file("keys.json")]);
+    expect(verified).toMatchObject({ code: 0, stdout: expect.stringContaining("Proved: r1 is entry 1 of 4") });
+    file("proof.json", got.stdout.replace('"acme"', '"emca"'));
+    const refused = await strait(["receipt", "verify", proof, "--key", file("keys.json")]);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("Not proved") });
+    expect(await gateway.run(["receipt", "get", "acme", "nobody"])).toMatchObject({ code: 1 });
+  });
+
+  it("verifies that the log grew, with a proof from a file or from the gateway, and finds a fork", async () => {
+    const old = file("old", (await gateway.run(["log", "checkpoint", "acme"])).stdout);
+    await world.journal.append(receipt("r4"));
+    await log.advance();
+    const young = file("new", (await gateway.run(["log", "checkpoint", "acme", "--json"])).stdout);
+    const proof = file("consistency", JSON.stringify(await log.consistency(4)));
+    const words = ["log", "verify", old, young, "--key", file("keys.json")];
+    expect(await strait([...words, "--proof", proof])).toMatchObject({ code: 0, stdout: expect.stringContaining("from 4 to 5") });
+    expect(await gateway.run([...words, "--tenant", "acme"])).toMatchObject({ code: 0 });
+    const turned = ["log", "verify", young, old, "--key", file("keys.json"), "--proof", proof];
+    expect(await strait(turned)).toMatchObject({ code: 1 });
+  });
+
+  it("audits the log against a checkpoint that was kept", async () => {
+    const kept = file("kept", (await gateway.run(["log", "checkpoint", "acme"])).stdout);
+    await world.journal.append(receipt("r4"));
+    await log.advance();
+    const words = ["log", "audit", "acme", "--key", file("keys.json"), "--checkpoint", kept];
+    expect(await gateway.run(words)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("5 entries are as they were signed"),
+    });
+    expect(await gateway.run(["log", "audit", "acme"])).toMatchObject({ code: 2 });
+  });
+
+  it("rotates a key: the old one stays for what it signed, and cannot sign any more", async () => {
+    const keyFile = file("log-key.json", JSON.stringify({ keys: [key] }));
+    expect(await strait(["log", "rotate", keyFile])).toMatchObject({ code: 0 });
+    const { keys } = JSON.parse(readFileSync(keyFile, "utf8")) as { keys: Record<string, string>[] };
+    expect(keys).toHaveLength(2);
+    expect(keys[0]).toMatchObject({ d: expect.any(String), validFrom: expect.any(String) });
+    expect(keys[1]).toMatchObject({ x: key["x"], validUntil: keys[0]?.["validFrom"] });
+    expect(keys[1]).not.toHaveProperty("d");
+  });
+});
