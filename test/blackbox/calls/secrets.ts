@@ -51,9 +51,11 @@ export function secrets(start: StartGateway, startMs: number): void {
       await callAll();
       await Promise.all(reading);
       audit = JSON.stringify(await operator.audit(tenant.id));
+      // What was refused before anything was held has a receipt and nothing to settle.
+      const settled = receipts.filter((receipt) => !receipt.includes('"end":"refused"')).length;
       // The last spans are sent a moment after their answer.
       await eventually(
-        () => expect(occurrences(Buffer.concat(sink.bodies), "strait.settle")).toBeGreaterThanOrEqual(receipts.length),
+        () => expect(occurrences(Buffer.concat(sink.bodies), "strait.settle")).toBeGreaterThanOrEqual(settled),
         10_000,
       );
       output = gateway.output();
