@@ -153,6 +153,7 @@ function readKeySet(file: string): readonly StoredKey[] {
   throw usageFailure(`${file} is no set of keys.`);
 }
 
-function retired({ d: _, ...key }: StoredKey, nowMs: number): StoredKey {
-  return "validUntil" in key ? key : { ...key, validUntil: new Date(nowMs).toISOString() };
+function retired(key: StoredKey, nowMs: number): StoredKey {
+  const kept = Object.fromEntries(Object.entries(key).filter(([name]) => name !== "d"));
+  return "validUntil" in kept ? kept : { ...kept, validUntil: new Date(nowMs).toISOString() };
 }
