@@ -3,13 +3,14 @@ import { exitCodeOf, type Drill, type DrillReport } from "./drill.ts";
 import { missingServers } from "./harness/servers.ts";
 import { help, readOptions, UsageError, type Options } from "./options.ts";
 import { replay } from "./replay.ts";
+import { residency } from "./residency.ts";
 import { revocation } from "./revocation.ts";
 import { storeLoss } from "./store-loss.ts";
 import { crash } from "./crash.ts";
 import { quotaExact } from "./quota-exact.ts";
 import { showReport } from "./show-report.ts";
 
-const drills: readonly Drill[] = [quotaExact, crash, storeLoss, replay, revocation];
+const drills: readonly Drill[] = [quotaExact, crash, storeLoss, replay, revocation, residency];
 
 /** The faults' own time, where nobody asks for more, and what starting, counting and stopping may take beside it. */
 const faultMs = 20_000;

@@ -144,7 +144,11 @@ function openTls(raw: Socket, hostname: string, rules: ConnectionRules | undefin
       // Said here, so that no variable of the environment can switch it off.
       rejectUnauthorized: true,
     });
-    opening.add(socket).once("error", reject);
+    opening.add(socket).once("error", (error: NodeJS.ErrnoException) => {
+      const { authorizationError } = socket as { readonly authorizationError: unknown };
+      if (authorizationError === undefined || authorizationError === null) return reject(error);
+      reject(new ConnectionRefused(`the certificate of ${hostname} is not trusted: ${error.code ?? error.message}`));
+    });
     // An end without an error, before TLS stands, is told by this alone.
     socket.once("close", () => reject(new Error("the connection was closed before TLS stood")));
     socket.once("secureConnect", () => {

@@ -1,16 +1,15 @@
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Country } from "../../region/country.ts";
 import { parseAddress, type Address } from "../../region/network.ts";
 import type { CountryOfAddress } from "../../upstream/check-address.ts";
 
-const packageName = "@ip-location-db/geo-whois-asn-country";
 const dayMs = 86_400_000;
 
 /** The folder of the table that Strait comes with. */
 export function bundledTable(): string {
-  return dirname(createRequire(import.meta.url).resolve(`${packageName}/package.json`));
+  return dirname(fileURLToPath(import.meta.resolve("@ip-location-db/geo-whois-asn-country/package.json")));
 }
 
 /** In place of a country, where ranges of several overlap. The table has a few hundred of these, which its maker calls bugs. */
