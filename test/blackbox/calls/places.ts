@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Fault } from "../../../src/simulator/faults.ts";
 import { anthropicClient, drain, errorOf, openaiClient } from "../harness/clients.ts";
 import { regionsWithin } from "../harness/catalogue.ts";
-import { receiptOf } from "../harness/receipts.ts";
+import { eventually, receiptOf } from "../harness/receipts.ts";
 import type { Context } from "./context.ts";
 
 const messages = [{ role: "user" as const, content: "Where do you run?" }];
@@ -52,7 +52,7 @@ export function places(context: () => Context): void {
       expect(receipt.attempts.map(({ outcome }) => outcome)).toContain("place_mismatch");
       const ordered = await quarantines();
       expect(ordered.map(({ deployment }) => deployment)).toContain(receipt.deployment);
-      expect(gateway.output()).toContain("is taken out of use");
+      await eventually(() => expect(gateway.output()).toContain("is taken out of use"));
       faulty("gpt-4o", country, { kind: "slow", afterMs: 0 });
       expect(await errorOf(ask())).toMatchObject({ status: 403 });
       await restoreAll();
