@@ -149,6 +149,7 @@ async function run(
   const stopRenewing = keepLease(basis, ports);
   let forwarded: Forwarded | undefined;
   let unwritten: Refusal | undefined;
+  let told = false;
   let outcome: Outcome = { end: "upstream_failed", refusal: { kind: "internal" }, firstByteAtMs: undefined };
   try {
     const outgoing = outgoingOf(call, request, permit.value, inbound);
@@ -167,6 +168,12 @@ async function run(
     // No attempt comes after this: a long stream must not hold on to a long prompt.
     request.release();
     outcome = await relay(forwarded, call, reply, outbound, open, tenant, ports);
+    // What is revoked ends now: its client is owed no receipt first, and the books may be slow or away.
+    told = outcome.end === "revoked" && reply.status !== undefined;
+    if (told) {
+      finish(forwarded, outcome, call, reply);
+      open.close();
+    }
   } catch (error) {
     // Nobody reads the answer any more: left alone, it would gather in memory for as long as the upstream sends.
     if (forwarded?.kind === "answering") forwarded.answer.abandon();
@@ -176,6 +183,7 @@ async function run(
     unwritten = await closeBooks(basis, forwarded, outcome, reply, trace, ports);
     await open.alarmed();
   }
+  if (told) return undefined;
   return finish(forwarded, unwritten === undefined ? outcome : { ...outcome, refusal: unwritten }, call, reply);
 }
 

@@ -21,6 +21,7 @@ export class OpenExchange implements RevocableExchange, AttemptGate {
   readonly #alarms: Promise<void>[] = [];
   readonly #release: () => void;
   #deployment: Deployment | undefined;
+  #closed = false;
 
   constructor(caller: Caller, model: Model, life: Lifetime, gate: RevocationGate, alarm: RaiseAlarm) {
     this.caller = caller;
@@ -58,8 +59,10 @@ export class OpenExchange implements RevocableExchange, AttemptGate {
     return this.life.cut("revoked", by);
   }
 
-  /** After the last byte. */
+  /** After the last byte; once, however often it is called. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#release();
     if (this.life.revokedBy !== undefined) this.#gate.ended(this.life.revokedBy);
   }

@@ -165,3 +165,21 @@ describe("an open exchange", () => {
     expect(asked.outbound.text.slice(before.length)).not.toContain('"content"');
   });
 });
+
+it("a stream that is cut ends at once, while its books are still open", async () => {
+  let closeBooks = (): void => undefined;
+  const slow = new Promise<void>((resolve) => (closeBooks = resolve));
+  const gate = await open({ ports: { books: { close: () => slow } } });
+  const asked = await gate.reached();
+  gate.transport.last.connected().head(200, eventStream).data(begun);
+  await gate.settle();
+  gate.revocations.learn([order("1", { model: "gpt-test" })], "test");
+  await gate.settle();
+  expect([asked.outbound.ended, asked.isDone]).toEqual([1, false]);
+  expect(asked.outbound.text).toContain('"code":"revoked"');
+  expect(await gate.revocations.acknowledgements("revocation_1")).toMatchObject([{ cut: 1, ended: 1 }]);
+  closeBooks();
+  await gate.finished(asked);
+  expect(asked.outbound.ended).toBe(1);
+  expect(await gate.revocations.acknowledgements("revocation_1")).toMatchObject([{ cut: 1, ended: 1 }]);
+});
