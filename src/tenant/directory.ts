@@ -1,6 +1,6 @@
 import type { DirectoryEntry } from "./tenant.ts";
 
-/** Where tenants are looked up on every request. A change must be seen by the next request. */
+/** Where tenants are looked up on every request. A change must be seen by the next request, or within a second of a hot tenant's. */
 export interface Directory {
   find(tenantId: string): DirectoryEntry | undefined | Promise<DirectoryEntry | undefined>;
   /** Remembers that a key was used; may be late and may forget, for nothing depends on it. */

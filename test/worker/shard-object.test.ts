@@ -2,10 +2,10 @@ import { reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:tes
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
-import { shardsPerTenant } from "../../src/runtime/worker/object-stubs.ts";
+import { shardsPerTenant, tenantOf } from "../../src/runtime/worker/object-stubs.ts";
 import { openObjectStores } from "../../src/runtime/worker/stores.ts";
 import type { ShardObject } from "../../src/runtime/worker/shard-object.ts";
-import { amounts, apply, limit, receipt, reservation } from "../stores/samples.ts";
+import { amounts, apply, auditEntry, directoryEntry, limit, receipt, reservation } from "../stores/samples.ts";
 
 const stores = openObjectStores(env, () => undefined);
 const settings: LimitSetting[] = [
@@ -105,6 +105,24 @@ describe("a tenant's shards", () => {
     const listed = await stores.journal.list("acme", undefined, 1_000);
     expect(listed.map(({ requestId }) => requestId).toSorted()).toEqual(ids.toSorted());
     expect(listed.every(({ end }) => end === "unsettled")).toBe(true);
+  });
+
+  it("leave the tenant's entry to be read once a second, by each isolate", { timeout: 20_000 }, async () => {
+    const finds = vi.spyOn((await import("../../src/runtime/worker/tenant-object.ts")).TenantObject.prototype, "find");
+    const entry = { ...directoryEntry("acme", 1), limits: settings };
+    await stores.directory.save(entry, auditEntry("1", "acme"));
+    for (let index = 0; index < 50; index++) expect((await stores.directory.find("acme"))?.revision).toBe(1);
+    expect(finds.mock.calls.length).toBeLessThan(10);
+    await stores.directory.save({ ...entry, revision: 2 }, auditEntry("2", "acme"));
+    expect((await stores.directory.find("acme"))?.revision).toBe(2);
+    // A change that another isolate made.
+    await tenantOf(env, "acme").save({ ...entry, revision: 3 }, auditEntry("3", "acme"));
+    await vi.waitUntil(async () => (await stores.directory.find("acme"))?.revision === 3, { timeout: 3_000, interval: 100 });
+    // A tenant that is not hot is read anew each time.
+    await stores.directory.save({ ...entry, revision: 4, limits: [] }, auditEntry("4", "acme"));
+    const before = finds.mock.calls.length;
+    for (let index = 0; index < 5; index++) await stores.directory.find("acme");
+    expect(finds.mock.calls.length).toBe(before + 5);
   });
 
   it("are not made by looking for what is not there", { timeout: 20_000 }, async () => {

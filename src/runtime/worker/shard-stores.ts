@@ -1,5 +1,7 @@
 import { allowsSlices } from "../../quota/slices/allows-slices.ts";
+import { systemClock } from "./clock.ts";
 import type { Bindings } from "./environment.ts";
+import { keepHotEntries } from "./hot-directory.ts";
 import { shardOf, shardsPerTenant, shardWith, type RemoteShard } from "./object-stubs.ts";
 import { reach, reachAgain } from "./reach.ts";
 import type { ObjectStores } from "./stores.ts";
@@ -13,7 +15,7 @@ const mostOpen = 100_000;
  * seconds; what is not found there yet is looked for in them.
  */
 export function withShards(stores: ObjectStores, bindings: Pick<Bindings, "SHARDS">): ObjectStores {
-  const { quota, journal, books, reservations } = stores;
+  const { quota, journal, books, reservations, directory } = stores;
   /** Requests that this isolate has open on a shard. */
   const open = new Set<string>();
   const isOpen = (tenantId: string, id: string): boolean => open.has(`${tenantId} ${id}`);
@@ -25,6 +27,7 @@ export function withShards(stores: ObjectStores, bindings: Pick<Bindings, "SHARD
 
   return {
     ...stores,
+    directory: keepHotEntries(directory, systemClock),
     quota: {
       ...quota,
       async reserve(request) {
