@@ -64,10 +64,16 @@ interface Answer {
 }
 
 async function answered(child: ChildProcess): Promise<Answer> {
-  const patience = AbortSignal.timeout(patienceMs);
-  const ended = once(child, "exit", { signal: patience }).then(() => {
+  // Ends the waiting for what did not come: a listener left at the child for every answer would be a warning in the report.
+  const over = new AbortController();
+  const signal = AbortSignal.any([over.signal, AbortSignal.timeout(patienceMs)]);
+  const ended = once(child, "exit", { signal }).then(() => {
     throw new Error("a store's process ended");
   });
-  const [answer] = (await Promise.race([once(child, "message", { signal: patience }), ended])) as [Answer];
-  return answer;
+  try {
+    const [answer] = (await Promise.race([once(child, "message", { signal }), ended])) as [Answer];
+    return answer;
+  } finally {
+    over.abort();
+  }
 }
