@@ -71,7 +71,7 @@ export function checkInvariants({ policy, catalogue }: World, nowMs: number): In
 }
 
 /** So many of a model's surfaces that each of its deployments speaks one: no rule asks which it is. */
-function surfacesOf(model: Model, catalogue: Catalogue): readonly Surface[] {
+export function surfacesOf(model: Model, catalogue: Catalogue): readonly Surface[] {
   let left = catalogue.deploymentsByModel.get(model.id) ?? [];
   return allSurfaces.filter((surface) => {
     const before = left.length;

@@ -68,4 +68,18 @@ const replay: Command = {
   run: async (input, session) => (await import("./policy-replay-work.ts")).replay(input, session),
 };
 
-export const policyBundleCommands: readonly Command[] = [keygen, build, sign, verify, replay];
+const diff: Command = {
+  path: ["policy", "diff"],
+  summary: "compare two bundles: rules, lists, and for which kinds of tenants and models they decide otherwise",
+  arguments: [
+    { name: "BEFORE", help: "a bundle's file" },
+    { name: "AFTER", help: "another one" },
+  ],
+  options: [
+    { name: "regions", value: "DIR", help: "the catalogue's folder (STRAIT_REGIONS_DIR; default the shipped one)" },
+    { name: "at", value: "TIME", help: "the instant to decide at, RFC 3339; without, when AFTER begins, or now if that is past" },
+  ],
+  run: async (input, session) => (await import("./policy-diff-work.ts")).diff(input, session),
+};
+
+export const policyBundleCommands: readonly Command[] = [keygen, build, sign, verify, diff, replay];

@@ -1,0 +1,61 @@
+import { datesOf } from "../../../bundle/signed-bundle.ts";
+import { diffPolicies, type Changes, type DecisionDifference } from "../../../bundle/diff-policies.ts";
+import type { World } from "../../../policy/world.ts";
+import { formatProblems } from "../../../region/problem.ts";
+import { isPolicyFile, readCatalogue, type CatalogueFile } from "../../../region/read-catalogue.ts";
+import { sha256, systemClock } from "../clock.ts";
+import { readBundleFile } from "./bundle-file.ts";
+import { required, type Input, type Session } from "./command.ts";
+import { exitCodes, Failure } from "./failure.ts";
+import { regionFilesIn, regionsDirectory } from "./regions-argument.ts";
+import { table } from "./table.ts";
+import { instantMs } from "./values.ts";
+
+/** So many decisions are printed; --json has more. */
+const printed = 40;
+
+export async function diff(input: Input, session: Session): Promise<void> {
+  const files = (await regionFilesIn(regionsDirectory(input.option("regions"), session))).filter((file) => !isPolicyFile(file));
+  const [before, after] = [worldOf(required(input, "BEFORE"), files), worldOf(required(input, "AFTER"), files)];
+  const at = input.option("at");
+  const atMs = at === undefined ? Math.max(systemClock.nowMs(), after.policy.effectiveFromMs ?? 0) : instantMs(at, "at");
+  const differences = diffPolicies(before, after, atMs);
+  if (session.json) return session.print(JSON.stringify({ at: new Date(atMs).toISOString(), ...differences }, undefined, 2));
+  session.print(`${before.policy.version} -> ${after.policy.version}, as of ${new Date(atMs).toISOString()}`);
+  for (const [name, changes] of [
+    ["rule", differences.rules],
+    ["list", differences.lists],
+    ["invariant", differences.invariants],
+  ] as const)
+    for (const line of changeLines(name, changes)) session.print(line);
+  for (const { list, added, removed } of differences.listEntries) {
+    for (const entry of added) session.print(`  ${list}: + ${entry}`);
+    for (const entry of removed) session.print(`  ${list}: - ${entry}`);
+  }
+  session.print(`\n${differences.different} of ${differences.compared} decisions on kinds of tenants and models differ.`);
+  if (differences.decisions.length === 0) return;
+  const heads = ["TENANT IN", "END USE", "MODEL", "BEFORE", "AFTER", "LOST", "GAINED"];
+  session.print(`\n${table(heads, differences.decisions.slice(0, printed).map(row))}`);
+  if (differences.different > printed) session.print(`\n${differences.different - printed} more are not shown.`);
+}
+
+function worldOf(path: string, files: readonly CatalogueFile[]): World {
+  const { bundle } = readBundleFile(path);
+  const policy = bundle.files.map(({ name, text }) => ({ path: `${path}/${name}`, text }));
+  const read = readCatalogue([...files, ...policy], sha256, datesOf(bundle));
+  if (!read.ok) throw new Failure(exitCodes.failed, `${path} does not fit the regions folder:\n${formatProblems(read.problems)}`);
+  return read;
+}
+
+function changeLines(name: string, { added, removed, changed }: Changes): string[] {
+  return [
+    ...added.map((id) => `+ ${name} ${id}`),
+    ...removed.map((id) => `- ${name} ${id}`),
+    ...changed.map((id) => `~ ${name} ${id}`),
+  ];
+}
+
+function row({ inputs, before, after, lost, gained }: DecisionDifference): (string | number | null)[] {
+  const { registeredCountry, endUse } = inputs.tenant;
+  return [registeredCountry?.value ?? null, endUse?.value ?? null, inputs.model, before, after, lost.length, gained.length];
+}
