@@ -13,6 +13,7 @@ import { receiptLog } from "./calls/log.ts";
 import { openaiCalls } from "./calls/openai.ts";
 import { paths } from "./calls/paths.ts";
 import { places } from "./calls/places.ts";
+import { policies } from "./calls/policies.ts";
 import { receipts } from "./calls/receipts.ts";
 import { refusals } from "./calls/refusals.ts";
 import { responsesCalls } from "./calls/responses.ts";
@@ -56,6 +57,10 @@ export function blackBoxSuite(runtime: string, start: StartGateway, guarantees: 
 
     describe("with real credentials", () => {
       secrets(start, startMs);
+    });
+
+    describe("with signed policies", () => {
+      policies(start, startMs);
     });
 
     describe("with a small limit on bodies", () => {

@@ -10,6 +10,8 @@ export interface GatewaySettings {
    * that its file names, and the simulated upstreams take no other.
    */
   readonly credential?: string;
+  /** Files of the regions folder's `bundles/`, by name without its ending. */
+  readonly bundles?: Readonly<Record<string, string>>;
 }
 
 /** A gateway in a process of its own, and the simulated upstreams behind it, which are in the test's. */

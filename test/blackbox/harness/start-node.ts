@@ -1,25 +1,27 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Child } from "./child.ts";
+import { regionsDir as shippedRegions } from "./catalogue.ts";
 import type { GatewayUnderTest, StartGateway } from "./gateway-under-test.ts";
-import { credentialVariables, startUpstreams, writeRegions } from "./upstreams.ts";
+import { credentialVariables, startUpstreams, writeBundles, writeRegions } from "./upstreams.ts";
 
 export const testOperatorKey = "sk-operator-of-the-black-box-suite";
 
 /** The gateway as `npm start` runs it, or as production does, with its stores in a folder that goes with it. */
-export const startNode: StartGateway = async ({ environment = {}, credential } = {}): Promise<GatewayUnderTest> => {
+export const startNode: StartGateway = async ({ environment = {}, credential, bundles } = {}): Promise<GatewayUnderTest> => {
   const upstreams = await startUpstreams(credential);
   const folder = mkdtempSync(join(tmpdir(), "strait-node-"));
   const dataDir = join(folder, "data");
   const regionsDir = join(folder, "regions");
   if (credential !== undefined) writeRegions(regionsDir, upstreams.url);
+  else if (bundles !== undefined) cpSync(shippedRegions, regionsDir, { recursive: true });
+  if (bundles !== undefined) writeBundles(regionsDir, bundles);
   const child = nodeGateway(credential === undefined ? ["--demo"] : [], {
     STRAIT_DATA_DIR: dataDir,
     STRAIT_OPERATOR_KEY: testOperatorKey,
-    ...(credential === undefined
-      ? { STRAIT_SIMULATOR_URL: upstreams.url }
-      : { STRAIT_REGIONS_DIR: regionsDir, ...credentialVariables(credential) }),
+    ...(credential === undefined ? { STRAIT_SIMULATOR_URL: upstreams.url } : credentialVariables(credential)),
+    ...(credential === undefined && bundles === undefined ? {} : { STRAIT_REGIONS_DIR: regionsDir }),
     ...environment,
   });
   const stop = async (): Promise<void> => {

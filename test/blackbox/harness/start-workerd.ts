@@ -4,19 +4,20 @@ import { join } from "node:path";
 import { Child, repository } from "./child.ts";
 import type { GatewayUnderTest, StartGateway } from "./gateway-under-test.ts";
 import { testOperatorKey } from "./start-node.ts";
-import { credentialVariables, startUpstreams, writeRegions } from "./upstreams.ts";
+import { credentialVariables, startUpstreams, writeBundles, writeRegions } from "./upstreams.ts";
 
 /**
  * The gateway as `wrangler dev` runs it. From a copy of the sources: wrangler watches what it serves, and an edit while
  * the suite runs would restart the gateway under it.
  */
-export const startWorkerd: StartGateway = async ({ environment = {}, credential } = {}): Promise<GatewayUnderTest> => {
+export const startWorkerd: StartGateway = async ({ environment = {}, credential, bundles } = {}): Promise<GatewayUnderTest> => {
   const upstreams = await startUpstreams(credential);
   const project = mkdtempSync(join(tmpdir(), "strait-workerd-"));
   for (const name of ["src", "regions", "wrangler.toml", "package.json"])
     cpSync(join(repository, name), join(project, name), { recursive: true });
   symlinkSync(join(repository, "node_modules"), join(project, "node_modules"));
   if (credential !== undefined) writeRegions(join(project, "regions"), upstreams.url);
+  if (bundles !== undefined) writeBundles(join(project, "regions"), bundles);
   const dataDir = join(project, "data");
   mkdirSync(dataDir);
   const variables = {

@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startSimulator } from "../../../src/runtime/node/simulator-server.ts";
 import { profilesOf } from "../../../src/simulator/profile.ts";
@@ -38,6 +38,12 @@ export function writeRegions(directory: string, upstreamsUrl: string): void {
       .replace(/^(address_in_country = .*|networks = \[[^\]]*\])\n/m, "");
     writeFileSync(path, text);
   }
+}
+
+/** Puts policy bundles into a regions folder. */
+export function writeBundles(directory: string, bundles: Readonly<Record<string, string>>): void {
+  mkdirSync(join(directory, "bundles"), { recursive: true });
+  for (const [name, text] of Object.entries(bundles)) writeFileSync(join(directory, "bundles", `${name}.json`), text);
 }
 
 /** The variables that the regions' files name as their credentials. */
