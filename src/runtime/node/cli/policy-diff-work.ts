@@ -11,7 +11,7 @@ import { regionFilesIn, regionsDirectory } from "./regions-argument.ts";
 import { table } from "./table.ts";
 import { instantMs } from "./values.ts";
 
-/** So many decisions are printed; --json has more. */
+/** So many rows are printed; --json has more. */
 const printed = 40;
 
 export async function diff(input: Input, session: Session): Promise<void> {
@@ -34,9 +34,11 @@ export async function diff(input: Input, session: Session): Promise<void> {
   }
   session.print(`\n${differences.different} of ${differences.compared} decisions on kinds of tenants and models differ.`);
   if (differences.decisions.length === 0) return;
-  const heads = ["TENANT IN", "END USE", "MODEL", "BEFORE", "AFTER", "LOST", "GAINED"];
-  session.print(`\n${table(heads, differences.decisions.slice(0, printed).map(row))}`);
-  if (differences.different > printed) session.print(`\n${differences.different - printed} more are not shown.`);
+  const rows = rowsOf(differences.decisions);
+  const heads = ["KINDS", "TENANT IN", "END USE", "MODEL", "BEFORE", "AFTER", "LOST", "GAINED"];
+  session.print(`\n${table(heads, rows.slice(0, printed))}`);
+  if (rows.length > printed || differences.different > differences.decisions.length)
+    session.print("\nMore are not shown; --json tells the first 200 with all that was decided by.");
 }
 
 function worldOf(path: string, files: readonly CatalogueFile[]): World {
@@ -55,7 +57,11 @@ function changeLines(name: string, { added, removed, changed }: Changes): string
   ];
 }
 
-function row({ inputs, before, after, lost, gained }: DecisionDifference): (string | number | null)[] {
-  const { registeredCountry, endUse } = inputs.tenant;
-  return [registeredCountry?.value ?? null, endUse?.value ?? null, inputs.model, before, after, lost.length, gained.length];
+/** Kinds that differ only in what is not shown (owners, audience, nationality) are one row, with how many they are. */
+function rowsOf(decisions: readonly DecisionDifference[]): (string | number | null)[][] {
+  const rows = decisions.map(({ inputs, before, after, lost, gained }) => {
+    const { registeredCountry, endUse } = inputs.tenant;
+    return [registeredCountry?.value ?? null, endUse?.value ?? null, inputs.model, before, after, lost.length, gained.length];
+  });
+  return [...Map.groupBy(rows, (row) => JSON.stringify(row)).values()].map((alike) => [alike.length, ...(alike[0] ?? [])]);
 }
