@@ -7,6 +7,7 @@ import { authorisation } from "./measures/authorise.ts";
 import { cpu, flatness } from "./measures/cpu.ts";
 import { latency } from "./measures/latency.ts";
 import { memory } from "./measures/memory.ts";
+import { receiptCost } from "./measures/receipts.ts";
 import { stores } from "./measures/stores.ts";
 import { firstByte, streamCpu } from "./measures/streams.ts";
 import { help, readOptions } from "./options.ts";
@@ -23,7 +24,7 @@ import { Results } from "./results.ts";
 import { reportedOrigin } from "./start.ts";
 import { startStores } from "./stores/start-stores.ts";
 
-const measures: readonly Measure[] = [cpu, flatness, latency, firstByte, streamCpu, memory, stores, authorisation];
+const measures: readonly Measure[] = [cpu, flatness, latency, firstByte, streamCpu, memory, stores, authorisation, receiptCost];
 const proxies: readonly Proxy[] = [bare, strait, portkey, haproxy, nginx];
 /** Past the deadline by this much, something hangs. */
 const graceMs = 120_000;
@@ -97,7 +98,9 @@ async function run(options: Options): Promise<void> {
   const nodeArguments = options.profileDirectory === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", options.profileDirectory];
   const base = { nodeArguments, settings, children, generator, results, upstreamOrigin, subjects: [], sizes: [], stores: [] };
   const chosen = measures.filter((measure) => options.measures.has(measure.name));
-  const compares = chosen.some((measure) => measure !== flatness && measure !== stores && measure !== authorisation);
+  const compares = chosen.some(
+    (measure) => measure !== flatness && measure !== stores && measure !== authorisation && measure !== receiptCost,
+  );
   const subjects = compares
     ? await startAll(
         base,

@@ -20,7 +20,8 @@ export type MetricName =
   | "storeCpu"
   | "storeAdmissions"
   | "storeRoundTrips"
-  | "authorise";
+  | "authorise"
+  | "receipts";
 
 export const metrics: Readonly<Record<MetricName, Metric>> = {
   cpuPerRequest: { title: "CPU a request", unit: "µs", digits: 0, comparable: true },
@@ -34,5 +35,6 @@ export const metrics: Readonly<Record<MetricName, Metric>> = {
   storeCpu: { title: "CPU a reserve-and-settle, by store", unit: "µs", digits: 1, comparable: true },
   storeAdmissions: { title: "admissions a second of one process, by store", unit: "1/s", digits: 0, comparable: true },
   authorise: { title: "CPU a decision, 500 deployments x 200 rules", unit: "µs", digits: 2, comparable: false },
+  receipts: { title: "CPU a request for receipt and tree", unit: "µs", digits: 1, comparable: false },
   storeRoundTrips: { title: "round trips a request, by store", unit: "", digits: 2, comparable: false },
 };

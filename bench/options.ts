@@ -21,6 +21,7 @@ export const measureNames: readonly string[] = [
   "memory",
   "stores",
   "authorise",
+  "receipts",
 ];
 
 export const help: string = `npm run bench -- [options]

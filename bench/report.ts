@@ -5,12 +5,19 @@ import { proxyNames } from "./options.ts";
 import type { Options } from "./options.ts";
 import type { Results } from "./results.ts";
 import { spread } from "./statistics.ts";
-import { authoriseNames, sizeNames, storeNames, verdicts } from "./targets.ts";
+import { authoriseNames, receiptNames, sizeNames, storeNames, verdicts } from "./targets.ts";
 import type { Verdict } from "./targets.ts";
 
 const metricNames = Object.keys(metrics) as MetricName[];
 /** Measured of other subjects than proxies, and shown apart. */
-const apart: ReadonlySet<MetricName> = new Set(["flatness", "storeCpu", "storeAdmissions", "storeRoundTrips", "authorise"]);
+const apart: ReadonlySet<MetricName> = new Set([
+  "flatness",
+  "storeCpu",
+  "storeAdmissions",
+  "storeRoundTrips",
+  "authorise",
+  "receipts",
+]);
 const subjectColumn = 44;
 const column = 15;
 
@@ -26,7 +33,14 @@ export function showReport(results: Results, options: Options): string {
     const compared = ratios.map((base) => (comparable ? number(results.ratio(name, "strait", base), 2) : ""));
     lines.push(row(`${title}, ${unit}`, [...cells, ...compared]));
   }
-  lines.push(...sizes(results), ...stores(results), ...decisions(results), "", ...verdicts(results).flatMap(showVerdict));
+  lines.push(
+    ...sizes(results),
+    ...stores(results),
+    ...decisions(results),
+    ...evidence(results),
+    "",
+    ...verdicts(results).flatMap(showVerdict),
+  );
   lines.push(
     "",
     `Medians of ${roundsTaken(results)} rounds${options.quick ? ", quick: rough figures" : ""}; ${steadiness(results)}`,
@@ -79,6 +93,13 @@ function decisions(results: Results): readonly string[] {
   if (names.length === 0) return [];
   const line = (name: string): string => row(`  ${name}`, [number(results.median("authorise", name), 2)]);
   return ["", row("a decision, 500 deployments and 200 rules", ["µs CPU"]), ...names.map(line)];
+}
+
+function evidence(results: Results): readonly string[] {
+  const names = Object.values(receiptNames).filter((name) => results.subjects("receipts").includes(name));
+  if (names.length === 0) return [];
+  const line = (name: string): string => row(`  ${name}`, [number(results.median("receipts", name), 1)]);
+  return ["", row("what receipts and their log add to a request", ["µs CPU"]), ...names.map(line)];
 }
 
 function ratioToBare(results: Results, name: string): number | undefined {

@@ -30,6 +30,14 @@ export const authoriseNames = {
   first: "a policy's first",
 } as const;
 
+/** What receipts and their log add to a request. */
+export const receiptNames = {
+  canonical: "canonical JSON, over plain",
+  digests: "keyed digests, 1 KB in and out",
+  tree: "tree and signatures",
+  all: "all of it",
+} as const;
+
 /** What the gateway aims at, at most. Without `base` the figure itself counts, with it the ratio to that subject's. */
 interface Target {
   readonly title: string;
@@ -66,6 +74,7 @@ export const targets: readonly Target[] = [
     atMost: 1.1,
   },
   { title: "µs a decision, 500 x 200 rules", metric: "authorise", subject: authoriseNames.remembered, atMost: 20 },
+  { title: "µs a request for receipt and tree", metric: "receipts", subject: receiptNames.all, atMost: 15 },
   { title: "µs a reserve-and-settle, SQLite", metric: "storeCpu", subject: storeNames.sqlite.few, atMost: 25 },
   { title: "µs a reserve-and-settle, Valkey", metric: "storeCpu", subject: storeNames.valkey.few, atMost: 80 },
   ...Object.values(storeNames).flatMap(({ few, fewCalling, allCalling }) =>

@@ -6,25 +6,46 @@
  * number that became `null` would be one over something else.
  */
 export function canonicalJson(value: unknown): string {
-  if (value === null || typeof value === "boolean") return String(value);
-  if (typeof value === "string") return canonicalString(value);
-  if (typeof value === "number") {
-    if (!Number.isFinite(value)) throw new TypeError(`${value} is no number of JSON`);
-    return JSON.stringify(value);
+  switch (typeof value) {
+    case "string":
+      return canonicalString(value);
+    case "boolean":
+      return value ? "true" : "false";
+    case "number":
+      if (!Number.isFinite(value)) throw new TypeError(`${value} is no number of JSON`);
+      // As JSON has it, which knows no negative zero.
+      return `${value}`;
+    default:
+      if (value === null) return "null";
+      if (Array.isArray(value)) return canonicalArray(value);
+      if (isPlain(value)) return canonicalObject(value);
+      throw new TypeError(`a value of type ${typeof value} has no form in JSON`);
   }
-  if (Array.isArray(value)) return `[${value.map((element: unknown) => canonicalJson(element)).join(",")}]`;
-  if (isPlain(value)) {
-    const members = Object.keys(value)
-      .filter((name) => value[name] !== undefined)
-      .sort()
-      .map((name) => `${canonicalString(name)}:${canonicalJson(value[name])}`);
-    return `{${members.join(",")}}`;
-  }
-  throw new TypeError(`a value of type ${typeof value} has no form in JSON`);
 }
+
+function canonicalArray(elements: readonly unknown[]): string {
+  let text = "[";
+  for (let index = 0; index < elements.length; index += 1) text += `${index === 0 ? "" : ","}${canonicalJson(elements[index])}`;
+  return `${text}]`;
+}
+
+/** On every request's path, so it makes no arrays but that of the names. */
+function canonicalObject(value: Readonly<Record<string, unknown>>): string {
+  let text = "";
+  for (const name of Object.keys(value).sort()) {
+    const member = value[name];
+    if (member === undefined) continue;
+    text += `${text === "" ? "{" : ","}${canonicalString(name)}:${canonicalJson(member)}`;
+  }
+  return text === "" ? "{}" : `${text}}`;
+}
+
+/** Nothing that JSON escapes, and no surrogate. */
+const plainText = /^[ !#-[\]-~]*$/;
 
 /** A lone surrogate has no UTF-8, so two texts that differ in one would have the same bytes. */
 function canonicalString(text: string): string {
+  if (plainText.test(text)) return `"${text}"`;
   if (!text.isWellFormed()) throw new TypeError("a text with a lone surrogate has no form in JSON");
   return JSON.stringify(text);
 }

@@ -36,7 +36,6 @@ export async function auditLog(
   sha256: Sha256Bytes,
 ): Promise<AuditReport> {
   const hasher = new MerkleHasher(sha256);
-  const encoder = new TextEncoder();
   const problems: string[] = [];
   const root = new GrowingRoot(hasher);
   let forgotten = 0;
@@ -56,7 +55,7 @@ export async function auditLog(
     for (const { leafIndex, document, leafHash, forgotten: retention } of page) {
       if (leafIndex !== root.size) say(`entry ${root.size} is missing: entry ${leafIndex} is shown in its place`);
       const stored = readBase64(leafHash);
-      const actual = document === null ? undefined : hasher.leaf(encoder.encode(document));
+      const actual = document === null ? undefined : hasher.leafOfText(document);
       if (stored === undefined) say(`the tree has no leaf hash for entry ${leafIndex}`);
       if (actual !== undefined && stored !== undefined && !bytesEqual(actual, stored))
         say(`entry ${leafIndex} is not what the tree says that it was: changed, or put in another's place`);

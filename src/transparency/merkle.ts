@@ -5,6 +5,8 @@ export type Hash = Uint8Array;
 
 export const hashLength = 32;
 
+const encoder = new TextEncoder();
+
 /** Half-open: the entries from `begin` up to, and without, `end`. */
 export interface Range {
   readonly begin: number;
@@ -26,6 +28,11 @@ export class MerkleHasher {
     const bytes = new Uint8Array(1 + entry.length);
     bytes.set(entry, 1);
     return this.#sha256(bytes);
+  }
+
+  /** Of a text's UTF-8. That of U+0000 is the byte which leaves begin with, so nothing is copied. */
+  leafOfText(text: string): Hash {
+    return this.#sha256(encoder.encode(`\u0000${text}`));
   }
 
   node(left: Hash, right: Hash): Hash {

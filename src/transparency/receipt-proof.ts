@@ -57,7 +57,7 @@ export async function verifyReceiptProof(text: string, keys: readonly LogKey[], 
   const { checkpoint, kid } = opened;
   const { receipt, leafIndex, inclusion } = proof;
   const hasher = new MerkleHasher(sha256);
-  const leaf = hasher.leaf(new TextEncoder().encode(canonicalJson(receipt)));
+  const leaf = hasher.leafOfText(canonicalJson(receipt));
   if (!verifyInclusion(leaf, leafIndex, checkpoint.size, inclusion, checkpoint.root, hasher))
     return { ok: false, problem: "the receipt is not the entry that the proof leads to" };
   return { ok: true, receipt, checkpoint, leafIndex, kid };

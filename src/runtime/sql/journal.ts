@@ -47,7 +47,7 @@ export class SqlJournal {
       tenantId,
       requestId,
     );
-    const corrects = hex(this.#hasher.leaf(new TextEncoder().encode(earlier.document)));
+    const corrects = hex(this.#hasher.leafOfText(earlier.document));
     this.#database.run(
       `UPDATE receipt SET sequence = (SELECT max(sequence) + 1 FROM receipt), started_at_ms = ?, response_id = ?, unsettled = 0,
        document = ? WHERE ${which}`,

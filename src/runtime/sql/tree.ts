@@ -38,7 +38,6 @@ const refusalRows = "SELECT sequence, document FROM refusal WHERE sequence BETWE
 export class SqlTree {
   readonly #database: SqlDatabase;
   readonly #hasher: MerkleHasher;
-  readonly #encoder = new TextEncoder();
 
   constructor(database: SqlDatabase, hasher: MerkleHasher) {
     this.#database = database;
@@ -63,7 +62,7 @@ export class SqlTree {
     this.#writeRuns(receipts, state.size, fromReceipts);
     this.#writeRuns(refusals, state.size + fromReceipts.length, fromRefusals);
     const open = openTiles(state.size).map((tile) => ({ ...tile, hashes: this.tile(tile.level, tile.index) }));
-    const leaves = rows.map(({ document }) => this.#hasher.leaf(this.#encoder.encode(document)));
+    const leaves = rows.map(({ document }) => this.#hasher.leafOfText(document));
     for (const { level, index, hashes } of appendLeaves(state.size, open, leaves, this.#hasher)) {
       this.#database.run(
         "INSERT INTO tree_tile (level, tile, hashes) VALUES (?, ?, ?) ON CONFLICT (level, tile) DO UPDATE SET hashes = excluded.hashes",
