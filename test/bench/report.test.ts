@@ -53,7 +53,7 @@ describe("the command line", () => {
   test("takes proxies and measures after --only, and all of a kind that was not named", () => {
     const { proxies, measures } = options("--only", "bare", "--only", "nginx");
     expect([...proxies]).toEqual(["bare", "nginx"]);
-    expect(measures.size).toBe(8);
+    expect(measures.size).toBe(9);
   });
 
   test("refuses names and numbers that mean nothing", () => {
