@@ -66,6 +66,7 @@ function regionFile(region: number, deployments: number, upstreamOrigin: string,
       `name = "bench-${index}"`,
       `upstream_name = "bench-${index}"`,
       `sku = "Dedicated"`,
+      `served_as = ["bench-model", "drill"]`,
       `countries = ["${country}"]`,
     ].join("\n"),
   );
