@@ -1,4 +1,4 @@
 import { startNode } from "./harness/start-node.ts";
 import { blackBoxSuite } from "./suite.ts";
 
-blackBoxSuite("Node", startNode, { noticesEarlyHangUp: "at once" });
+blackBoxSuite("Node", startNode, { noticesEarlyHangUp: "at once", addressCheck: "local" });

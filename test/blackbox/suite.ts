@@ -38,7 +38,7 @@ export function blackBoxSuite(runtime: string, start: StartGateway, guarantees: 
       responsesCalls(context);
       keyHeaders(context);
       paths(context);
-      places(context);
+      places(context, guarantees);
       receipts(context);
       receiptLog(context);
       control(context);

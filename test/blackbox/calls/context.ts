@@ -16,4 +16,6 @@ export interface Guarantees {
    * writes to it: a client's orderly goodbye before that goes unseen, and `wrangler dev` hands on no sign of it at all.
    */
   readonly noticesEarlyHangUp: "at once" | "once the head is written";
+  /** By what an upstream on this machine is found to be where it is declared: `fetch` in workerd shows no address. */
+  readonly addressCheck: "local" | "not-visible";
 }

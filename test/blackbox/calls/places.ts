@@ -4,7 +4,7 @@ import type { Fault } from "../../../src/simulator/faults.ts";
 import { anthropicClient, drain, errorOf, openaiClient } from "../harness/clients.ts";
 import { regionsWithin } from "../harness/catalogue.ts";
 import { eventually, receiptOf } from "../harness/receipts.ts";
-import type { Context } from "./context.ts";
+import type { Context, Guarantees } from "./context.ts";
 
 const messages = [{ role: "user" as const, content: "Where do you run?" }];
 
@@ -16,7 +16,7 @@ interface Order {
 }
 
 /** Each test quarantines deployments of its own, and restores them behind it. */
-export function places(context: () => Context): void {
+export function places(context: () => Context, { addressCheck }: Pick<Guarantees, "addressCheck">): void {
   const quarantines = async (): Promise<readonly Order[]> => {
     const { revocations } = await context().operator.ask<{ revocations: readonly Order[] }>("GET", "/revocations");
     return revocations.filter(({ by, state }) => by === "gateway" && state === "in_force");
@@ -79,5 +79,15 @@ export function places(context: () => Context): void {
       );
       expect(Array.isArray(placeMismatches)).toBe(true);
     });
+  });
+
+  test("a receipt says what was connected to, and by what that was checked", async () => {
+    const { gateway, tenant } = context();
+    const { response } = await openaiClient(gateway.url, tenant.key)
+      .chat.completions.create({ model: "gpt-4.1", messages })
+      .withResponse();
+    const { evidence } = await receiptOf(gateway.url, tenant.key, response.headers.get("x-request-id") ?? "");
+    expect(evidence.addressCheck).toBe(addressCheck);
+    expect(evidence.connectedAddress).toBe(addressCheck === "local" ? "127.0.0.1" : undefined);
   });
 }
