@@ -5,8 +5,6 @@ export type Hash = Uint8Array;
 
 export const hashLength = 32;
 
-const encoder = new TextEncoder();
-
 /** Half-open: the entries from `begin` up to, and without, `end`. */
 export interface Range {
   readonly begin: number;
@@ -32,7 +30,7 @@ export class MerkleHasher {
 
   /** Of a text's UTF-8. That of U+0000 is the byte which leaves begin with, so nothing is copied. */
   leafOfText(text: string): Hash {
-    return this.#sha256(encoder.encode(`\u0000${text}`));
+    return this.#sha256(`\u0000${text}`);
   }
 
   node(left: Hash, right: Hash): Hash {

@@ -2,7 +2,7 @@ import { createHash, createHmac } from "node:crypto";
 import type { Hashes, KeyedDigest } from "../../hashes.ts";
 
 export const hashes: Hashes = {
-  sha256Bytes: (bytes) => createHash("sha256").update(bytes).digest(),
+  sha256Bytes: (data) => createHash("sha256").update(data).digest(),
   keyedDigest(key): KeyedDigest {
     const hmac = createHmac("sha256", key);
     return {
