@@ -172,7 +172,7 @@ async function openAll(stage: Stage, agent: Agent, name: string, key: string): P
     }
     await delay(50);
   }
-  throw new Error(`${name}: ${streams} streams could not be opened: ${open.at(-1)?.tail ?? ""}`);
+  throw new Error(`${name}: ${streams} streams could not be opened: ${open.at(-1)?.tail ?? ""}\n${stage.gateway(0).tail}`);
 }
 
 function streamOf(stage: Stage, agent: Agent, name: string, key: string, number: number): OpenStream {

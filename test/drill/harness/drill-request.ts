@@ -29,18 +29,25 @@ export function requestBody({ marker, stream, maxOutputTokens }: DrillRequest, m
   });
 }
 
-export function readDrillRequest(body: string): DrillRequest {
+/** As the upstream gets it: with the name by which it is to answer, since a gateway takes one that answers by another out of use. */
+export interface ReceivedRequest extends DrillRequest {
+  readonly model: string;
+}
+
+export function readDrillRequest(body: string): ReceivedRequest {
   const {
+    model = "",
     user,
     stream,
     max_completion_tokens: maxOutputTokens,
   } = JSON.parse(body) as {
+    model?: string;
     user?: string;
     stream?: boolean;
     max_completion_tokens?: number;
   };
   if (user === undefined || maxOutputTokens === undefined) throw new Error("this is no request of a drill");
-  return { marker: user, stream: stream === true, maxOutputTokens };
+  return { model, marker: user, stream: stream === true, maxOutputTokens };
 }
 
 /** What an upstream says that it used: different from one request to the next, the same whoever asks, within any hold. */

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { readDrillRequest, usageOf, type DrillRequest } from "./drill-request.ts";
+import { readDrillRequest, usageOf, type ReceivedRequest } from "./drill-request.ts";
 
 /** What the upstream keeps of one request, beside any gateway's books. */
 export interface Served {
@@ -9,7 +9,7 @@ export interface Served {
   arrivals: number;
   /** Whether its answer was written to the end, usage included. */
   completed: boolean;
-  readonly request: DrillRequest;
+  readonly request: ReceivedRequest;
 }
 
 export interface RecordingUpstreamOptions {
@@ -101,26 +101,26 @@ export class RecordingUpstream {
   }
 }
 
-function usageText(request: DrillRequest): string {
+function usageText(request: ReceivedRequest): string {
   const { promptTokens, outputTokens } = usageOf(request);
   const total = promptTokens + outputTokens;
   return JSON.stringify({ prompt_tokens: promptTokens, completion_tokens: outputTokens, total_tokens: total });
 }
 
-function chunkHead({ marker }: DrillRequest): string {
-  return `data: {"id":"chatcmpl-${marker}","object":"chat.completion.chunk","created":1795000000,"model":"drill"`;
+function chunkHead({ marker, model }: ReceivedRequest): string {
+  return `data: {"id":"chatcmpl-${marker}","object":"chat.completion.chunk","created":1795000000,"model":"${model}"`;
 }
 
-function chunk(request: DrillRequest, delta: string, finishReason: string): string {
+function chunk(request: ReceivedRequest, delta: string, finishReason: string): string {
   return `${chunkHead(request)},"choices":[{"index":0,"delta":${delta},"finish_reason":${finishReason}}]}\n\n`;
 }
 
-function usageChunk(request: DrillRequest): string {
+function usageChunk(request: ReceivedRequest): string {
   return `${chunkHead(request)},"choices":[],"usage":${usageText(request)}}\n\n`;
 }
 
-function wholeAnswer(request: DrillRequest): string {
+function wholeAnswer(request: ReceivedRequest): string {
   const message = `{"index":0,"message":{"role":"assistant","content":"Ships pass."},"finish_reason":"stop"}`;
-  const head = `{"id":"chatcmpl-${request.marker}","object":"chat.completion","created":1795000000,"model":"drill"`;
+  const head = `{"id":"chatcmpl-${request.marker}","object":"chat.completion","created":1795000000,"model":"${request.model}"`;
   return `${head},"choices":[${message}],"usage":${usageText(request)}}`;
 }
