@@ -30,15 +30,44 @@ export function findOwners(
 ): Found {
   if (ownership === null) return { outcome: "unknown", what: words };
   const { owners, holdings } = ownership;
-  if (contradict(holdings)) return { outcome: "conflicting", what: words };
+  const { companies, holders, areContradictory, datesMs } = structureOf(ownership);
+  if (areContradictory) return { outcome: "conflicting", what: words };
   const meant = new Map(owners.map((owner) => [owner.id, isMeant(owner, rule, policy)]));
-  const fresh = holdings.filter((holding) => !isStale(instantOf(holding.asOf), rule, horizon));
-  const companies = [tenantItself, ...owners.flatMap(({ id, kind }) => (kind === "company" ? [id] : []))];
-  const certain = certainlyTheirs(companies, meant, holdersOf(fresh), share);
+  const fresh = holdings.filter((_, index) => !isStale(datesMs[index], rule, horizon));
+  const areFresh = fresh.length === holdings.length;
+  const freshHolders = areFresh ? holders : holdersOf(fresh);
+  const certain = certainlyTheirs(companies, meant, freshHolders, share);
   if (certain.has(tenantItself)) return { outcome: "match", what: namesOf(certain, owners) };
-  if (!possiblyTheirs(companies, meant, holdersOf(fresh), share).has(tenantItself)) return noMatch;
-  const isAge = fresh.length < holdings.length && !possiblyTheirs(companies, meant, holdersOf(holdings), share).has(tenantItself);
+  if (!possiblyTheirs(companies, meant, freshHolders, share).has(tenantItself)) return noMatch;
+  const isAge = !areFresh && !possiblyTheirs(companies, meant, holders, share).has(tenantItself);
   return { outcome: isAge ? "stale" : "unknown", what: words };
+}
+
+/** What is the same for every rule, worked out once: an ownership does not change. */
+interface Structure {
+  /** The tenant, and the owners that can be owned themselves. */
+  readonly companies: readonly string[];
+  readonly holders: Holders;
+  readonly areContradictory: boolean;
+  /** Of each holding; milliseconds since the epoch. */
+  readonly datesMs: readonly (number | undefined)[];
+}
+
+const structures = new WeakMap<Ownership, Structure>();
+
+function structureOf(ownership: Ownership): Structure {
+  const { owners, holdings } = ownership;
+  let structure = structures.get(ownership);
+  if (structure === undefined) {
+    structure = {
+      companies: [tenantItself, ...owners.flatMap(({ id, kind }) => (kind === "company" ? [id] : []))],
+      holders: holdersOf(holdings),
+      areContradictory: contradict(holdings),
+      datesMs: holdings.map(({ asOf }) => instantOf(asOf)),
+    };
+    structures.set(ownership, structure);
+  }
+  return structure;
 }
 
 function isMeant(owner: Owner, rule: OwnershipRule, policy: Pick<Policy, "lists">): Meant {

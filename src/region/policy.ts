@@ -65,7 +65,8 @@ export interface ShareOperator {
 
 /**
  * Every rule but an exemption only ever refuses or lessens: with such a rule more, a permit can only become smaller. An
- * exemption takes named rules away again; which it can take is in `src/policy/precedence.ts`.
+ * exemption takes named rules away again; which it can take is in `src/policy/precedence.ts`. Without a rule about hosted
+ * tools, or about log probabilities, what a request asks for of them is refused: such a rule says what is not.
  */
 export type Rule = RuleScope &
   (
