@@ -37,6 +37,8 @@ function checkDegrade(document: Document, { index, value }: LooseRule, known: Kn
   const ways = [value.to_model, value.without].filter((way) => way !== undefined).length;
   if (value.decision === "degrade" && ways !== 1)
     document.report(["rules", index, "decision"], "To degrade, give either to_model or without.");
+  if (value.decision === "degrade" && value.kind === "hosted_tools")
+    document.report(["rules", index, "decision"], "The tools would run all the same: deny, or ask for a review.");
   if (value.decision !== "degrade" && ways > 0)
     document.report(["rules", index], 'to_model and without need decision = "degrade".');
   if (value.to_model === undefined) return;

@@ -99,7 +99,13 @@ const rule: fc.Arbitrary<Rule> = fc.oneof(
   { weight: 5, arbitrary: refusingRule },
   {
     weight: 3,
-    arbitrary: fc.tuple(refusingRule, ruling).map(([base, after]) => (isLiftable(base.kind) ? { ...base, ruling: after } : base)),
+    arbitrary: fc
+      .tuple(refusingRule, ruling)
+      .map(([base, after]) =>
+        isLiftable(base.kind) && (base.kind !== "hosted_tools" || after.decision !== "degrade")
+          ? { ...base, ruling: after }
+          : base,
+      ),
   },
   { weight: 1, arbitrary: exemption },
 );
