@@ -19,6 +19,7 @@ const drawnRule: fc.Arbitrary<Rule> = fc.oneof(
   fc.tuple(set, scope).map(([neverIn, of]) => ruleOf("weights_location", { neverIn }, of)),
   fc.tuple(set, scope).map(([deny, of]) => ruleOf("tenant_countries", { deny, allow: undefined }, of)),
   set.map((tenantsIn) => ruleOf("tier", {}, { tenantsIn })),
+  set.map((openTo) => ruleOf("withdrawal", { openTo })),
   set.map((ownersIn) => ruleOf("ownership", { ownersIn, ownersOn: [], share: undefined })),
   fc
     .tuple(set, fc.boolean())
@@ -32,7 +33,7 @@ const drawnRule: fc.Arbitrary<Rule> = fc.oneof(
   fc.tuple(set, scope).map(([denied, of]) => ruleOf("nationality", { denied, allowed: undefined }, of)),
 );
 
-it("is exhaustive: whatever any tenant of several countries, owners and uses reaches, the check reaches for its country", () => {
+it("is exhaustive: whatever any tenant of several countries, owners and uses reaches, the check reaches too", () => {
   let reached = 0;
   fc.assert(
     fc.property(
@@ -45,7 +46,16 @@ it("is exhaustive: whatever any tenant of several countries, owners and uses rea
       }),
       fc.record({ owner: country, basisPoints: fc.constantFrom(0, 4_000, 5_000, 10_000) }),
       fc.option(country),
-      (drawn, reach, [registeredCountry, headquartersCountry, ultimateParentCountry], declared, holding, endUserNationality) => {
+      fc.boolean(),
+      (
+        drawn,
+        reach,
+        [registeredCountry, headquartersCountry, ultimateParentCountry],
+        declared,
+        holding,
+        endUserNationality,
+        isNamed,
+      ) => {
         const rules = drawn.map((rule, index): Rule => ({ ...rule, id: `rule-${index}` }));
         const catalogue = catalogueWith([modelOf("gpt"), reach.map((each): Place => ({ countries: each }))]);
         const policy = policyWith(ruleOf("own_jurisdiction", {}), ...rules);
@@ -76,10 +86,10 @@ it("is exhaustive: whatever any tenant of several countries, owners and uses rea
           const invariant = {
             id: "reached",
             because: "It is reached.",
-            tenantsIn: new Set([registeredCountry]),
+            tenantsIn: isNamed ? new Set([registeredCountry]) : undefined,
             ownersIn: undefined,
-            endUses: declared.endUse === undefined ? undefined : [declared.endUse],
-            audience: declared.audience,
+            endUses: isNamed && declared.endUse !== undefined ? [declared.endUse] : undefined,
+            audience: isNamed ? declared.audience : undefined,
             makers: undefined,
             tiers: undefined,
             models: undefined,
@@ -93,7 +103,7 @@ it("is exhaustive: whatever any tenant of several countries, owners and uses rea
         }
       },
     ),
-    { numRuns: 400 },
+    { numRuns: 800 },
   );
   expect(reached).toBeGreaterThan(50);
 });
