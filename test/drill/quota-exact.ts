@@ -98,7 +98,7 @@ async function play(stores: SharedStores, { children, say }: DrillOptions): Prom
   say(`${second.length} more by ${clients} clients`);
   const used = await settled(stage);
   const books = await stage.finish();
-  const holdOf = holdsBy(books, first.filter(wasAdmitted));
+  const holdOf = holdsBy(books, [...first, ...second].filter(wasAdmitted));
   const firstHeld = sum(first.filter(wasAdmitted), holdOf);
   const smallestRefused = Math.min(...first.filter(({ status }) => status === 429).map(holdOf));
   return {
@@ -163,10 +163,10 @@ function wasAdmitted({ status }: Seen): boolean {
  */
 function holdsBy(books: Books, admitted: readonly Seen[]): (one: Seen) => number {
   const beside = [true, false].map((stream) => {
-    const example = admitted.find(({ request }) => request.stream === stream);
+    const example = admitted.find(({ request }) => request.stream === stream && books.of(request.marker).length > 0);
     const [receipt] = example === undefined ? [] : books.of(example.request.marker);
-    if (example === undefined || receipt === undefined) throw new Error("the first requests have no receipt");
-    return receipt.heldTokens - example.request.maxOutputTokens;
+    // Without one there is no telling, and no bound that needs it holds.
+    return example === undefined || receipt === undefined ? Number.NaN : receipt.heldTokens - example.request.maxOutputTokens;
   });
   return ({ request }) => (beside[request.stream ? 0 : 1] ?? Number.NaN) + request.maxOutputTokens;
 }
