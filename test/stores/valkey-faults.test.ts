@@ -192,6 +192,19 @@ describeOnValkey("Valkey that fails", () => {
     expect(await remaining(store)).toEqual([950, 10]);
   });
 
+  it("that was away for longer than a lease and comes back empty is told what is still open", { timeout: 10_000 }, async () => {
+    const store = await open();
+    await store.quota.reserve({ ...reservation("a", limits, amounts(100)), leaseMs: 200 });
+    await server.kill();
+    await expect(store.quota.renew("acme", ["a"], 60_000)).rejects.toBeInstanceOf(StoreUnavailable);
+    await delay(250);
+    await expect(store.quota.expire(1)).rejects.toBeInstanceOf(StoreUnavailable);
+    await server.resume();
+    await expect.poll(() => remaining(store).catch(() => []), { timeout: 5_000 }).toEqual([900, 9]);
+    expect(await settle(store, "a", 50)).toBe(true);
+    expect(await remaining(store)).toEqual([950, 10]);
+  });
+
   it("killed in the midst of traffic leaves nobody waiting, and counts on when it is back", { timeout: 20_000 }, async () => {
     const store = await open();
     const traffic = { ends: false };

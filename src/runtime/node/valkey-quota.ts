@@ -100,8 +100,9 @@ export class ValkeyQuota implements QuotaStore {
 
   async renew(tenantId: string, ids: readonly string[], leaseMs: number): Promise<void> {
     if (ids.length === 0) return;
-    await this.#calls.call("renew", bucketOf(tenantId), [tenantId, String(leaseMs), ...ids]);
+    // Whether the server hears of it or not: what is open here must be put back, however long a server was away that lost it.
     this.#settlements.renewed(tenantId, ids, performance.now() + leaseMs);
+    await this.#calls.call("renew", bucketOf(tenantId), [tenantId, String(leaseMs), ...ids]);
   }
 
   async expire(count: number): Promise<readonly ExpiredReservation[]> {
