@@ -92,8 +92,9 @@ function amountOf(amount: number, unit: LimitRefusal["unit"]): string {
 }
 
 function ceilingOf(refusal: LimitRefusal): string {
-  const { ceiling, unit, window, limit, limitedBy } = refusal;
-  return `${amountOf(ceiling, unit)} ${unitNames[unit]}${windowNames[window]} (limit ${quoted(limit)}, set for the ${limitedBy})`;
+  const { ceiling, burst, unit, window, limit, limitedBy } = refusal;
+  const atOnce = burst === undefined ? "" : `, at most ${amountOf(burst, unit)} at once`;
+  return `${amountOf(ceiling, unit)} ${unitNames[unit]}${windowNames[window]}${atOnce} (limit ${quoted(limit)}, set for the ${limitedBy})`;
 }
 
 /** What no short wait mends. What open requests hold back of a long window may be free again in a moment. */

@@ -78,6 +78,8 @@ export type Refusal =
       readonly unit: LimitUnit;
       readonly window: LimitWindow;
       readonly ceiling: number;
+      /** `minute`: what the bucket holds, where that is not a minute's worth. */
+      readonly burst?: number | undefined;
       readonly asked: number;
       readonly remaining: number;
       /** Milliseconds until this request could fit, as far as the limit's own state tells. */
@@ -94,6 +96,7 @@ export type Refusal =
       readonly unit: LimitUnit;
       readonly window: LimitWindow;
       readonly ceiling: number;
+      readonly burst?: number | undefined;
       readonly asked: number;
     }
   | { readonly kind: "store_unavailable"; readonly retryAfterMs: number }

@@ -47,7 +47,8 @@ export async function reserve(basis: ReceiptBasis, ports: ExchangePorts): Promis
     limit: setting.name,
     unit: setting.unit,
     window: setting.window,
-    ceiling: outcome.binding.capacity,
+    ceiling: setting.ceiling,
+    burst: setting.burst,
     asked: outcome.asked,
   } as const;
   return {

@@ -115,6 +115,16 @@ describe("a refusal by a limit", () => {
     expect(refused.outbound.header("x-should-retry")).toBe("false");
   });
 
+  it("with a burst of its own names what a minute has and what may be asked at once", async () => {
+    const burst = { unit: "output_tokens", window: "minute", ceiling: 60, burst: 90 } as const;
+    const gate = await open({ limits: [limit({ name: "wide", ...burst })] });
+    await send(gate, { max_tokens: 90 });
+    await send(gate, { max_tokens: 90 });
+    const [refused, neverFitting] = [await send(gate, { max_tokens: 90 }), await send(gate, { max_tokens: 91 })];
+    expect(message(refused)).toContain('Limit reached: 60 output tokens a minute, at most 90 at once (limit "wide"');
+    expect(message(neverFitting)).toContain("may need 91, over 60 output tokens a minute, at most 90 at once (limit");
+  });
+
   it("shows the same state in its headers as an answer does", async () => {
     const gate = await open({ limits: [limit({ name: "rpm", unit: "requests", window: "minute", ceiling: 1 })] });
     const shown = (asked: Asked): (string | undefined)[] =>
