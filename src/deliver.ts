@@ -6,7 +6,7 @@ import type { ExchangePorts, ModelCall } from "./exchange-ports.ts";
 import type { Outcome } from "./ledger/make-receipt.ts";
 import type { OpenExchange } from "./open-exchange.ts";
 import type { Permit } from "./policy/permit.ts";
-import type { Refusal } from "./refusal.ts";
+import { isWithdrawal, type Refusal } from "./refusal.ts";
 import type { Deployment } from "./region/catalogue.ts";
 import { showCountries } from "./region/country.ts";
 import { answerHeaders, type Reply } from "./reply.ts";
@@ -30,7 +30,7 @@ export async function relay(
   if (forwarded.kind === "cut") return { ...endOfCut(forwarded.reason, life.revokedBy), firstByteAtMs: undefined };
   if (forwarded.kind === "refused") {
     const { refusal } = forwarded;
-    return { end: refusal.kind === "revoked" ? "revoked" : "upstream_failed", refusal, firstByteAtMs: undefined };
+    return { end: isWithdrawal(refusal) ? "revoked" : "upstream_failed", refusal, firstByteAtMs: undefined };
   }
   const firstByteAtMs = ports.clock.nowMs();
   reply.add(placeHeaders(servedBy(forwarded)));

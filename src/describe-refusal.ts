@@ -158,6 +158,21 @@ function orderName(order: string | undefined): string {
   return order?.startsWith("revocation_") === true ? ` (${order})` : "";
 }
 
+function quarantined({ order, what }: Extract<Refusal, { kind: "quarantined" }>): Parts {
+  const [message, advice] =
+    what === "cut"
+      ? ([
+          `The deployment that worked on this contradicted, in another answer, where it is declared to run${orderName(order)}. It is out of use now, and your operator is told. Try again; other deployments may serve you.`,
+          asUsual,
+        ] as const)
+      : ([
+          `No deployment that you may use can be used at present: an upstream contradicted where it is declared to run${orderName(order)}. Your operator is told, and must look at it before it is used again; a retry does not help before.`,
+          never,
+        ] as const);
+  // Anthropic's `overloaded_error` would be untrue, and is what clients wait for and then ask again.
+  return { ...unavailable(503, "quarantined", message, advice), anthropicStatus: 503, anthropic: { type: "api_error" } };
+}
+
 function partsOf(refusal: Refusal): Parts {
   switch (refusal.kind) {
     case "route_not_found":
@@ -339,6 +354,8 @@ function partsOf(refusal: Refusal): Parts {
         "revoked",
         `Access was withdrawn by the gateway's operator${orderName(refusal.order)}. Ask your operator when and whether it comes back.`,
       );
+    case "quarantined":
+      return quarantined(refusal);
     case "revocations_unknown":
       return unavailable(
         503,

@@ -1,5 +1,8 @@
+/** Taken away by an operator, or by the gateway itself because an upstream contradicted its declared place. */
+export type Withdrawal = "revoked" | "quarantined";
+
 /** Why an exchange is stopped from outside before its answer is complete. */
-export type CutReason = "client_cancelled" | "deadline_passed" | "revoked" | "shutting_down";
+export type CutReason = "client_cancelled" | "deadline_passed" | "shutting_down" | Withdrawal;
 
 /**
  * How long an exchange lives. Whoever may end it early (the client's hang-up, the deadline, a revocation, a shutdown)
@@ -16,7 +19,7 @@ export class Lifetime {
     return this.#reason;
   }
 
-  /** Where it was revoked: the order's id, or `key` or `tenant` where that itself was. */
+  /** Where it was withdrawn: the order's id, or `key` or `tenant` where that itself was. */
   get revokedBy(): string | undefined {
     return this.#revokedBy;
   }

@@ -1,5 +1,5 @@
 import type { Decision } from "./decision.ts";
-import type { Lifetime } from "./lifetime.ts";
+import type { Lifetime, Withdrawal } from "./lifetime.ts";
 import type { Permit } from "./policy/permit.ts";
 import type { Deployment, Model } from "./region/catalogue.ts";
 import type { RevocationGate } from "./revocation/gate.ts";
@@ -55,8 +55,8 @@ export class OpenExchange implements RevocableExchange, AttemptGate {
     await Promise.all(this.#alarms);
   }
 
-  revoke(by: string): boolean {
-    return this.life.cut("revoked", by);
+  revoke(by: string, how: Withdrawal): boolean {
+    return this.life.cut(how, by);
   }
 
   /** After the last byte; once, however often it is called. */

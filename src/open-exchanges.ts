@@ -1,4 +1,4 @@
-import type { CutReason } from "./lifetime.ts";
+import type { CutReason, Withdrawal } from "./lifetime.ts";
 import type { OpenExchange } from "./open-exchange.ts";
 
 /** The exchanges of this process that hold a reservation, so that they can be cut and waited for. */
@@ -24,7 +24,7 @@ export class OpenExchanges {
     if (this.#open.delete(id) && this.#open.size === 0) this.#whenEmpty?.();
   }
 
-  cut(reason: Exclude<CutReason, "revoked">): void {
+  cut(reason: Exclude<CutReason, Withdrawal>): void {
     for (const { life } of this.#open.values()) life.cut(reason);
   }
 

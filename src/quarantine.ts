@@ -1,9 +1,6 @@
 import { issueRevocation, type RevocationPorts } from "./control/revocations.ts";
 import type { Quarantine } from "./place-alarm.ts";
-import { isInForce } from "./revocation/order.ts";
-
-/** Whose orders these are, in the list of revocations and in the audit. */
-const actor = "gateway";
+import { isInForce, isQuarantine, quarantiner } from "./revocation/order.ts";
 
 /** A quarantine is a revocation of one deployment that the gateway itself orders, without an end; an operator restores it. */
 export function quarantineBy(ports: RevocationPorts): Quarantine {
@@ -11,9 +8,9 @@ export function quarantineBy(ports: RevocationPorts): Quarantine {
     const nowMs = ports.clock.nowMs();
     const stands = ports.orders
       .list()
-      .some((order) => order.by === actor && order.scope.deployment === id && isInForce(order, nowMs));
+      .some((order) => isQuarantine(order) && order.scope.deployment === id && isInForce(order, nowMs));
     if (stands) return;
-    const issued = await issueRevocation(ports, actor, { deployment: id, reason: reason.slice(0, 1_000) });
+    const issued = await issueRevocation(ports, quarantiner, { deployment: id, reason: reason.slice(0, 1_000) });
     if (!issued.ok) throw new Error(`the quarantine of ${id} is refused: ${JSON.stringify(issued)}`);
   };
 }

@@ -114,12 +114,24 @@ export type Refusal =
       /** The order's id, or `key` or `tenant` where that itself was revoked or suspended. */
       readonly order?: string | undefined;
     }
+  // An upstream contradicted its declared place.
+  | {
+      readonly kind: "quarantined";
+      readonly order?: string | undefined;
+      /** `cut`: it was answering this. `nothing_left`: it and its like are all that the tenant may use. */
+      readonly what: "cut" | "nothing_left";
+    }
   // Nothing was heard of revocations for so long that one may have been missed.
   | { readonly kind: "revocations_unknown"; readonly retryAfterMs: number }
   | { readonly kind: "shutting_down" }
   | { readonly kind: "internal" };
 
 export type RefusalKind = Refusal["kind"];
+
+/** What an order took away: refused before anything ran, or cut. */
+export function isWithdrawal(refusal: Refusal | undefined): refusal is Extract<Refusal, { kind: "revoked" | "quarantined" }> {
+  return refusal?.kind === "revoked" || refusal?.kind === "quarantined";
+}
 
 /** What a client is told to do next. `never` also sends `x-should-retry: false`, or SDKs retry a hopeless request. */
 export type RetryAdvice =

@@ -31,7 +31,7 @@ export async function recheck(tenantId: string, exchanges: readonly OpenExchange
   }
   for (const exchange of exchanges) {
     const what = callerRevoked(exchange.caller, entry);
-    if (what !== undefined) exchange.revoke(what);
+    if (what !== undefined) exchange.revoke(what, "revoked");
   }
 }
 

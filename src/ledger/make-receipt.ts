@@ -1,6 +1,6 @@
 import type { ModelRequest } from "../dialect/model-request.ts";
 import type { Permit } from "../policy/permit.ts";
-import type { Refusal } from "../refusal.ts";
+import { isWithdrawal, type Refusal } from "../refusal.ts";
 import type { Deployment, Region } from "../region/catalogue.ts";
 import { priceAt } from "../region/price-at.ts";
 import { showCountries } from "../region/country.ts";
@@ -127,7 +127,7 @@ export function outcomeReceipt(
     end: outcome.end,
     ...(outcome.refusal === undefined ? {} : { refusal: refusalRecord(outcome.refusal) }),
     answerDigest: outcome.answerDigest,
-    ...(outcome.refusal?.kind === "revoked" ? { revokedBy: outcome.refusal.order } : {}),
+    ...(isWithdrawal(outcome.refusal) ? { revokedBy: outcome.refusal.order } : {}),
     usage: settled.usage,
     usageSource: settled.usageSource,
     chargedTokens: settled.charge.tokens,

@@ -36,13 +36,20 @@ export interface RevocationOrder {
   readonly id: string;
   readonly scope: RevocationScope;
   readonly reason: string;
-  /** `operator`, or `gateway` where it quarantines a deployment by itself. */
+  /** `operator`, or `quarantiner`. */
   readonly by: string;
   readonly issuedAtMs: number;
   /** `undefined`: until it is restored. */
   readonly expiresAtMs: number | undefined;
   /** Taken back: never to hold again, whoever still has an older copy. */
   readonly restored: { readonly atMs: number; readonly by: string } | undefined;
+}
+
+/** Whose orders quarantines are, in the list of revocations and in the audit: the gateway gives them by itself. */
+export const quarantiner = "gateway";
+
+export function isQuarantine({ by, scope }: RevocationOrder): boolean {
+  return by === quarantiner && scope.deployment !== undefined;
 }
 
 /** For so long after its end an order is kept, so that a store that was away all the while learns that it ended. */

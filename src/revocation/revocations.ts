@@ -1,12 +1,14 @@
 import { sleep, type Clock } from "../clock.ts";
 import { allow, refuse, type Decision } from "../decision.ts";
+import type { Withdrawal } from "../lifetime.ts";
 import { without } from "../policy/authorise.ts";
 import type { Permit } from "../policy/permit.ts";
+import type { Refusal } from "../refusal.ts";
 import type { Deployment } from "../region/catalogue.ts";
 import { Acknowledging } from "./acknowledging.ts";
 import type { RevocationGate } from "./gate.ts";
 import { concerns, hits, namesPlace, type RevocationSubject } from "./matches.ts";
-import { isForgettable, isInForce, joinOrders, type RevocationOrder } from "./order.ts";
+import { isForgettable, isInForce, isQuarantine, joinOrders, type RevocationOrder } from "./order.ts";
 import { replicaLifeMs, type Acknowledgement, type Replica, type RevocationPath } from "./path.ts";
 
 /** An exchange that holds a reservation, as far as an order may end it. */
@@ -15,7 +17,7 @@ export interface RevocableExchange {
   /** The deployment that works on it or was tried last; `undefined` before the first attempt. */
   readonly deployment: Deployment | undefined;
   /** Cuts it; false where it was cut before. */
-  revoke(orderId: string): boolean;
+  revoke(orderId: string, how: Withdrawal): boolean;
 }
 
 export interface RevocationOptions {
@@ -100,8 +102,8 @@ export class Revocations implements RevocationGate {
     const whole = orders.find(({ scope }) => !namesPlace(scope));
     if (whole !== undefined) return refuse({ kind: "revoked", order: whole.id });
     if (orders.length === 0) return allow(permit);
-    const left = without(permit, (deployment) => orders.some((order) => hits(order, deployment)));
-    return left === undefined ? refuse({ kind: "revoked", order: orders[0]?.id }) : allow(left);
+    const left = lessWhatIsHit(permit, orders);
+    return left === undefined ? refuse(whatLeftNothing(permit, orders)) : allow(left);
   }
 
   /** Whoever follows the paths hears by itself. */
@@ -130,7 +132,9 @@ export class Revocations implements RevocationGate {
   /** Cuts the exchange if an order hits it. */
   enforce(exchange: RevocableExchange): void {
     const order = this.orderAgainst(exchange);
-    if (order !== undefined && exchange.revoke(order.id)) this.#changed(order.id, (before) => ({ cut: before.cut + 1 }));
+    if (order === undefined) return;
+    if (exchange.revoke(order.id, isQuarantine(order) ? "quarantined" : "revoked"))
+      this.#changed(order.id, (before) => ({ cut: before.cut + 1 }));
   }
 
   /** An exchange that was cut by this order has sent its last byte. */
@@ -251,4 +255,17 @@ export class Revocations implements RevocationGate {
     this.#acknowledging.set({ ...before, ...change(before) });
     this.onNews();
   }
+}
+
+function lessWhatIsHit(permit: Permit, orders: readonly RevocationOrder[]): Permit | undefined {
+  return without(permit, (deployment) => orders.some((order) => hits(order, deployment)));
+}
+
+/** Where operators' orders alone would have left something, it is the quarantine of the rest that a client must be told of. */
+function whatLeftNothing(permit: Permit, orders: readonly RevocationOrder[]): Refusal {
+  const byOperators = orders.filter((order) => !isQuarantine(order));
+  const left = lessWhatIsHit(permit, byOperators);
+  if (left === undefined) return { kind: "revoked", order: byOperators[0]?.id };
+  const quarantine = orders.find((order) => left.deployments.some((deployment) => hits(order, deployment)));
+  return { kind: "quarantined", order: quarantine?.id, what: "nothing_left" };
 }

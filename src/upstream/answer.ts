@@ -128,7 +128,7 @@ export class Answer {
       life.onCut((reason) => {
         this.#call.abort();
         // Whatever was not written when it was revoked never will be.
-        if (reason === "revoked") this.#queue = [];
+        if (life.revokedBy !== undefined) this.#queue = [];
         this.#conclude(this.#endOfCut(reason, life.revokedBy));
       });
       this.#flush();

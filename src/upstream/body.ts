@@ -35,6 +35,8 @@ export function endOfCut(reason: CutReason, revokedBy?: string): BodyEnd {
       return { end: "client_cancelled", refusal: undefined };
     case "revoked":
       return { end: "revoked", refusal: { kind: "revoked", order: revokedBy } };
+    case "quarantined":
+      return { end: "revoked", refusal: { kind: "quarantined", order: revokedBy, what: "cut" } };
     case "shutting_down":
       return { end: "deadline_passed", refusal: { kind: "shutting_down" } };
     case "deadline_passed":

@@ -167,9 +167,8 @@ export async function forward(
     return { kind: "cut", reason: life.reason, attempts: records, deployment: last, reached, upstreamRequestId: undefined };
   }
   // Where nothing is left because of what this very request found, that is what its client is told.
-  const quarantined = failure?.outcome === misplaced && withdrawn?.kind === "revoked";
-  const refusal =
-    (quarantined ? undefined : withdrawn) ?? refusalOf(failure, waitMs(permit, settings.health, settings.clock.nowMs()));
+  const found = failure?.outcome === misplaced && withdrawn?.kind === "quarantined";
+  const refusal = (found ? undefined : withdrawn) ?? refusalOf(failure, waitMs(permit, settings.health, settings.clock.nowMs()));
   const status = failure?.status;
   return {
     kind: "refused",

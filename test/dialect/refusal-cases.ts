@@ -314,6 +314,13 @@ export const refusalCases: { readonly [Kind in RefusalKind]: RefusalCase<Kind> }
     anthropic: [403, "permission_error"],
     retry: "never",
   },
+  quarantined: {
+    refusal: { kind: "quarantined", order: "revocation_1", what: "nothing_left" },
+    openai: [503, "server_error", "quarantined"],
+    azure: [503, "ServiceUnavailable"],
+    anthropic: [503, "api_error"],
+    retry: "never",
+  },
   revocations_unknown: {
     refusal: { kind: "revocations_unknown", retryAfterMs: 1_000 },
     openai: [503, "server_error", "gateway_revocations_unknown"],

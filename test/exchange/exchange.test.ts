@@ -349,7 +349,7 @@ describe("an exchange", () => {
           if (!asked.isDone) gate.transport.last.data(second);
           await gate.clock.pass(1_500);
         }
-      } else if (reason === "revoked") for (const open of gate.open) open.revoke("revocation_test");
+      } else if (reason === "revoked") for (const open of gate.open) open.revoke("revocation_test", "revoked");
       else gate.open.cut(reason);
       await gate.finished(asked);
       expect(asked.outbound.text).toContain(code);

@@ -118,7 +118,7 @@ async function play({
       else if (fault === "reset") call.fail();
       else if (fault === "hang-up") asked.inbound.hangUp();
       else if (fault === "deadline") gate.clock.advance(31_000);
-      else if (fault === "revoke") for (const open of gate.open) open.revoke("revocation_test");
+      else if (fault === "revoke") for (const open of gate.open) open.revoke("revocation_test", "revoked");
       else if (fault === "shutdown") gate.open.cut("shutting_down");
       else if (fault === "silence") await gate.clock.pass(2_500, 5);
       else if (fault === "slow-client") asked.outbound.slow = true;

@@ -3,7 +3,8 @@ import type { Receipt } from "../../src/ledger/receipt.ts";
 import { catalogueOf, claude, deployment, region } from "../support/catalogue.ts";
 import { settled } from "../support/fake-clock.ts";
 import { eventStream, json, type ScriptedCall } from "../support/scripted-transport.ts";
-import { messages, namedSse, sse } from "../upstream/streams.ts";
+import { messages, namedSse, openaiChat, sse } from "../upstream/streams.ts";
+import { order } from "../revocation/orders.ts";
 import { Gate, place, type Asked, type GateOptions } from "./gate.ts";
 
 let gates: Gate[] = [];
@@ -102,7 +103,10 @@ describe("an answer from elsewhere than declared", () => {
     await gate.finished(await gate.reached({ body }));
     const refused = gate.ask({ body });
     await gate.finished(refused);
-    expect(refused.outbound.status).toBe(403);
+    expect(refused.outbound.status).toBe(503);
+    expect(refused.outbound.header("x-should-retry")).toBe("false");
+    expect(refused.outbound.header("retry-after")).toBeUndefined();
+    expect(refused.json.error).toMatchObject({ code: "quarantined", message: expect.stringContaining("contradicted") });
     expect(gate.transport.calls).toHaveLength(1);
     const [order] = gate.revocations.list();
     if (order === undefined) throw new Error("nothing is quarantined");
@@ -115,6 +119,35 @@ describe("an answer from elsewhere than declared", () => {
     const again = await gate.reached({ body });
     await gate.finished(again);
     expect(again.outbound.status).toBe(200);
+  });
+
+  it("cuts what others have open there, and says that it was no operator", async () => {
+    const gate = await open({ catalogue: catalogueOf([deployment("aaa", { region: place })]) });
+    const other = await gate.reached({ body: { ...body, stream: true } });
+    gate.transport.last
+      .connected()
+      .head(200, eventStream)
+      .data(sse(openaiChat.slice(0, 2)));
+    await gate.settle();
+    const liar = await gate.reached({ body });
+    gate.transport.last.answer(200, [...json, ...elsewhere], document);
+    await gate.finished(liar);
+    const receipt = await receiptOf(gate, other);
+    expect(other.outbound.text).toContain('"code":"quarantined"');
+    expect(other.outbound.text).toContain("Try again");
+    expect(other.outbound.text).not.toContain("withdrawn");
+    expect(receipt).toMatchObject({ end: "revoked", revokedBy: "order-sea/aaa", refusal: { kind: "quarantined" } });
+  });
+
+  it("is told as an operator's doing where the operator's orders alone leave nothing", async () => {
+    const gate = await open();
+    const quarantine = order("q", { deployment: "sea/aaa" }, { by: "gateway" });
+    gate.revocations.learn([quarantine, order("1", { region: "swe" })], "test");
+    const mixed = await gate.finished(gate.ask({ body }));
+    expect(mixed.json.error).toMatchObject({ code: "quarantined", message: expect.stringContaining(quarantine.id) });
+    gate.revocations.learn([order("2", { country: "SG" })], "test");
+    const operators = await gate.finished(gate.ask({ body }));
+    expect([operators.outbound.status, operators.json.error?.code]).toEqual([403, "revoked"]);
   });
 
   it("is found in errors as well, for the prompt has been there", async () => {

@@ -1,7 +1,7 @@
 import type { APIError } from "openai";
 import { describe, expect, test } from "vitest";
 import type { Fault } from "../../../src/simulator/faults.ts";
-import { anthropicClient, drain, errorOf, openaiClient } from "../harness/clients.ts";
+import { anthropicClient, azureClient, drain, errorOf, openaiClient } from "../harness/clients.ts";
 import { regionsWithin } from "../harness/catalogue.ts";
 import { eventually, receiptOf } from "../harness/receipts.ts";
 import type { Context, Guarantees } from "./context.ts";
@@ -54,7 +54,16 @@ export function places(context: () => Context, { addressCheck }: Pick<Guarantees
       expect(ordered.map(({ deployment }) => deployment)).toContain(receipt.deployment);
       await eventually(() => expect(gateway.output()).toContain("is taken out of use"));
       faulty("gpt-4o", country, { kind: "slow", afterMs: 0 });
-      expect(await errorOf(ask())).toMatchObject({ status: 403 });
+      const refused = (await errorOf(ask())) as APIError;
+      expect(refused).toMatchObject({ status: 503, code: "quarantined" });
+      expect(refused.headers?.get("x-should-retry")).toBe("false");
+      const azure = azureClient(gateway.url, tenant.key);
+      const toAzure = await errorOf(azure.chat.completions.create({ model: "gpt-4o", messages }));
+      expect(toAzure).toMatchObject({
+        status: 503,
+        code: "ServiceUnavailable",
+        message: expect.stringContaining("contradicted"),
+      });
       await restoreAll();
       const { data, response } = await ask().withResponse();
       if (stream) expect((await drain(data)).error).toBeUndefined();
@@ -66,8 +75,12 @@ export function places(context: () => Context, { addressCheck }: Pick<Guarantees
       const tenant = await operator.addTenant({ allowCountries: ["US"] });
       gateway.faults("anthropic-us", [{ kind: "wrong-region", region: "global" }]);
       const client = anthropicClient(gateway.url, tenant.key);
-      const error = await errorOf(client.messages.create({ model: "claude-sonnet-4-5", max_tokens: 40, messages, stream: true }));
-      expect(error).toMatchObject({ status: 502 });
+      const ask = () => client.messages.create({ model: "claude-sonnet-4-5", max_tokens: 40, messages, stream: true });
+      expect(await errorOf(ask())).toMatchObject({ status: 502 });
+      expect(await errorOf(ask())).toMatchObject({
+        status: 503,
+        error: { error: { type: "api_error", message: expect.stringContaining("contradicted") } },
+      });
       gateway.faults("anthropic-us", []);
       await restoreAll();
     });
