@@ -1,8 +1,8 @@
 /** The way of an answer to the client: all but its last piece while it comes, and the last once the books are closed. */
 import { concat } from "./bytes.ts";
 import { beginDigest, showDigest } from "./tenant/digest-body.ts";
-import type { HeaderList, Outbound } from "./edge.ts";
-import type { ExchangePorts, ModelCall } from "./exchange-ports.ts";
+import type { HeaderList } from "./edge.ts";
+import type { ModelCall } from "./exchange-ports.ts";
 import type { Outcome } from "./ledger/make-receipt.ts";
 import type { OpenExchange } from "./open-exchange.ts";
 import type { Permit } from "./policy/permit.ts";
@@ -12,6 +12,7 @@ import { showCountries } from "./region/country.ts";
 import { answerHeaders, type Reply } from "./reply.ts";
 import type { DeploymentHealth } from "./routing/health.ts";
 import type { Tenant } from "./tenant/tenant.ts";
+import type { UnderWay } from "./under-way.ts";
 import { misplaced } from "./upstream/record.ts";
 import { endOfCut, type BodyEnd } from "./upstream/body.ts";
 import { servedBy, type Forwarded } from "./upstream/forward.ts";
@@ -19,14 +20,10 @@ import { servedBy, type Forwarded } from "./upstream/forward.ts";
 /** Sends an answer on as it comes, all but its last piece, and tells how it ended. */
 export async function relay(
   forwarded: Forwarded,
-  call: ModelCall,
-  reply: Reply,
-  outbound: Outbound,
   open: OpenExchange,
   tenant: Tenant,
-  ports: ExchangePorts,
+  { call, life, outbound, ports, reply }: UnderWay,
 ): Promise<Outcome> {
-  const { life } = open;
   if (forwarded.kind === "cut") return { ...endOfCut(forwarded.reason, life.revokedBy), firstByteAtMs: undefined };
   if (forwarded.kind === "refused") {
     const { refusal } = forwarded;
@@ -98,7 +95,7 @@ function isMissing({ status }: { readonly status: number }, call: ModelCall): bo
 }
 
 /** The last piece, once the books are closed. */
-export function finish(forwarded: Forwarded, outcome: Outcome, call: ModelCall, reply: Reply): Refusal | undefined {
+export function finish(forwarded: Forwarded, outcome: Outcome, { call, reply }: UnderWay): Refusal | undefined {
   // Whoever left gets no end in good order: a proxy in between could take what it has for the whole answer.
   if (outcome.end === "client_cancelled") {
     reply.abandon();

@@ -7,40 +7,33 @@
  * closed exactly once, and before the client can know that its answer is complete.
  */
 import type { Cancel } from "./clock.ts";
-import { degradedHeaders, finish, relay, statusFor } from "./deliver.ts";
-import { digestBody } from "./tenant/digest-body.ts";
-import type { ModelRequest } from "./dialect/model-request.ts";
-import { readHints } from "./dialect/read-body.ts";
+import { closeBooks } from "./close-books.ts";
+import { allow, refuse, type Decision } from "./decision.ts";
+import { degradedHeaders, finish, relay } from "./deliver.ts";
 import type { Inbound, Outbound } from "./edge.ts";
 import type { ExchangePorts, ModelCall } from "./exchange-ports.ts";
+import { keepLease } from "./keep-lease.ts";
+import type { Outcome, ReceiptBasis } from "./ledger/make-receipt.ts";
 import type { RefusalBasis } from "./ledger/make-refusal.ts";
-import { outcomeReceipt, settlementFacts, type Outcome, type ReceiptBasis } from "./ledger/make-receipt.ts";
-import { settle } from "./ledger/settlement.ts";
 import { Lifetime } from "./lifetime.ts";
-import type { Permit } from "./policy/permit.ts";
+import { OpenExchange, type RaiseAlarm } from "./open-exchange.ts";
 import { estimate } from "./quota/estimate.ts";
 import { StoreUnavailable } from "./quota/store.ts";
 import type { Refusal } from "./refusal.ts";
 import { Reply } from "./reply.ts";
 import { requestId } from "./request-id.ts";
 import { namesOf, reserve } from "./reserve.ts";
-import { recordRefusal, turnDown } from "./turn-down.ts";
-import { OpenExchange, type RaiseAlarm } from "./open-exchange.ts";
-import { permitFor, permitOfModel, readSubject } from "./subject.ts";
+import { send } from "./send.ts";
+import { permitFor, permitOfModel, readSubject, type Subject } from "./subject.ts";
 import { authenticate, credentialsOf, type Caller } from "./tenant/authenticate.ts";
+import { digestBody } from "./tenant/digest-body.ts";
 import { endUserHash } from "./tenant/end-user.ts";
 import { ExchangeTrace } from "./trace.ts";
-import {
-  attemptSpans,
-  callerAttributes,
-  deniedAttributes,
-  limitAttributes,
-  permitAttributes,
-  receiptAttributes,
-  requestAttributes,
-} from "./trace-exchange.ts";
+import { callerAttributes, deniedAttributes, limitAttributes, permitAttributes, requestAttributes } from "./trace-exchange.ts";
 import { attribute, placeMismatchEvent, spanName } from "./trace-names.ts";
-import { forward, type AttemptGate, type ForwardSettings, type Forwarded, type Outgoing } from "./upstream/forward.ts";
+import { recordRefusal, turnDown } from "./turn-down.ts";
+import { errorText, type UnderWay } from "./under-way.ts";
+import type { Forwarded } from "./upstream/forward.ts";
 import type { PermitOfModel } from "./upstream/served-place.ts";
 
 export async function exchange(call: ModelCall, inbound: Inbound, outbound: Outbound, ports: ExchangePorts): Promise<void> {
@@ -51,7 +44,9 @@ export async function exchange(call: ModelCall, inbound: Inbound, outbound: Outb
   const stopDeadline = ports.clock.after(ports.settings.deadlines.totalMs, () => life.cut("deadline_passed"));
   let errorType: string | undefined;
   try {
-    const refusal = await run(call, inbound, outbound, ports, reply, trace, life);
+    const underWay: UnderWay = { call, inbound, outbound, ports, reply, trace, life };
+    const admitted = await admit(underWay);
+    const refusal = admitted.ok ? await serve(admitted.value, underWay) : admitted.refusal;
     if (refusal !== undefined) reply.refuse(refusal);
   } catch (error) {
     errorType = error instanceof Error ? error.name : "unknown";
@@ -70,44 +65,35 @@ export async function exchange(call: ModelCall, inbound: Inbound, outbound: Outb
   }
 }
 
-/** The steps in order. A refusal returned is sent by the caller; `undefined` says that the answer is sent. */
-async function run(
-  call: ModelCall,
-  inbound: Inbound,
-  outbound: Outbound,
-  ports: ExchangePorts,
-  reply: Reply,
-  trace: ExchangeTrace,
-  life: Lifetime,
-): Promise<Refusal | undefined> {
+/** A request that may go upstream: permitted, its worst case held. From here on it has books to close. */
+interface Admitted {
+  readonly subject: Subject;
+  readonly basis: ReceiptBasis;
+  readonly permitOf: PermitOfModel;
+}
+
+/** Who asks, for what, where it may run, and whether it fits into the limits. */
+async function admit(exchange: UnderWay): Promise<Decision<Admitted>> {
+  const { call, inbound, ports, reply, trace } = exchange;
   const startedAtMs = ports.clock.nowMs();
   const heard = ports.revocations.hear();
-
-  const basisOf = (caller: Caller): RefusalBasis => ({
-    requestId: reply.requestId,
-    caller,
-    dialect: call.dialect.name,
-    surface: call.surface,
-    gatewayPlace: ports.settings.gatewayPlace,
-    traceId: trace.traceId,
-    startedAtMs,
-  });
 
   const authenticating = trace.step(spanName.authenticate);
   const caller = await authenticate(credentialsOf(inbound), ports);
   authenticating.end(caller.ok ? undefined : caller.refusal);
   if (!caller.ok) {
     const { refusal, caller: who } = caller;
-    return who === undefined ? refusal : turnDown(refusal, basisOf(who), call.dialect, reply, ports);
+    return refuse(who === undefined ? refusal : await turnDown(refusal, basisOf(who, startedAtMs, exchange), exchange));
   }
   const { tenant } = caller.value;
-  const known = basisOf(caller.value);
+  // What a refusal's record will say: each step adds what it learns.
+  const known = basisOf(caller.value, startedAtMs, exchange);
   trace.set(() => callerAttributes(caller.value));
 
   const subject = await readSubject(call, inbound, ports, caller.value, (body) => {
     known.requestDigest = digestBody(body, tenant, ports);
   });
-  if (!subject.ok) return turnDown(subject.refusal, known, call.dialect, reply, ports);
+  if (!subject.ok) return refuse(await turnDown(subject.refusal, known, exchange));
   const { request } = subject.value;
   known.request = request;
   known.endUser = request.endUser === undefined ? undefined : endUserHash(tenant, request.endUser, ports.sha256);
@@ -122,56 +108,44 @@ async function run(
   if (trace.recording) authorising.set(permit.ok ? permitAttributes(permit.value) : deniedAttributes(permit.inputs, world));
   authorising.end(permit.ok ? undefined : permit.refusal);
   known.inputs = permit.ok ? permit.value.inputs : permit.inputs;
-  if (!permit.ok) return turnDown(permit.refusal, known, call.dialect, reply, ports);
+  if (!permit.ok) return refuse(await turnDown(permit.refusal, known, exchange));
   known.permit = permit.value;
   reply.add(degradedHeaders(permit.value));
 
   const reserving = trace.step(spanName.reserve);
   const hold = estimate(request, permit.value, startedAtMs, tenant.holds === "learned" ? ports.learning : undefined);
   const { requestDigest, endUser } = known;
-  const asked: ReceiptBasis = { ...known, request, permit: permit.value, hold, requestDigest, endUser };
-  const reserved = await reserve(asked, ports);
+  const basis: ReceiptBasis = { ...known, request, permit: permit.value, hold, requestDigest, endUser };
+  const reserved = await reserve(basis, ports);
   reply.add(call.dialect.rateHeaders(reserved.states, ports.clock.nowMs()));
   reserving.set({ [attribute.heldTokens]: hold.amounts.tokens, [attribute.heldMicroUsd]: hold.amounts.microUsd });
   if (trace.recording) reserving.set(limitAttributes(reserved));
   reserving.end(reserved.refusal);
-  if (reserved.refusal !== undefined) return recordRefusal(reserved.refusal, known, reply, ports);
-  const basis: ReceiptBasis = reserved.shadowed.length === 0 ? asked : { ...asked, shadowedLimits: namesOf(reserved.shadowed) };
+  if (reserved.refusal !== undefined) return refuse(await recordRefusal(reserved.refusal, known, exchange));
+  return allow({
+    subject: subject.value,
+    basis: reserved.shadowed.length === 0 ? basis : { ...basis, shadowedLimits: namesOf(reserved.shadowed) },
+    permitOf: permitOfModel(caller.value, subject.value, call.surface, world, ports.revocations, decidedAtMs),
+  });
+}
 
-  const open = new OpenExchange(
-    caller.value,
-    permit.value.model,
-    life,
-    ports.revocations,
-    alarmOf(reply.requestId, trace, ports),
-  );
-  ports.open.add(reply.requestId, open);
-  const stopRenewing = keepLease(basis, ports);
+/** To an upstream and back, and into the books. A refusal returned is sent by the caller; `undefined`: the answer is sent. */
+async function serve({ subject, basis, permitOf }: Admitted, exchange: UnderWay): Promise<Refusal | undefined> {
+  const { life, ports, reply } = exchange;
+  const { caller, permit } = basis;
+  const open = new OpenExchange(caller, permit.model, life, ports.revocations, alarmOf(exchange));
+  ports.open.add(basis.requestId, open);
+  const stopRenewing = keepLease(caller.tenant.id, basis.requestId, ports);
   let forwarded: Forwarded | undefined;
-  let unwritten: Refusal | undefined;
-  let told = false;
   let outcome: Outcome = { end: "upstream_failed", refusal: { kind: "internal" }, firstByteAtMs: undefined };
+  let isTold = false;
   try {
-    const outgoing = outgoingOf(call, request, permit.value, inbound);
-    forwarded = await forward(
-      permit.value,
-      outgoing,
-      life,
-      forwardSettings(
-        ports,
-        open,
-        permitOfModel(caller.value, subject.value, call.surface, world, ports.revocations, decidedAtMs),
-        request.stream,
-      ),
-      attemptSpans(trace, call.surface, request.model),
-    );
-    // No attempt comes after this: a long stream must not hold on to a long prompt.
-    request.release();
-    outcome = await relay(forwarded, call, reply, outbound, open, tenant, ports);
+    forwarded = await send(subject, permit, permitOf, open, exchange);
+    outcome = await relay(forwarded, open, caller.tenant, exchange);
     // What is revoked ends now: its client is owed no receipt first, and the books may be slow or away.
-    told = outcome.end === "revoked" && reply.status !== undefined;
-    if (told) {
-      finish(forwarded, outcome, call, reply);
+    isTold = outcome.end === "revoked" && reply.status !== undefined;
+    if (isTold) {
+      finish(forwarded, outcome, exchange);
       open.close();
     }
   } catch (error) {
@@ -180,11 +154,33 @@ async function run(
     throw error;
   } finally {
     stopRenewing();
-    unwritten = await closeBooks(basis, forwarded, outcome, reply, trace, ports);
+    outcome = await closeBooks(basis, forwarded, outcome, exchange);
     await open.alarmed();
   }
-  if (told) return undefined;
-  return finish(forwarded, unwritten === undefined ? outcome : { ...outcome, refusal: unwritten }, call, reply);
+  return isTold ? undefined : finish(forwarded, outcome, exchange);
+}
+
+function basisOf(caller: Caller, startedAtMs: number, { call, ports, reply, trace }: UnderWay): RefusalBasis {
+  return {
+    requestId: reply.requestId,
+    caller,
+    dialect: call.dialect.name,
+    surface: call.surface,
+    gatewayPlace: ports.settings.gatewayPlace,
+    traceId: trace.traceId,
+    startedAtMs,
+  };
+}
+
+function alarmOf({ ports, reply, trace }: UnderWay): RaiseAlarm {
+  return (deployment, outcome, mismatch) => {
+    trace.event(placeMismatchEvent, {
+      [attribute.deployment]: deployment.id,
+      [attribute.outcome]: outcome,
+      [attribute.mismatch]: mismatch,
+    });
+    return ports.placeAlarm.raise(deployment, outcome, mismatch, reply.requestId);
+  };
 }
 
 /** A client that hangs up ends the exchange, once its answer has had a moment to tell what it used. */
@@ -200,101 +196,4 @@ function cutAfterHangUp(inbound: Inbound, life: Lifetime, { clock, settings }: E
     over = true;
     cancel?.();
   };
-}
-
-/** Keeps the store from taking back what is still in use. Most exchanges are over before it is time. */
-function keepLease(basis: ReceiptBasis, ports: ExchangePorts): Cancel {
-  const { leaseMs } = ports.settings;
-  let cancel: Cancel;
-  const renew = (): void => {
-    cancel = ports.clock.after(leaseMs / 3, renew);
-    ports.quota.renew(basis.caller.tenant.id, [basis.requestId], leaseMs).catch((error: unknown) => {
-      ports.log.warn("a lease could not be renewed", { requestId: basis.requestId, error: errorText(error) });
-    });
-  };
-  cancel = ports.clock.after(leaseMs / 3, renew);
-  return () => cancel();
-}
-
-/**
- * Settles and records, once. A store that fails here has the reservation's own intent to fall back on, so nothing is lost;
- * the client is refused the end of its answer, because nothing is served without its record.
- */
-async function closeBooks(
-  basis: ReceiptBasis,
-  forwarded: Forwarded | undefined,
-  outcome: Outcome,
-  reply: Reply,
-  trace: ExchangeTrace,
-  ports: ExchangePorts,
-): Promise<Refusal | undefined> {
-  const settling = trace.step(spanName.settle);
-  // What broke before its head was sent is told as a plain error, so nothing of it was given to the client.
-  const brokeUnsent = outcome.end === "upstream_failed" && reply.status === undefined;
-  const settled = settle(settlementFacts(basis, forwarded, brokeUnsent));
-  const receipt = outcomeReceipt(basis, forwarded, outcome, settled, statusFor(forwarded, outcome, reply), ports.clock.nowMs());
-  trace.set(() => receiptAttributes(receipt));
-  if (settled.usageSource === "reported" && outcome.end === "completed") {
-    ports.learning?.learn(basis.caller.tenant.id, basis.permit.model.id, basis.request, settled.usage);
-  }
-  try {
-    await ports.books.close(receipt, { id: basis.requestId, tenantId: basis.caller.tenant.id, charge: settled.charge });
-    settling.end();
-    return undefined;
-  } catch (error) {
-    ports.log.error("a receipt could not be written; its reservation will expire into one", {
-      requestId: basis.requestId,
-      error: errorText(error),
-    });
-    settling.fail("store_unavailable");
-    return { kind: "store_unavailable", retryAfterMs: 1_000 };
-  }
-}
-
-function alarmOf(requestId: string, trace: ExchangeTrace, ports: ExchangePorts): RaiseAlarm {
-  return (deployment, outcome, mismatch) => {
-    trace.event(placeMismatchEvent, {
-      [attribute.deployment]: deployment.id,
-      [attribute.outcome]: outcome,
-      [attribute.mismatch]: mismatch,
-    });
-    return ports.placeAlarm.raise(deployment, outcome, mismatch, requestId);
-  };
-}
-
-function outgoingOf(call: ModelCall, request: ModelRequest, permit: Permit, inbound: Inbound): Outgoing {
-  const withoutLogProbabilities = permit.degradations.some(({ without }) => without === "log_probabilities");
-  return {
-    surface: call.surface,
-    stream: request.stream,
-    showUsage: request.includeUsage,
-    hints: readHints(inbound, request.stream),
-    stored: call.stored,
-    bodyFor: (upstreamModel) => (call.stored === undefined ? request.bodyFor(upstreamModel, withoutLogProbabilities) : undefined),
-  };
-}
-
-function forwardSettings(ports: ExchangePorts, gate: AttemptGate, permitOf: PermitOfModel, stream: boolean): ForwardSettings {
-  const { deadlines, bounds, attempts, longestWaitMs } = ports.settings;
-  const { clock, entropy, transport, health, credentials } = ports;
-  // A whole answer's first byte comes when all of it was generated: to give it up early is to pay for it again elsewhere.
-  const firstByteMs = stream ? deadlines.firstByteMs : deadlines.totalMs;
-  return {
-    clock,
-    entropy,
-    transport,
-    health,
-    credentials,
-    gate,
-    permitOf,
-    deadlines: { ...deadlines, firstByteMs },
-    bounds,
-    attempts,
-    longestWaitMs,
-  };
-}
-
-/** For the operator's log: the error's own words, which hold no part of a request. */
-function errorText(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
