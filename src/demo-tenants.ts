@@ -1,10 +1,12 @@
 import { issueKey } from "./control/keys.ts";
-import { setOwnership } from "./control/ownership.ts";
-import { addTenant } from "./control/tenants.ts";
+import { setOwnership, type OwnershipInput } from "./control/ownership.ts";
+import { addTenant, changeTenant } from "./control/tenants.ts";
 import { changeVerification } from "./control/verification.ts";
 import { nowRfc3339, type ChangePorts } from "./control/change.ts";
 import type { Outcome } from "./control/outcome.ts";
+import type { Country } from "./region/country.ts";
 import { tenantItself, wholeBasisPoints } from "./tenant/ownership.ts";
+import type { Tenant } from "./tenant/tenant.ts";
 
 export interface DemoTenant {
   readonly id: string;
@@ -15,6 +17,10 @@ export interface DemoTenant {
 }
 
 const actor = { actor: "demo" };
+/** What is said to show the facts. */
+const reference = "demonstration";
+/** Rules ask for documents of the last year, and a demonstration may lie about for longer than that. */
+const goodForMs = 180 * 86_400_000;
 
 const demoTenants = [
   {
@@ -27,12 +33,19 @@ const demoTenants = [
   { id: "demo_sg", name: "Demonstration company in Singapore", country: "SG", explanation: "jurisdiction SG: every model" },
 ] as const;
 
-/** Makes the demonstration's verified tenants; empty where they are there already, for a key is shown only once. */
+/**
+ * Makes the demonstration's verified tenants; empty where they are there already, for a key is shown only once. What shows
+ * the facts of those that are there is renewed when it grows old.
+ */
 export async function makeDemoTenants(ports: ChangePorts): Promise<readonly DemoTenant[]> {
   const made: DemoTenant[] = [];
   const now = nowRfc3339(ports.clock);
   for (const { id, name, country, explanation } of demoTenants) {
-    if ((await ports.directory.find(id)) !== undefined) continue;
+    const existing = await ports.directory.find(id);
+    if (existing !== undefined) {
+      await showAnew(ports, existing.tenant, country, now);
+      continue;
+    }
     const facts = {
       registeredCountry: country,
       headquartersCountry: country,
@@ -41,15 +54,30 @@ export async function makeDemoTenants(ports: ChangePorts): Promise<readonly Demo
       audience: "internal",
     } as const;
     const tiers = [...new Set([...ports.catalogue().models.values()].map((model) => model.tier))];
-    must(await addTenant(ports, actor, { id, name, facts, evidence: { reference: "demonstration", asOf: now }, tiers }));
-    const holding = { owner: "founders", of: tenantItself, basisPoints: wholeBasisPoints, evidence: "demonstration", asOf: now };
-    const owners = [{ id: "founders", name: `Founders of the ${name}`, kind: "person", country } as const];
-    must(await setOwnership(ports, id, actor, { ownership: { owners, holdings: [holding] } }));
-    must(await changeVerification(ports, id, actor, { state: "verified", evidence: "demonstration" }));
+    must(await addTenant(ports, actor, { id, name, facts, evidence: { reference, asOf: now }, tiers }));
+    must(await setOwnership(ports, id, actor, { ownership: ownedByFounders(name, country, now) }));
+    must(await changeVerification(ports, id, actor, { state: "verified", evidence: reference }));
     const issued = must(await issueKey(ports, id, actor, { name: "demonstration" }));
     made.push({ id, explanation, key: issued.value.secret });
   }
   return made;
+}
+
+/** Whoever changed a tenant's facts by documents of their own has taken it over: that is left alone. */
+async function showAnew(ports: ChangePorts, tenant: Tenant, country: Country, now: string): Promise<void> {
+  const { id, name, facts, factsEvidence, verification } = tenant;
+  const shown = factsEvidence?.registeredCountry;
+  if (verification.state !== "verified" || (shown !== undefined && shown.reference !== reference)) return;
+  if (shown !== undefined && Date.parse(now) - Date.parse(shown.asOf) < goodForMs) return;
+  must(await changeTenant(ports, id, actor, { facts, evidence: { reference, asOf: now } }));
+  must(await setOwnership(ports, id, actor, { ownership: ownedByFounders(name, country, now) }));
+}
+
+function ownedByFounders(name: string, country: Country, asOf: string): OwnershipInput {
+  return {
+    owners: [{ id: "founders", name: `Founders of the ${name}`, kind: "person", country }],
+    holdings: [{ owner: "founders", of: tenantItself, basisPoints: wholeBasisPoints, evidence: reference, asOf }],
+  };
 }
 
 function must<Value>(outcome: Outcome<Value>): Value {

@@ -24,11 +24,11 @@ export interface Situation {
  * A rule about deployments says nothing here, unless it is not certain that it is about them.
  */
 export function judgeTenant(rule: Rule, situation: Situation): Finding | undefined {
-  // Before all else: whom a list that is too old would mean today, nobody knows.
-  const aged = agedList(rule, situation);
-  if (aged !== undefined) return finding(checkOf(rule), { outcome: "stale", what: aged }, "");
   const concern = concerns(rule, situation);
-  if (concern.outcome === "no_match") return undefined;
+  // Whom a list that is too old would mean today, nobody knows.
+  if (concern.outcome === "no_match" && agedList(rule.tenantLists, situation) === undefined) return undefined;
+  const aged = agedList(rule.lists, situation);
+  if (aged !== undefined) return finding(checkOf(rule), { outcome: "stale", what: aged }, "");
   const found = concern.outcome === "match" ? find(rule, situation) : concern;
   return finding(checkOf(rule), found, matchReason(rule, found));
 }
@@ -48,8 +48,8 @@ function concerns(rule: Rule, { view, horizon }: Situation): Found {
 
 const concernsAll: Found = Object.freeze({ outcome: "match", what: "" });
 
-function agedList(rule: Rule, { policy, inputs }: Situation): string | undefined {
-  const name = rule.lists.find((list) => {
+function agedList(lists: readonly string[], { policy, inputs }: Situation): string | undefined {
+  const name = lists.find((list) => {
     const snapshot = policy.lists.get(list);
     return snapshot === undefined || isTooOld(snapshot, inputs.atMs);
   });

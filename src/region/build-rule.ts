@@ -66,19 +66,26 @@ function buildScope(rule: RuleEntry, groups: Groups): RuleScope {
     audience: "audience" in rule ? rule.audience : undefined,
     factsNoOlderThanMs: rule.facts_no_older_than_days === undefined ? undefined : rule.facts_no_older_than_days * dayMs,
     lists: listsOf(rule),
+    tenantLists: "tenants_in" in rule ? listsIn(rule.tenants_in ?? []) : [],
     ruling: buildRuling(rule),
   };
 }
 
 /** Every list that the rule reads, wherever it names it. */
 function listsOf(rule: RuleEntry): readonly string[] {
-  const inCountries = Object.values(rule)
-    .filter((value): value is readonly unknown[] => Array.isArray(value))
-    .flat()
-    .filter((entry): entry is string => typeof entry === "string" && entry.startsWith(listPrefix))
-    .map((entry) => entry.slice(listPrefix.length));
+  const inCountries = listsIn(
+    Object.values(rule)
+      .filter((value): value is readonly unknown[] => Array.isArray(value))
+      .flat(),
+  );
   const named = rule.kind === "ownership" ? (rule.owners_on ?? []) : rule.kind === "exemption" ? rule.parties_on : [];
   return Object.freeze([...new Set([...named, ...inCountries])]);
+}
+
+function listsIn(entries: readonly unknown[]): readonly string[] {
+  return entries
+    .filter((entry): entry is string => typeof entry === "string" && entry.startsWith(listPrefix))
+    .map((entry) => entry.slice(listPrefix.length));
 }
 
 function buildRuling(rule: RuleEntry): Ruling {

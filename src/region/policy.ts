@@ -52,8 +52,10 @@ export interface RuleScope {
   readonly audience: Audience | undefined;
   /** Facts that the rule asks for must be shown by evidence no older than this; without it no date is asked for. */
   readonly factsNoOlderThanMs: number | undefined;
-  /** The lists that it reads, by name: while one of them is too old, it refuses. */
+  /** The lists that it reads, by name: while one of them is too old, it refuses whom it is for. */
   readonly lists: readonly string[];
+  /** Those of them that say for which tenants it is. */
+  readonly tenantLists: readonly string[];
   readonly ruling: Ruling;
 }
 

@@ -37,10 +37,9 @@ export type RuleEntry =
       readonly allow?: readonly string[] | undefined;
       readonly deny?: readonly string[] | undefined;
     })
-  | (ScopeEntry &
+  | (TenantScopeEntry &
       RulingEntry & {
         readonly kind: "ownership";
-        readonly audience?: Audience | undefined;
         readonly owners_in?: readonly string[] | undefined;
         readonly owners_on?: readonly string[] | undefined;
         readonly share_at_least_percent?: number | undefined;
@@ -130,9 +129,8 @@ export const ruleEntry: z.ZodType<RuleEntry> = z.discriminatedUnion("kind", [
   }),
   z.strictObject({
     kind: z.literal("ownership"),
-    ...scope,
+    ...tenantScope,
     ...ruling,
-    audience,
     owners_in: ruleCountries.optional().describe("Matches tenants registered, led or ultimately owned in one of these."),
     owners_on: listNames.optional().describe("Lists of parties. Matches tenants and owners that stand on one of them."),
     share_at_least_percent: percent

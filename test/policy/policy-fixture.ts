@@ -128,6 +128,7 @@ export function ruleOf<Kind extends Rule["kind"]>(kind: Kind, parts: Written<Kin
     audience: undefined,
     factsNoOlderThanMs: undefined,
     lists: [],
+    tenantLists: [],
     ruling: { decision: kind === "exemption" ? "allow" : "deny" },
   };
   const owners = kind === "ownership" ? { ownersIn: new Set(), ownersOn: [], share: undefined } : {};

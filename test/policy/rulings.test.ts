@@ -156,6 +156,17 @@ describe("a rule that reads a list that is too old", () => {
     expect(outcome(asked(tenantIn("SG", { name: "bad" })), policy)).toMatchObject({ kind: "policy_denied", rule: "ownership" });
     expect(outcome(asked(tenantIn("SG")), policy)).toMatchObject({ kind: "fact_unknown" });
   });
+
+  it("refuses nobody whom it is not for, unless it is the list that says for whom it is", () => {
+    const read = { lists: ["listed"], tenantsIn: new Set(["JP"]) };
+    const rule = ruleOf("ownership", { ownersOn: ["listed"], share: { compare: "at_least", basisPoints: 5_000 } }, read);
+    const aged = (tenant: Tenant, tenantLists: readonly string[]): unknown =>
+      outcome(asked(tenant), policyWithLists({ listed: partiesList(["Bad"]) }, { ...rule, tenantLists }), 30 * dayMs);
+    expect(aged(tenantIn("SG"), [])).toEqual(["gpt"]);
+    expect(aged(tenantIn("SG"), ["listed"])).toMatchObject({ kind: "fact_stale" });
+    expect(aged(tenantIn("JP"), [])).toMatchObject({ kind: "fact_stale" });
+    expect(aged(tenantIn(undefined), [])).toMatchObject({ kind: "fact_stale" });
+  });
 });
 
 describe("a rule that is suspended", () => {

@@ -47,7 +47,7 @@ export class Operator {
     this.#key = operatorKey;
   }
 
-  /** A verified tenant with one key, and limits that get in nobody's way unless others are given. */
+  /** A verified tenant of which everything is known that a rule may ask for, with one key, and limits that get in nobody's way unless others are given. */
   async addTenant({
     country = "SG",
     tiers = ["frontier", "standard"],
@@ -56,6 +56,7 @@ export class Operator {
   }: TenantOptions = {}): Promise<TestTenant> {
     this.#tenants += 1;
     const id = `tenant_${Date.now().toString(36)}_${this.#tenants}`;
+    const asOf = new Date().toISOString();
     const facts = {
       registeredCountry: country,
       headquartersCountry: country,
@@ -69,7 +70,14 @@ export class Operator {
       facts,
       tiers,
       limits,
+      evidence: { reference: "test", asOf },
       ...(allowCountries === undefined ? {} : { allowCountries }),
+    });
+    await this.ask("PUT", `/tenants/${id}/ownership`, {
+      ownership: {
+        owners: [{ id: "founders", name: `Founders of ${id}`, kind: "person", country }],
+        holdings: [{ owner: "founders", of: "tenant", basisPoints: 10_000, evidence: "test", asOf }],
+      },
     });
     await this.verification(id, "verified");
     const { key, id: keyId } = await this.issueKey(id);
