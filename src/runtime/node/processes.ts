@@ -15,6 +15,9 @@ export async function runProcesses(
   environment: Readonly<Record<string, string>>,
   greeting: (url: string) => string,
 ): Promise<void> {
+  // Each process accepts for itself. Handed over by this one, a connection on its way to a process that dies stays open,
+  // and its client waits for ever.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
   let stopping = false;
   const fork = (): Worker => cluster.fork(environment);
   cluster.on("exit", (worker, code, signal) => {
