@@ -17,6 +17,7 @@ import type { Proxy } from "./proxy.ts";
 import { bare } from "./proxies/bare.ts";
 import { haproxy } from "./proxies/haproxy.ts";
 import { nginx } from "./proxies/nginx.ts";
+import { besideOf } from "./proxies/beside.ts";
 import { portkey } from "./proxies/portkey.ts";
 import { strait, straitSizes } from "./proxies/strait.ts";
 import { jsonReport, showReport } from "./report.ts";
@@ -25,9 +26,15 @@ import { reportedOrigin } from "./start.ts";
 import { startStores } from "./stores/start-stores.ts";
 
 const measures: readonly Measure[] = [cpu, flatness, latency, firstByte, streamCpu, memory, stores, authorisation, receiptCost];
-const proxies: readonly Proxy[] = [bare, strait, portkey, haproxy, nginx];
 /** Past the deadline by this much, something hangs. */
 const graceMs = 120_000;
+
+/** In the order in which they are measured. */
+async function proxiesFor({ proxies, besideDirectory }: Options): Promise<readonly Proxy[]> {
+  const beside = besideDirectory === undefined ? [] : [await besideOf(besideDirectory)];
+  const all = [bare, strait, portkey, haproxy, nginx].filter(({ name }) => proxies.has(name));
+  return all.flatMap((proxy) => (proxy === strait ? [strait, ...beside] : [proxy]));
+}
 
 function say(text: string): void {
   process.stderr.write(`${(performance.now() / 1000).toFixed(1).padStart(6)} s  ${text}\n`);
@@ -101,12 +108,7 @@ async function run(options: Options): Promise<void> {
   const compares = chosen.some(
     (measure) => measure !== flatness && measure !== stores && measure !== authorisation && measure !== receiptCost,
   );
-  const subjects = compares
-    ? await startAll(
-        base,
-        proxies.filter((proxy) => options.proxies.has(proxy.name)),
-      )
-    : [];
+  const subjects = compares ? await startAll(base, await proxiesFor(options)) : [];
   const sizes = chosen.includes(flatness) && options.proxies.has("strait") ? await startAll(base, straitSizes(settings)) : [];
 
   if (chosen.includes(stores)) say("filling stores");

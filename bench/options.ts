@@ -7,6 +7,8 @@ export interface Options {
   readonly quick: boolean;
   readonly profileDirectory: string | undefined;
   readonly jsonFile: string | undefined;
+  /** A checkout whose gateway is measured as well. */
+  readonly besideDirectory: string | undefined;
   readonly proxies: ReadonlySet<string>;
   readonly measures: ReadonlySet<string>;
 }
@@ -34,6 +36,7 @@ within one run, and shows the medians. Only the ratios mean something, and only 
                   measures: ${measureNames.join(", ")}
   --rounds N      how often each measurement is taken (default ${full.rounds}; quick ${quick.rounds})
   --quick         a rough look in two minutes instead of nine
+  --beside DIR    measure the gateway of another checkout in the same turns, as "beside": what a change cost
   --json FILE     write every round's figures and the targets to FILE
   --profile DIR   write a CPU profile of each proxy that runs on Node to DIR; profiling costs time, so mind the figures
   --help          this text
@@ -49,6 +52,7 @@ export function readOptions(commandLine: readonly string[]): Options | undefined
       quick: { type: "boolean", default: false },
       profile: { type: "string" },
       json: { type: "string" },
+      beside: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
@@ -65,6 +69,7 @@ export function readOptions(commandLine: readonly string[]): Options | undefined
     quick: values.quick,
     profileDirectory: values.profile,
     jsonFile: values.json,
+    besideDirectory: values.beside,
     proxies: chosen(proxyNames, values.only),
     measures: chosen(measureNames, values.only),
   };

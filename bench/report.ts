@@ -23,8 +23,8 @@ const column = 15;
 
 export function showReport(results: Results, options: Options): string {
   const seen = new Set(metricNames.filter((name) => !apart.has(name)).flatMap((name) => results.subjects(name)));
-  const subjects = proxyNames.filter((name) => seen.has(name));
-  const ratios = ["bare", "portkey"].filter((name) => subjects.includes("strait") && subjects.includes(name));
+  const subjects = [...proxyNames, "beside"].filter((name) => seen.has(name));
+  const ratios = ["bare", "beside", "portkey"].filter((name) => subjects.includes("strait") && subjects.includes(name));
   const lines = [row("", [...subjects, ...ratios.map((name) => `x ${name}`)])];
   for (const name of metricNames) {
     if (apart.has(name) || results.subjects(name).length === 0) continue;
