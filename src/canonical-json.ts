@@ -17,10 +17,28 @@ export function canonicalJson(value: unknown): string {
       return `${value}`;
     default:
       if (value === null) return "null";
-      if (Array.isArray(value)) return canonicalArray(value);
-      if (isPlain(value)) return canonicalObject(value);
+      if (typeof value === "object") return texts.get(value) ?? compositeText(value);
       throw new TypeError(`a value of type ${typeof value} has no form in JSON`);
   }
+}
+
+/** Of what never changes, all the way down: `undefined` until it is first written. */
+const texts = new WeakMap<object, string | undefined>();
+
+/**
+ * Says that a value never changes, all the way down, and is written again and again: its text is then made once. A tenant's
+ * facts stand in each of its receipts, and take longer to write than all else there.
+ */
+export function writtenOnce<Value extends object>(value: Value): Value {
+  texts.set(value, undefined);
+  return value;
+}
+
+function compositeText(value: object): string {
+  if (!Array.isArray(value) && !isPlain(value)) throw new TypeError("only plain objects and arrays have a form in JSON");
+  const text = Array.isArray(value) ? canonicalArray(value) : canonicalObject(value);
+  if (texts.has(value)) texts.set(value, text);
+  return text;
 }
 
 function canonicalArray(elements: readonly unknown[]): string {

@@ -1,5 +1,6 @@
 /** Holds a request's worst case against all its limits at once, or says which of them refused. */
 import type { ExchangePorts } from "./exchange-ports.ts";
+import { journalText } from "./ledger/journal-text.ts";
 import { intentReceipt, type ReceiptBasis } from "./ledger/make-receipt.ts";
 import { holdsRetryMs } from "./quota/counter.ts";
 import { appliedLimits, type AppliedLimit } from "./quota/limit.ts";
@@ -36,7 +37,7 @@ export async function reserve(basis: ReceiptBasis, ports: ExchangePorts): Promis
     limits,
     hold: hold.amounts,
     leaseMs: ports.settings.leaseMs,
-    intent: JSON.stringify(intentReceipt(basis)),
+    intent: journalText(intentReceipt(basis)),
   });
   ports.limitNotices?.tell(caller.tenant.id, outcome, nowMs, ports.log);
   const { states, near, shadowed } = outcome;

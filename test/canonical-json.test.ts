@@ -1,7 +1,7 @@
 import canonicalize from "canonicalize";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canonicalJson } from "../src/canonical-json.ts";
+import { canonicalJson, writtenOnce } from "../src/canonical-json.ts";
 
 describe("canonical JSON", () => {
   it("is what another implementation of RFC 8785 writes, for every value of JSON", () => {
@@ -30,6 +30,32 @@ describe("canonical JSON", () => {
         expect(canonicalJson(turned)).toBe(canonicalJson(dictionary));
       }),
     );
+  });
+
+  it("is the same for what is written once, alone and within another value, however often", () => {
+    fc.assert(
+      fc.property(fc.object({ withNullPrototype: false, values: [fc.string(), fc.integer(), fc.constant(null)] }), (value) => {
+        const text = canonicalJson(structuredClone(value));
+        const once = writtenOnce(value);
+        for (const around of [once, [once, once], { once }, once])
+          expect(canonicalJson(around)).toBe(canonicalJson(JSON.parse(JSON.stringify(around))));
+        expect(canonicalJson(once)).toBe(text);
+      }),
+    );
+  });
+
+  it("makes a text once of what is said never to change, and refuses it each time where it has none", () => {
+    let looked = 0;
+    const value = writtenOnce({
+      get a() {
+        looked += 1;
+        return 1;
+      },
+    });
+    expect([canonicalJson(value), canonicalJson({ b: value })]).toEqual(['{"a":1}', '{"b":{"a":1}}']);
+    expect(looked).toBe(1);
+    const none = writtenOnce({ a: Number.NaN });
+    for (const _ of [1, 2]) expect(() => canonicalJson(none)).toThrow(TypeError);
   });
 
   it("leaves out members that are undefined and refuses what JSON cannot say", () => {

@@ -1,4 +1,4 @@
-import { canonicalJson } from "../../src/canonical-json.ts";
+import { canonicalJson, writtenOnce } from "../../src/canonical-json.ts";
 import type { Receipt } from "../../src/ledger/receipt.ts";
 import { hashes } from "../../src/runtime/node/hashes.ts";
 import { newLogKey } from "../../src/runtime/node/log-key.ts";
@@ -91,6 +91,28 @@ function cpuOf(run: (number: number) => string): number {
 
 const fact = { asOf: "2026-11-01T00:00:00Z", contradictedBy: [], value: "SG" };
 
+/** One object for all of a tenant's receipts, as decisions have it. */
+const tenant = writtenOnce({
+  state: "verified",
+  verifiedUntil: null,
+  name: "Bench Pte Ltd",
+  identifiers: [],
+  registeredCountry: fact,
+  headquartersCountry: fact,
+  ultimateParentCountry: fact,
+  endUse: { ...fact, value: "software" },
+  audience: { ...fact, value: "internal" },
+  ownership: null,
+  tiers: ["frontier"],
+  allowCountries: null,
+  denyCountries: [],
+  leastEvidence: null,
+} as const);
+const refused = writtenOnce([
+  { rule: "own-jurisdiction", reason: "it may be processed in SG", deployments: ["southeastasia/gpt-4.1"] },
+]);
+const rules = writtenOnce(["weights-stay-out", "own-jurisdiction", "tiers"]);
+
 function receiptNumber(number: number): Receipt {
   return {
     schema: "strait.receipt.v2",
@@ -124,27 +146,10 @@ function receiptNumber(number: number): Receipt {
       model: "gpt-4.1",
       surface: "chat.completions",
       request: { hostedTools: [], logProbabilities: "none", endUserNationality: null },
-      tenant: {
-        state: "verified",
-        verifiedUntil: null,
-        name: "Bench Pte Ltd",
-        identifiers: [],
-        registeredCountry: fact,
-        headquartersCountry: fact,
-        ultimateParentCountry: fact,
-        endUse: { ...fact, value: "software" },
-        audience: { ...fact, value: "internal" },
-        ownership: null,
-        tiers: ["frontier"],
-        allowCountries: null,
-        denyCountries: [],
-        leastEvidence: null,
-      },
+      tenant,
     },
-    candidatesRefused: [
-      { rule: "own-jurisdiction", reason: "it may be processed in SG", deployments: ["southeastasia/gpt-4.1"] },
-    ],
-    rules: ["weights-stay-out", "own-jurisdiction", "tiers"],
+    candidatesRefused: refused,
+    rules,
     gatewayPlace: "rack 7",
     attempts: [
       {

@@ -1,3 +1,4 @@
+import { writtenOnce } from "../canonical-json.ts";
 import type { RefusedCandidate } from "../policy/permit.ts";
 
 /** Deployments that the policy refused for one reason. */
@@ -13,11 +14,14 @@ const known = new WeakMap<readonly RefusedCandidate[], readonly CandidatesRefuse
 export function candidatesRefused(refused: readonly RefusedCandidate[]): readonly CandidatesRefused[] {
   let grouped = known.get(refused);
   if (grouped === undefined) {
-    grouped = [...Map.groupBy(refused, ({ rule, reason }) => `${rule}\n${reason}`).values()].map((group) => ({
-      rule: group[0]?.rule ?? "",
-      reason: group[0]?.reason ?? "",
-      deployments: group.map(({ deployment }) => deployment),
-    }));
+    const groups = [...Map.groupBy(refused, ({ rule, reason }) => `${rule}\n${reason}`).values()];
+    grouped = writtenOnce(
+      groups.map((group) => ({
+        rule: group[0]?.rule ?? "",
+        reason: group[0]?.reason ?? "",
+        deployments: group.map(({ deployment }) => deployment),
+      })),
+    );
     known.set(refused, grouped);
   }
   return grouped;

@@ -1,3 +1,4 @@
+import { writtenOnce } from "../canonical-json.ts";
 import type { Catalogue, Deployment, EvidenceGrade, Model, Surface } from "../region/catalogue.ts";
 import type { Policy, Rule } from "../region/policy.ts";
 import { deploymentChecks, objectionsTo, unwrittenChecks, type DeploymentChecks } from "./deployment-rules.ts";
@@ -90,7 +91,7 @@ export class CompiledPolicy {
   sharedRules(rules: readonly string[]): readonly string[] {
     const key = rules.join("\n");
     let shared = this.#ruleLists.get(key);
-    if (shared === undefined) this.#ruleLists.set(key, (shared = Object.freeze([...rules])));
+    if (shared === undefined) this.#ruleLists.set(key, (shared = writtenOnce(Object.freeze([...rules]))));
     return shared;
   }
 

@@ -1,3 +1,4 @@
+import { writtenOnce } from "../canonical-json.ts";
 import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
 import type { Country } from "../region/country.ts";
 import type { Audience, HostedTool } from "../region/policy.ts";
@@ -82,7 +83,7 @@ const known = new WeakMap<Tenant, TenantInputs>();
 
 export function tenantInputs(tenant: Tenant): TenantInputs {
   let inputs = known.get(tenant);
-  if (inputs === undefined) known.set(tenant, (inputs = Object.freeze(readTenant(tenant))));
+  if (inputs === undefined) known.set(tenant, (inputs = writtenOnce(Object.freeze(readTenant(tenant)))));
   return inputs;
 }
 
