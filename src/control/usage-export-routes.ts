@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { readCursor, type JournalReader } from "../ledger/journal-reader.ts";
-import { exportContentType, exportFormats, exportReceipts } from "../ledger/usage-export.ts";
+import { exportContentType, exportFormats, exportKinds, exportReceipts } from "../ledger/usage-export.ts";
 import { readPeriod } from "../ledger/usage-period.ts";
 import { answerProblem } from "./answer.ts";
 import type { ChangePorts } from "./change.ts";
@@ -15,6 +15,12 @@ const query = z.object({
   format: z
     .enum(exportFormats, `Write ${exportFormats.join(" or ")}.`)
     .openapi({ description: "FOCUS 1.2 as CSV, or receipts as JSON Lines." }),
+  kind: z
+    .enum(exportKinds, `Write ${exportKinds.join(" or ")}.`)
+    .default("receipts")
+    .openapi({
+      description: "Receipts of what was admitted; or, as JSON Lines, the records of what was refused before anything was held.",
+    }),
   after: described("A cursor out of an export: go on after the line that carries it."),
   settled: flag.default("false").openapi({ description: "End where receipts of requests in flight may still come in between." }),
   header: flag.default("true").openapi({ description: "Whether a CSV begins with the names of its columns." }),
@@ -56,11 +62,22 @@ export function addUsageExportRoutes(app: OpenAPIHono, ports: ChangePorts, reade
     const problems = period.ok ? [] : [...period.problems];
     if (asked.after !== undefined && after === undefined)
       problems.push({ parameter: "after", expected: "a cursor as it stands in a line of an export" });
+    if (period.ok && asked.kind === "refusals") {
+      if (asked.format !== "jsonl") problems.push({ parameter: "format", expected: "jsonl: what was refused costs nothing" });
+      const none = { ...period.value, tenantId: asked.tenant, after: undefined, count: 0 };
+      if ((await reader.scanRefusals?.(none)) === undefined)
+        problems.push(
+          reader.scanRefusals === undefined
+            ? { parameter: "kind", expected: "receipts: this journal keeps no records of refusals" }
+            : { parameter: "tenant", expected: "a tenant's id: here refusals are told of one tenant at a time" },
+        );
+    }
     if (!period.ok || problems.length > 0) return answerProblem(context, malformed(problems));
     const { format, issuer, tenant: tenantId } = asked;
     const stream = await exportReceipts(
       {
         ...period.value,
+        kind: asked.kind,
         format,
         issuer,
         tenantId,
@@ -70,7 +87,7 @@ export function addUsageExportRoutes(app: OpenAPIHono, ports: ChangePorts, reade
       },
       { reader, catalogue: ports.catalogue(), tenantName: async (id) => (await ports.directory.find(id))?.tenant.name },
     );
-    const file = format === "focus" ? "strait-focus.csv" : "strait-receipts.jsonl";
+    const file = format === "focus" ? "strait-focus.csv" : `strait-${asked.kind}.jsonl`;
     context.header("content-type", exportContentType[format]);
     context.header("content-disposition", `attachment; filename="${file}"`);
     // By the context, which adds the headers that every answer has.

@@ -1,5 +1,5 @@
 import { tenantIdPattern } from "../tenant/key.ts";
-import type { Receipt } from "./receipt.ts";
+import type { Receipt, RefusalReceipt } from "./receipt.ts";
 import type { UsageRow } from "./usage-sums.ts";
 
 /**
@@ -23,6 +23,11 @@ export interface JournalReader {
    * give way to one that knows more.
    */
   completeUntilMs(): Promise<number>;
+  /**
+   * Records of what was refused before anything was held, as `scan` gives receipts, by the time that their ids begin with.
+   * Absent where they are not kept; `undefined` where they are told of one tenant at a time, and none is named.
+   */
+  scanRefusals?(query: ScanQuery): Promise<readonly RefusalReceipt[] | undefined>;
 }
 
 export interface ScanQuery {
@@ -88,7 +93,7 @@ export interface Position {
   readonly tenantId: string;
 }
 
-export function positionOf({ startedAtMs, requestId, tenantId }: Receipt): Position {
+export function positionOf({ startedAtMs, requestId, tenantId }: Position): Position {
   return { startedAtMs, requestId, tenantId };
 }
 

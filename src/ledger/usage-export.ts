@@ -1,8 +1,8 @@
 import type { Catalogue } from "../region/catalogue.ts";
 import { csvRow } from "./csv.ts";
 import { focusColumns, type FocusCharge } from "./focus-columns.ts";
-import { positionOf, showCursor, type JournalReader, type Position } from "./journal-reader.ts";
-import type { Receipt } from "./receipt.ts";
+import { positionOf, showCursor, type JournalReader, type Position, type ScanQuery } from "./journal-reader.ts";
+import type { Receipt, RefusalReceipt } from "./receipt.ts";
 
 export const exportFormats = ["focus", "jsonl"] as const;
 export type ExportFormat = (typeof exportFormats)[number];
@@ -12,7 +12,12 @@ export const exportContentType: Readonly<Record<ExportFormat, string>> = {
   jsonl: "application/x-ndjson",
 };
 
+/** Receipts of what was admitted; or the records of what was refused before anything was held, as JSON Lines alone. */
+export const exportKinds = ["receipts", "refusals"] as const;
+export type ExportKind = (typeof exportKinds)[number];
+
 export interface ExportAsked {
+  readonly kind: ExportKind;
   readonly format: ExportFormat;
   readonly tenantId: string | undefined;
   readonly fromMs: number;
@@ -62,30 +67,48 @@ export async function exportReceipts(asked: ExportAsked, ports: ExportPorts): Pr
 }
 
 async function* readPages(asked: ExportAsked, ports: ExportPorts): AsyncGenerator<string, void> {
-  const { tenantId, fromMs, format, settledOnly } = asked;
+  const { kind, format, settledOnly } = asked;
   // Told before the first page is read: what it vouches for is then in every page.
   const completeMs = await ports.reader.completeUntilMs();
   const toMs = settledOnly ? Math.min(asked.toMs, completeMs) : asked.toMs;
   const names = new Names(ports);
   if (format === "focus" && asked.header) yield csvRow(focusColumns.map(({ name }) => name));
+  if (kind === "refusals") {
+    const scan = async (query: ScanQuery): Promise<readonly RefusalReceipt[]> => (await ports.reader.scanRefusals?.(query)) ?? [];
+    yield* readLines({ ...asked, toMs }, scan, (refusal) => jsonLine(refusal, refusal.startedAtMs < completeMs));
+    return;
+  }
+  yield* readLines(
+    { ...asked, toMs },
+    (query) => ports.reader.scan(query),
+    async (receipt) => {
+      const resumable = receipt.startedAtMs < completeMs;
+      return format === "jsonl" ? jsonLine(receipt, resumable) : focusLine(await names.charge(receipt, asked.issuer, resumable));
+    },
+  );
+}
+
+async function* readLines<Row extends Position>(
+  asked: Omit<ScanQuery, "count">,
+  scan: (query: ScanQuery) => Promise<readonly Row[]>,
+  line: (row: Row) => string | Promise<string>,
+): AsyncGenerator<string, void> {
+  const { tenantId, fromMs, toMs } = asked;
   let { after } = asked;
   for (;;) {
-    const receipts = await ports.reader.scan({ tenantId, fromMs, toMs, after, count: pageSize });
-    const last = receipts.at(-1);
+    const rows = await scan({ tenantId, fromMs, toMs, after, count: pageSize });
+    const last = rows.at(-1);
     if (last === undefined) return;
     let text = "";
-    for (const receipt of receipts) {
-      const resumable = receipt.startedAtMs < completeMs;
-      text += format === "jsonl" ? jsonLine(receipt, resumable) : focusLine(await names.charge(receipt, asked.issuer, resumable));
-    }
+    for (const row of rows) text += await line(row);
     yield text;
-    if (receipts.length < pageSize) return;
+    if (rows.length < pageSize) return;
     after = positionOf(last);
   }
 }
 
 /** The receipt as the journal has it. A count that is not there is unknown. */
-function jsonLine(receipt: Receipt, resumable: boolean): string {
+function jsonLine(receipt: Receipt | RefusalReceipt, resumable: boolean): string {
   return `${JSON.stringify({ cursor: resumable ? showCursor(positionOf(receipt)) : null, ...receipt })}\n`;
 }
 

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { longestAdmissionMs, type JournalReader } from "../../src/ledger/journal-reader.ts";
-import type { Receipt } from "../../src/ledger/receipt.ts";
+import { receiptSchema, type Receipt, type RefusalReceipt } from "../../src/ledger/receipt.ts";
+import { requestIdAt } from "../stores/journal-reader-contract.ts";
 import { readRecords } from "../usage/read-csv.ts";
 import { usageControl, type UsageFixture } from "./usage-fixture.ts";
 
@@ -42,6 +43,32 @@ async function exported(query: string): Promise<{ status: number; text: string; 
 function old(number: number): number {
   return api.clock.ms - 24 * hourMs + Math.floor(number / 3) * 1_000;
 }
+
+function refusalAt(startedAtMs: number, tenantId: string): RefusalReceipt {
+  const record = { schema: receiptSchema, requestId: requestIdAt(startedAtMs, 1), tenantId, keyId: "key", end: "refused" };
+  return { ...record, startedAtMs, endedAtMs: startedAtMs, refusal: { kind: "policy_denied" } } as RefusalReceipt;
+}
+
+describe("an export of refusals", () => {
+  it("has the records of a period in order, resumes after any cursor, and mixes no receipt in", async () => {
+    const ids = [3, 1, 2, 0].map((number) => refusalAt(old(number * 3), number % 2 === 0 ? "acme" : "other"));
+    for (const one of ids) await api.stores.refusals.append(one);
+    await api.write({ startedAtMs: old(0) });
+    const all = await lines("kind=refusals");
+    expect(all.map(({ requestId }) => requestId)).toEqual(ids.map(({ requestId }) => requestId).sort());
+    expect(await lines(`kind=refusals&after=${all[1]?.cursor ?? ""}`)).toEqual(all.slice(2));
+    expect((await lines("kind=refusals&tenant=acme")).map(({ tenantId }) => tenantId)).toEqual(["acme", "acme"]);
+    const [, second, third] = all;
+    const [from, to] = [second, third].map((line) => new Date(line?.startedAtMs ?? 0).toISOString());
+    expect(await lines(`kind=refusals&from=${from ?? ""}&to=${to ?? ""}`)).toEqual([second]);
+    expect(await lines("")).toHaveLength(1);
+  });
+
+  it("is no bill", async () => {
+    const { status, text } = await exported("format=focus&kind=refusals");
+    expect([status, text]).toEqual([400, expect.stringContaining("jsonl")]);
+  });
+});
 
 describe("an export", () => {
   it("has every receipt whole in JSON Lines, with its cursor", async () => {

@@ -1,8 +1,10 @@
 import type { Clock } from "../../clock.ts";
-import type { JournalReader, ReservationReader, UsageQuery } from "../../ledger/journal-reader.ts";
+import type { JournalReader, ReservationReader, ScanQuery, UsageQuery } from "../../ledger/journal-reader.ts";
+import type { RefusalReceipt } from "../../ledger/receipt.ts";
 import type { UsageRow } from "../../ledger/usage-sums.ts";
 import { StoreUnavailable } from "../../quota/store.ts";
 import { SqlJournalReader } from "../sql/journal-reader.ts";
+import { SqlRefusals } from "../sql/refusals.ts";
 import { SqlUsage, UsageGroups } from "../sql/usage-slices.ts";
 import type { SqliteBatcher } from "./sqlite-batcher.ts";
 import { asStoreError, type SqliteDatabase } from "./sqlite-database.ts";
@@ -20,6 +22,7 @@ const patience = 3;
  */
 export class SqliteReader implements JournalReader, ReservationReader {
   readonly #reader: SqlJournalReader;
+  readonly #refusals: SqlRefusals;
   readonly #usage: SqlUsage;
   readonly #batcher: SqliteBatcher;
   readonly #clock: Pick<Clock, "nowMs">;
@@ -28,6 +31,7 @@ export class SqliteReader implements JournalReader, ReservationReader {
 
   constructor(database: SqliteDatabase, batcher: SqliteBatcher, clock: Pick<Clock, "nowMs">) {
     this.#reader = new SqlJournalReader(database);
+    this.#refusals = new SqlRefusals(database);
     this.#usage = new SqlUsage(database);
     this.#batcher = batcher;
     this.#clock = clock;
@@ -37,6 +41,10 @@ export class SqliteReader implements JournalReader, ReservationReader {
     if (query.tenantId === undefined) await this.keepUp();
     return this.#read(() => this.#reader.scan(query));
   };
+
+  async scanRefusals(query: ScanQuery): Promise<readonly RefusalReceipt[]> {
+    return this.#read(() => this.#refusals.scan(query));
+  }
 
   completeUntilMs: JournalReader["completeUntilMs"] = async () =>
     this.#read(() => this.#reader.completeUntilMs(this.#clock.nowMs()));

@@ -81,6 +81,7 @@ export function openTenantLedger(database: ObjectDatabase, clock: Clock): Tenant
     },
     reader: {
       scan: async (query) => database.read([], () => reader.scan(query)),
+      scanRefusals: async (query) => database.read([], () => refusals.scan(query)),
       async usage(query) {
         await sumUp();
         return database.read([], () => usage.whole(query));

@@ -196,6 +196,10 @@ export class TenantObject extends DurableObject {
     return this.#ledger.reader.scan(query);
   }
 
+  async scanRefusals(query: ScanQuery): Promise<readonly RefusalReceipt[]> {
+    return (await this.#ledger.reader.scanRefusals?.(query)) ?? [];
+  }
+
   /** `undefined` where there are too many groups: an error would lose its kind on the way. */
   async usage(query: UsageQuery): Promise<readonly UsageRow[] | undefined> {
     try {

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { parseRecord, replay, Worlds } from "../../../src/bundle/replay.ts";
+import { shipped } from "../harness/catalogue.ts";
 import { anthropicClient, azureClient, drain, errorOf, openaiClient } from "../harness/clients.ts";
 import { receiptOf, receiptResponse } from "../harness/receipts.ts";
 import type { Context } from "./context.ts";
@@ -73,6 +75,30 @@ export function receipts(context: () => Context): void {
       const receipt = await receiptOf(gateway.url, tenant.key, requestId);
       expect(receipt).toMatchObject({ end: "refused", modelAsked: "gpt-17", refusal: { kind: "model_not_found" } });
       expect(receipt).not.toHaveProperty("chargedTokens");
+    });
+  });
+
+  describe("the records of what was refused", () => {
+    test("are exported of a tenant, apart from its receipts, and what the policy refused is decided the same again", async () => {
+      const { gateway, operator } = context();
+      const { id, key } = await operator.addTenant({ country: "CN" });
+      const openai = openaiClient(gateway.url, key);
+      const anthropic = anthropicClient(gateway.url, key);
+      await errorOf(anthropic.messages.create({ model: "claude-sonnet-4-5", max_tokens: 20, messages }));
+      await errorOf(openai.chat.completions.create({ model: "gpt-17", messages }));
+      await openai.chat.completions.create({ model: "gpt-4.1", messages });
+      const exported = async (kind: string): Promise<string[]> =>
+        (await operator.text("GET", `/usage/export?format=jsonl&kind=${kind}&tenant=${id}`)).split("\n").slice(0, -1);
+      const records = (await exported("refusals")).map(parseRecord);
+      expect(records.map((record) => record?.refusal?.kind)).toEqual(["policy_denied", "model_not_found"]);
+      expect((await exported("receipts")).map((line) => parseRecord(line)?.model)).toEqual(["gpt-4.1"]);
+      const worlds = new Worlds();
+      worlds.add(shipped);
+      const again = (change: object): unknown[] =>
+        records.map((record) => record && replay({ ...record, ...change }, worlds).result);
+      // A model that is not there is refused before the policy is asked.
+      expect(again({})).toEqual(["same", "without_inputs"]);
+      expect(again({ end: "completed" })).toEqual(["different", "without_inputs"]);
     });
   });
 

@@ -1,5 +1,6 @@
 import { sha256 } from "../../../src/runtime/node/clock.ts";
 import { readRegions } from "../../../src/runtime/node/regions.ts";
+import type { World } from "../../../src/policy/world.ts";
 import type { Catalogue } from "../../../src/region/catalogue.ts";
 import { join } from "node:path";
 import { repository } from "./child.ts";
@@ -7,12 +8,13 @@ import { repository } from "./child.ts";
 export const regionsDir: string = join(repository, "regions");
 
 /** The catalogue that the gateway under test has as well. */
-export const catalogue: Catalogue = readShipped();
+export const shipped: World = readShipped();
+export const catalogue: Catalogue = shipped.catalogue;
 
-function readShipped(): Catalogue {
+function readShipped(): World {
   const reading = readRegions(regionsDir, sha256);
   if (!reading.ok) throw new Error("the shipped regions do not hold");
-  return reading.catalogue;
+  return reading;
 }
 
 /** The regions that have a deployment of the model which can process in these countries and no others. */

@@ -8,6 +8,11 @@ export const exportCommand: Command = {
   arguments: [],
   options: [
     { name: "format", value: "focus|jsonl", help: "what to write" },
+    {
+      name: "kind",
+      value: "receipts|refusals",
+      help: "refusals: what was refused before anything was held, as jsonl (default: receipts)",
+    },
     ...periodOptions,
     { name: "tenant", value: "TENANT", help: "only this tenant" },
     { name: "after", value: "CURSOR", help: "go on after the line that carries this cursor" },
@@ -23,7 +28,7 @@ export const exportCommand: Command = {
     if (format !== "focus" && format !== "jsonl") throw usageFailure("Name the format: --format focus or --format jsonl.");
     const query = periodQuery(input);
     query.set("format", format);
-    for (const name of ["tenant", "after", "issuer"]) {
+    for (const name of ["kind", "tenant", "after", "issuer"]) {
       const value = input.option(name);
       if (value !== undefined) query.set(name, value);
     }
