@@ -6,6 +6,7 @@ import type { Books, Journal, RefusalJournal } from "../../ledger/journal.ts";
 import { ScannedAmounts, type UsedReader } from "../../ledger/used-amounts.ts";
 import type { Log } from "../../log.ts";
 import { StoreUnavailable, type QuotaStore } from "../../quota/store.ts";
+import { KeptIntents } from "../../quota/kept-intents.ts";
 import { SlicedQuota } from "../../quota/slices/sliced-quota.ts";
 import { beganAtMs, requestId } from "../../request-id.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
@@ -151,14 +152,14 @@ async function openValkey(
 }
 
 /**
- * Limits and reservations on Valkey, shared by all replicas, beside a journal elsewhere. What is admitted from slices is
- * held in the file of this machine.
+ * Limits and reservations on Valkey, shared by all replicas, beside a journal elsewhere. What may go upstream is noted in
+ * the file of this machine too: Valkey forgets, and a gateway that dies meanwhile must leave a record of what it sent.
  */
 function onValkey(valkey: ValkeyStore, local: SqliteStores, ledger: Ledger, opening: Opening): Omit<Stores, "close"> {
   const { journal, refusals, tree, directory, reader } = ledger;
   const { clock, log, closing } = opening;
   const quota = new SlicedQuota({
-    exact: valkey.quota,
+    exact: new KeptIntents(valkey.quota, local.quota),
     local: local.quota,
     clock,
     elapsedMs: () => performance.now(),
@@ -175,7 +176,11 @@ function onValkey(valkey: ValkeyStore, local: SqliteStores, ledger: Ledger, open
     directory,
     reader,
     reservations: {
-      open: async (tenantId) => [...(await valkey.reservations.open(tenantId)), ...(await local.reservations.open(tenantId))],
+      async open(tenantId) {
+        const held = [...(await local.reservations.open(tenantId)), ...(await valkey.reservations.open(tenantId))];
+        // Most are held here as well as there.
+        return [...new Map(held.map((one) => [one.requestId, one])).values()];
+      },
     },
     sumUp: () => ledger.sumUp(),
   };
