@@ -5,6 +5,7 @@
 import type { PolicyShelf } from "./bundle/policy-shelf.ts";
 import { Shadow } from "./bundle/shadow.ts";
 import { createControl } from "./control/create-control.ts";
+import { deleteDue, type ApplyRetention } from "./control/retention.ts";
 import type { ExchangePorts } from "./exchange-ports.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import type { ReservationReader } from "./ledger/journal-reader.ts";
@@ -24,16 +25,20 @@ export interface ApplicationPorts extends Omit<ExchangePorts, "placeAlarm"> {
   readonly policies: () => PolicyShelf;
   readonly reservations?: ReservationReader | undefined;
   readonly orders: Revocations;
+  /** Without it nothing is ever deleted. */
+  readonly applyRetention?: ApplyRetention | undefined;
 }
 
 export interface Application {
   readonly gateway: Gateway;
   /** Everything under `controlPath`, by Web `Request` and `Response`: no hot path. */
   readonly control: ReturnType<typeof createControl>;
+  /** Deletes the records that are due, as an operator can by hand; to be called once a day. */
+  deleteDue(): Promise<void>;
 }
 
 export function createApplication(ports: ApplicationPorts): Application {
-  const { directory, clock, entropy, sha256, log } = ports;
+  const { directory, clock, entropy, sha256, log, policies, applyRetention } = ports;
   const catalogue = (): Catalogue => ports.world(clock.nowMs()).catalogue;
   const placeAlarm = new PlaceAlarm(clock, log, quarantineBy({ ...ports, catalogue }));
   const shadow = new Shadow(() => ports.policies().shadow?.world);
@@ -54,8 +59,18 @@ export function createApplication(ports: ApplicationPorts): Application {
       logs: ports.logs,
       reservations: ports.reservations,
       orders: ports.orders,
+      applyRetention: ports.applyRetention,
       placeMismatches: () => placeAlarm.list(),
       inspectLimits: (tenantId, limits) => ports.quota.inspect(tenantId, limits),
     }),
+    async deleteDue() {
+      if (applyRetention === undefined) return;
+      const outcome = await deleteDue({ directory, clock, entropy, sha256, catalogue, policies, applyRetention }, "gateway", {
+        dryRun: false,
+      });
+      if (!outcome.ok) return log.warn("no policy is in force, so no record is deleted");
+      const deleted = outcome.value.counts.reduce((sum, count) => sum + count.deleted, 0);
+      if (deleted > 0) log.info("records were deleted that were due", { deleted });
+    },
   };
 }

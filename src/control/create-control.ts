@@ -21,6 +21,8 @@ import { addPolicyRoutes, type PolicyPorts } from "./policy-routes.ts";
 import { addPriceRoutes } from "./price-routes.ts";
 import { requestProblems } from "./request-problems.ts";
 import { controlPath, problemAnswers, shown } from "./route-parts.ts";
+import { addRetentionRoutes } from "./retention-routes.ts";
+import type { ApplyRetention } from "./retention.ts";
 import { addRevocationRoutes } from "./revocation-routes.ts";
 import { addShadowRoutes, type ShadowPorts } from "./shadow-routes.ts";
 import { addTenantRoutes } from "./tenant-routes.ts";
@@ -35,6 +37,8 @@ export interface ControlPorts extends ChangePorts, UsagePorts, PolicyPorts, Expl
   readonly log: Log;
   /** Without it the routes of the log are not served. */
   readonly logs?: Logs | undefined;
+  /** Without it, the routes of retention are not served. */
+  readonly applyRetention?: ApplyRetention | undefined;
   /** Without it, the routes of revocations are not served. */
   readonly orders?: Revocations | undefined;
   /** What upstreams contradicted of their places; without it the route is not served. */
@@ -75,6 +79,8 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
   addAuditRoutes(app, ports);
   if (ports.placeMismatches !== undefined) addPlaceMismatchRoutes(app, ports.placeMismatches);
   if (ports.logs !== undefined) addLogRoutes(app, ports, ports.logs);
+  const { applyRetention } = ports;
+  if (applyRetention !== undefined) addRetentionRoutes(app, { ...ports, applyRetention });
   if (ports.orders !== undefined) addRevocationRoutes(app, { ...ports, orders: ports.orders });
   addDocument(app);
   app.notFound((context) => notServed(app, context));

@@ -5,7 +5,7 @@ import type { LimitState } from "../quota/store.ts";
 import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
 import type { AuditEntry } from "../tenant/directory.ts";
 import type { Owner, Ownership } from "../tenant/ownership.ts";
-import type { ApiKey, DirectoryEntry, FactEvidence, OidcIssuer, TenantFacts, Verification } from "../tenant/tenant.ts";
+import type { ApiKey, DirectoryEntry, FactEvidence, LegalHold, OidcIssuer, TenantFacts, Verification } from "../tenant/tenant.ts";
 import { keyState } from "./keys.ts";
 import type { IssuedKey, KeyState } from "./keys.ts";
 import type { Holds } from "./tenants.ts";
@@ -20,6 +20,7 @@ export interface TenantDocument {
   revision: number;
   createdAt: string;
   verification: VerificationDocument;
+  legalHold: LegalHoldDocument | null;
   identifiers: string[];
   facts: { [Fact in keyof TenantFacts]: Exclude<TenantFacts[Fact], undefined> | null };
   factsEvidence: FactsEvidenceDocument;
@@ -40,6 +41,12 @@ export interface VerificationDocument {
   expiresAt: string | null;
   by: string | null;
   reason: string | null;
+}
+
+export interface LegalHoldDocument {
+  since: string;
+  reason: string;
+  by: string | null;
 }
 
 export type FactsEvidenceDocument = { [Fact in keyof TenantFacts]: FactEvidenceDocument | null };
@@ -128,6 +135,7 @@ export function tenantDocument({ revision, tenant }: DirectoryEntry): TenantDocu
     revision,
     createdAt: tenant.createdAt,
     verification: verificationDocument(tenant.verification),
+    legalHold: legalHoldDocument(tenant.legalHold),
     identifiers: [...(tenant.identifiers ?? [])],
     facts: {
       registeredCountry: facts.registeredCountry ?? null,
@@ -157,6 +165,10 @@ export function tenantDocument({ revision, tenant }: DirectoryEntry): TenantDocu
 function verificationDocument({ state, since, evidence, expiresAt, by, reason }: Verification): VerificationDocument {
   const shown = { evidence: evidence ?? null, expiresAt: expiresAt ?? null };
   return { state, since, ...shown, by: by ?? null, reason: reason ?? null };
+}
+
+function legalHoldDocument(hold: LegalHold | undefined): LegalHoldDocument | null {
+  return hold === undefined ? null : { since: hold.since, reason: hold.reason, by: hold.by ?? null };
 }
 
 function factEvidenceDocument(evidence: FactEvidence | undefined): FactEvidenceDocument | null {

@@ -76,6 +76,12 @@ function tell(refusal: ControlRefusal | HttpRefusal): Told {
         "No such revocation",
         `There is no revocation \`${refusal.id}\`; GET /control/v1/revocations lists what there is.`,
       ];
+    case "policy_not_in_force":
+      return [
+        409,
+        "No policy in force",
+        "Without a policy nobody knows how long records must be kept, so none is deleted; GET /control/v1/policy says why.",
+      ];
     case "tenant_exists":
       return [409, "Tenant exists", `There is a tenant \`${refusal.tenantId}\` already; choose another id or change that one.`];
     case "tenant_closed":

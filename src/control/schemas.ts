@@ -157,6 +157,7 @@ export const tenantSchema: z.ZodType<TenantDocument> = z
     revision: z.int(),
     createdAt: time,
     verification: verificationSchema,
+    legalHold: z.object({ since: time, reason: z.string(), by: z.string().nullable() }).nullable(),
     identifiers: z.array(z.string()),
     facts: z.object({
       registeredCountry: z.string().nullable(),

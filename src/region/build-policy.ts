@@ -10,6 +10,7 @@ import type { PolicyEntry } from "./policy-file.ts";
 import type { PolicyListEntry } from "./policy-list-entry.ts";
 import type { PolicyList } from "./policy-list.ts";
 import type { Policy, Rule } from "./policy.ts";
+import { buildRetention } from "./retention-entry.ts";
 
 const dayMs = 86_400_000;
 
@@ -32,7 +33,7 @@ export function buildPolicy(entry: PolicyEntry, digest: string, dates: Effective
     rules,
     invariants: Object.freeze((entry.invariants ?? []).map((invariant) => buildInvariant(invariant, named))),
     retention: frozenMap(
-      Object.entries(entry.retention ?? {}).map(([name, kept]) => [name, Object.freeze({ ...kept })] as const),
+      Object.entries(entry.retention ?? {}).map(([name, kept]) => [name, Object.freeze(buildRetention(kept))] as const),
     ),
     boundariesMs: boundariesOf(dates, rules, lists.values()),
   });

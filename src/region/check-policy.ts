@@ -10,6 +10,7 @@ import { looseInvariant } from "./invariant-entry.ts";
 import { listDigest } from "./list-digest.ts";
 import { policyListEntry } from "./policy-list-entry.ts";
 import { loosePolicy } from "./policy-file.ts";
+import { retentionEntry } from "./retention-entry.ts";
 import { looseRule, type AnyRuleEntry } from "./rule-entry.ts";
 
 /** What the other files may refer to; `undefined` where it cannot be read, so that nobody is told off for naming it. */
@@ -71,7 +72,7 @@ export function checkRules(document: Document, policy: KnownPolicy, known: Known
     ids.add(value.id ?? "");
     for (const key of ["tenants_in", "never_in", "owners_in", "open_to", "allow", "deny"] as const)
       checkGroups(value[key], policy.named, document, ["rules", index, key]);
-    if (known !== undefined) checkNames(document, "rules", rule, known);
+    if (known !== undefined) checkNames(document, ["rules", index], value, known);
     checkPurpose(document, rule);
   }
   checkRulings(document, rules, policy.parties, known);
@@ -83,12 +84,22 @@ export function checkRules(document: Document, policy: KnownPolicy, known: Known
   }
 }
 
+/** A class for a tier that is misspelt would keep nothing that its author meant to be kept. */
+export function checkRetention(document: Document, known: KnownModels | undefined): void {
+  const classes = document.content["retention"];
+  if (known === undefined || typeof classes !== "object" || classes === null) return;
+  for (const [name, written] of Object.entries(classes)) {
+    const entry = retentionEntry.safeParse(written).data;
+    if (entry !== undefined) checkNames(document, ["retention", name], entry, known);
+  }
+}
+
 /** An invariant that names what is not there would hold for nothing. */
 export function checkInvariants(document: Document, policy: KnownPolicy, known: KnownModels | undefined): void {
   for (const { index, value } of entries(document, "invariants", looseInvariant)) {
     for (const key of ["tenants_in", "owners_in", "never_in"] as const)
       checkGroups(value[key], policy.named, document, ["invariants", index, key]);
-    if (known !== undefined) checkNames(document, "invariants", { index, value }, known);
+    if (known !== undefined) checkNames(document, ["invariants", index], value, known);
   }
 }
 
@@ -96,12 +107,12 @@ type Named = Loose<Pick<AnyRuleEntry, "makers" | "tiers" | "models">>;
 type LooseRule = Entry<Loose<AnyRuleEntry>>;
 
 /** A rule for a maker that is misspelt would never refuse anybody. */
-function checkNames(document: Document, table: string, { index, value }: Entry<Named>, known: KnownModels): void {
+function checkNames(document: Document, path: readonly (string | number)[], value: Named, known: KnownModels): void {
   const names = { makers: known.makers, tiers: known.tiers, models: known.models } as const;
   for (const key of ["makers", "tiers", "models"] as const) {
     value[key]?.forEach((name, position) => {
       if (names[key].has(name)) return;
-      document.report([table, index, key, position], `models.toml has no ${key.slice(0, -1)} ${JSON.stringify(name)}.`);
+      document.report([...path, key, position], `models.toml has no ${key.slice(0, -1)} ${JSON.stringify(name)}.`);
     });
   }
 }

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { country, countryList, looseList, loosely, natural, text, type Loose } from "./fields.ts";
+import { country, countryList, looseList, loosely, text, type Loose } from "./fields.ts";
 import { invariantEntry, type InvariantEntry } from "./invariant-entry.ts";
 import { policyListEntry, type PolicyListEntry } from "./policy-list-entry.ts";
+import { retentionEntry, type RetentionEntry } from "./retention-entry.ts";
 import { ruleEntry, type RuleEntry } from "./rule-entry.ts";
 
 export interface GroupEntry {
@@ -25,10 +26,7 @@ const head = {
     .optional()
     .describe("Countries under one name, written `group:NAME` in lists."),
   lists: z.record(tableName, policyListEntry).optional().describe("Snapshots of lists that others publish."),
-  retention: z
-    .record(tableName, z.strictObject({ months: natural.min(1) }))
-    .optional()
-    .describe("How long records of a class are kept."),
+  retention: z.record(tableName, retentionEntry).optional().describe("How long records of a class are kept."),
 };
 
 export interface PolicyEntry {
@@ -36,7 +34,7 @@ export interface PolicyEntry {
   readonly home?: readonly string[] | undefined;
   readonly groups?: Readonly<Record<string, GroupEntry>> | undefined;
   readonly lists?: Readonly<Record<string, PolicyListEntry>> | undefined;
-  readonly retention?: Readonly<Record<string, { readonly months: number }>> | undefined;
+  readonly retention?: Readonly<Record<string, RetentionEntry>> | undefined;
   readonly rules: readonly RuleEntry[];
   readonly invariants?: readonly InvariantEntry[] | undefined;
 }

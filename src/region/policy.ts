@@ -107,9 +107,18 @@ export type Rule = RuleScope &
       }
   );
 
-/** How long records of a kind are kept. */
+export type RecordKind = "receipts" | "refusals" | "audit" | "key_use" | "usage";
+
+export const recordKinds: readonly RecordKind[] = ["receipts", "refusals", "audit", "key_use", "usage"];
+
+/** How long records are kept, and which. Of several classes that a record falls under the longest holds; under none it is kept for ever. */
 export interface RetentionClass {
   readonly months: number;
+  /** Without any, the class is only written down: nothing is deleted by it. */
+  readonly records: ReadonlySet<RecordKind>;
+  /** Of receipts alone: only those of models of these tiers and makers. */
+  readonly tiers: ReadonlySet<string> | undefined;
+  readonly makers: ReadonlySet<string> | undefined;
 }
 
 /** `regions/policy.toml` as read: groups resolved, dates in milliseconds, frozen. `src/policy/` decides by it. */

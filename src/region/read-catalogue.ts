@@ -3,7 +3,7 @@ import { buildCatalogue } from "./build-catalogue.ts";
 import { buildPolicy } from "./build-policy.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { checkModels } from "./check-models.ts";
-import { checkInvariants, checkLists, checkPolicyHead, checkRules } from "./check-policy.ts";
+import { checkInvariants, checkLists, checkPolicyHead, checkRetention, checkRules } from "./check-policy.ts";
 import { checkAcrossRegions, checkRegion } from "./check-region.ts";
 import { checkShape, readDocument, type Document } from "./document.ts";
 import { modelsFile } from "./models-file.ts";
@@ -49,6 +49,7 @@ export function readCatalogue(files: readonly CatalogueFile[], sha256: Sha256, d
   const known = models.parsed ? checkModels(models, groups) : undefined;
   checkRules(policy, knownPolicy, known);
   checkInvariants(policy, knownPolicy, known);
+  checkRetention(policy, known);
   const heads = regions.map((document) => ({ document, region: checkRegion(document, groups, known) }));
   checkAcrossRegions(heads, home);
   if (problems.length > 0) return { ok: false, problems: inOrder(problems) };

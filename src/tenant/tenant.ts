@@ -75,10 +75,20 @@ export interface Tenant {
    * limit. `learned`: what requests like it used, which refuses far less, and may pass a limit by what a few use more.
    */
   readonly holds?: "learned" | undefined;
+  /** While it stands, no record of the tenant is deleted, whatever its age. */
+  readonly legalHold?: LegalHold | undefined;
   /** Random, shown nowhere: what end users' names are hashed with, so that nobody finds a name by trying names. */
   readonly endUserSecret?: string | undefined;
   /** RFC 3339. */
   readonly createdAt: string;
+}
+
+export interface LegalHold {
+  /** RFC 3339. */
+  readonly since: string;
+  readonly reason: string;
+  /** Who asked for it, as the operator named them. */
+  readonly by?: string | undefined;
 }
 
 export interface OidcIssuer {

@@ -2,6 +2,7 @@ import { bytesEqual } from "../bytes.ts";
 import type { Sha256Bytes } from "../hashes.ts";
 import { readBase64 } from "./base64.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import { readDeletion, type LeafRun } from "./deletion-statement.ts";
 import { GrowingRoot, MerkleHasher } from "./merkle.ts";
 
 /** An entry as the log's operator shows it: what the journal has now, and what the tree says that it was. */
@@ -39,6 +40,8 @@ export async function auditLog(
   const problems: string[] = [];
   const root = new GrowingRoot(hasher);
   let forgotten = 0;
+  const missing: number[] = [];
+  const stated: LeafRun[] = [];
   const say = (problem: string): void => {
     if (problems.length < mostProblems) problems.push(problem);
   };
@@ -60,12 +63,32 @@ export async function auditLog(
       if (actual !== undefined && stored !== undefined && !bytesEqual(actual, stored))
         say(`entry ${leafIndex} is not what the tree says that it was: changed, or put in another's place`);
       if (document === null && retention === null) say(`entry ${leafIndex} was dropped from the journal, by no retention class`);
-      if (document === null && retention !== null) forgotten += 1;
+      if (document === null && retention !== null) {
+        forgotten += 1;
+        missing.push(leafIndex);
+      }
+      // Of what came before alone: nothing can have been deleted that was not yet there.
+      if (document !== null)
+        stated.push(...(readDeletion(document)?.leaves ?? []).filter(([first, count]) => first + count <= leafIndex));
       root.add(actual ?? stored ?? hasher.empty());
       compare();
     }
   }
+  for (const leaf of unstated(missing, stated))
+    say(`entry ${leaf} was dropped from the journal: no entry of the log says that it was deleted`);
   for (const { size } of checkpoints)
     if (size > root.size) say(`a tree of ${size} entries was signed, and there are ${root.size}`);
   return { entries: root.size, forgotten, problems };
+}
+
+/** Of `missing`, in rising order, what no run contains. */
+function unstated(missing: readonly number[], runs: readonly LeafRun[]): number[] {
+  const rising = runs.toSorted((a, b) => a[0] - b[0]);
+  let next = 0;
+  let statedUntil = 0;
+  return missing.filter((leaf) => {
+    for (let run = rising[next]; run !== undefined && run[0] <= leaf; run = rising[++next])
+      statedUntil = Math.max(statedUntil, run[0] + run[1]);
+    return leaf >= statedUntil;
+  });
 }

@@ -22,6 +22,7 @@ const order = [
   "upstream",
   "ledger",
   "transparency",
+  "retention",
   "exchange",
   "control",
   "whole",

@@ -26,6 +26,7 @@ describe("adding a tenant", () => {
     expect(added.json).toEqual({
       ...acme,
       revision: 1,
+      legalHold: null,
       createdAt: "2026-11-23T12:00:00.000Z",
       verification: {
         state: "applied",

@@ -142,11 +142,17 @@ describe("the other worked examples", () => {
   });
 
   it("say how long records of each class are kept", () => {
-    const months = [...policy.retention].map(([name, kept]) => [name, kept.months]);
-    expect(months).toEqual([
-      ["operations", 6],
-      ["export-control", 60],
-      ["sanctions", 120],
+    const kept = [...policy.retention].map(([name, { months, records, tiers }]) => [
+      name,
+      months,
+      [...records],
+      tiers && [...tiers],
+    ]);
+    expect(kept).toEqual([
+      ["operations", 6, ["key_use"], undefined],
+      ["export-control", 60, ["receipts", "refusals", "usage"], undefined],
+      ["sanctions", 120, ["audit"], undefined],
+      ["frontier", 120, ["receipts"], ["frontier"]],
     ]);
   });
 });

@@ -9,6 +9,7 @@ import { BufferedBooks } from "../../ledger/buffered-books.ts";
 import { sweepExpired } from "../../ledger/sweep.ts";
 import { OpenExchanges } from "../../open-exchanges.ts";
 import type { World } from "../../policy/world.ts";
+import { applyRetention } from "../../retention/apply-retention.ts";
 import { Health } from "../../routing/health.ts";
 import { publishedKeys } from "../../transparency/log-keys.ts";
 import { TransparencyLog } from "../../transparency/transparency-log.ts";
@@ -23,6 +24,7 @@ import { log } from "./log.ts";
 import { WatchedRegions, type RegionsSource } from "./regions.ts";
 import { openLogKeys } from "./log-key.ts";
 import { keepLog } from "./log-keeper.ts";
+import { scheduleRetention } from "./retention-schedule.ts";
 import { followRevocations } from "./revocations.ts";
 import { openStores, type Stores, type TierOf } from "./stores.ts";
 import { startTelemetry } from "./telemetry.ts";
@@ -71,6 +73,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
   const open = new OpenExchanges();
   const followed = await followRevocations(config, log);
   const stopWatching = watchCallers(open, stores.directory, systemClock);
+  const { retention } = stores;
+  const stored = { directory: stores.directory, nowMs: () => systemClock.nowMs() };
   const application = createApplication({
     clock: systemClock,
     entropy: systemEntropy,
@@ -94,6 +98,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     open,
     revocations: followed.revocations,
     orders: followed.revocations,
+    applyRetention: retention && ((terms, dryRun) => applyRetention({ records: retention.records, ...stored }, terms, dryRun)),
     settings: config.settings,
     operatorKey: options.operatorKey,
   });
@@ -116,6 +121,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
   }, leaseMs / 3);
   sweep();
   const stopKeeping = receiptLog === undefined ? undefined : keepLog(receiptLog, systemClock, log);
+  const stopDeleting = retention && scheduleRetention(retention, () => application.deleteDue(), systemClock, log);
   await listen(server, config);
 
   let stopping: Promise<void> | undefined;
@@ -131,6 +137,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     server.closeAllConnections();
     clearInterval(sweeping);
     stopWatching();
+    stopDeleting?.();
     await followed.close();
     await stopKeeping?.();
     regions.close();

@@ -7,6 +7,7 @@ import type { QuotaStore } from "../../quota/store.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
 import type { LogStore } from "../../transparency/log-store.ts";
 import { MerkleHasher } from "../../transparency/merkle.ts";
+import type { RetentionStore } from "../../retention/retention-store.ts";
 import { closeBooks } from "../sql/books.ts";
 import { migrate } from "../sql/database.ts";
 import { SqlJournal } from "../sql/journal.ts";
@@ -21,6 +22,7 @@ import { asStoreError, SqliteDatabase, type SqliteOptions } from "./sqlite-datab
 import { SqliteCheckpointer } from "./sqlite-checkpointer.ts";
 import { SqliteDirectory } from "./sqlite-directory.ts";
 import { ownDirectory } from "./sqlite-owner.ts";
+import { sqliteRetention } from "./sqlite-retention.ts";
 import { SqliteReader } from "./sqlite-reader.ts";
 
 /** The embedded stores: two SQLite files that several processes of one machine may share. */
@@ -35,6 +37,7 @@ export interface SqliteStores {
   readonly directory: DirectoryAdmin;
   readonly reader: JournalReader;
   readonly reservations: ReservationReader;
+  readonly retention: RetentionStore;
   /** Sums up what came since the last time, so that the next question about usage is quickly answered. */
   sumUp(): Promise<void>;
   /** Writes what is queued and closes the files. What is asked for afterwards is refused with `StoreUnavailable`. */
@@ -74,6 +77,7 @@ export function openSqliteStores(dataDir: string, clock: Clock, options: Partial
     directory,
     reader,
     reservations: reader,
+    retention: sqliteRetention(ledger, tenants, batcher, clock),
     sumUp: () => reader.keepUp(),
     close() {
       if (closed) return;

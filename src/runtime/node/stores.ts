@@ -9,6 +9,7 @@ import { StoreUnavailable, type QuotaStore } from "../../quota/store.ts";
 import { KeptIntents } from "../../quota/kept-intents.ts";
 import { SlicedQuota } from "../../quota/slices/sliced-quota.ts";
 import { beganAtMs, requestId } from "../../request-id.ts";
+import type { RetentionStore } from "../../retention/retention-store.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
 import type { LogStore } from "../../transparency/log-store.ts";
 import { systemEntropy } from "./clock.ts";
@@ -37,6 +38,8 @@ interface Ledger {
   readonly directory: DirectoryAdmin;
   /** Usage and exports. */
   readonly reader: JournalReader;
+  /** What may be deleted when it is due; PostgreSQL's stores delete nothing so far. */
+  readonly retention?: RetentionStore;
   /** Brings the sums that usage is read from up to date. */
   sumUp(): Promise<void>;
 }
@@ -81,8 +84,8 @@ async function open(opening: Opening): Promise<Omit<Stores, "close">> {
       };
       return onValkey(valkey, embedded, { ...embedded, reader: behind }, opening);
     }
-    const { quota, journal, refusals, tree, books, directory, reader, reservations } = embedded;
-    return { quota, journal, refusals, tree, books, directory, reader, reservations, sumUp: () => embedded.sumUp() };
+    const { quota, journal, refusals, tree, books, directory, reader, reservations, retention } = embedded;
+    return { quota, journal, refusals, tree, books, directory, reader, reservations, retention, sumUp: () => embedded.sumUp() };
   }
   const shared = await openPostgres(databaseUrl, opening);
   if (quotaUrl === undefined) {
@@ -156,7 +159,7 @@ async function openValkey(
  * the file of this machine too: Valkey forgets, and a gateway that dies meanwhile must leave a record of what it sent.
  */
 function onValkey(valkey: ValkeyStore, local: SqliteStores, ledger: Ledger, opening: Opening): Omit<Stores, "close"> {
-  const { journal, refusals, tree, directory, reader } = ledger;
+  const { journal, refusals, tree, directory, reader, retention } = ledger;
   const { clock, log, closing } = opening;
   const quota = new SlicedQuota({
     exact: new KeptIntents(valkey.quota, local.quota),
@@ -172,6 +175,7 @@ function onValkey(valkey: ValkeyStore, local: SqliteStores, ledger: Ledger, open
     journal,
     ...(refusals === undefined ? {} : { refusals }),
     ...(tree === undefined ? {} : { tree }),
+    ...(retention === undefined ? {} : { retention }),
     books: inOrder(journal, quota, log),
     directory,
     reader,

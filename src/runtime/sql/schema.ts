@@ -30,6 +30,8 @@ import type { Migration } from "./database.ts";
  *   on are the entries from `first_leaf` on. While the journal has no gaps this stays a few rows.
  * - `tree_tile`: the hashes, as `transparency/tiles.ts` has them. `tree_checkpoint`: signed notes by size.
  * - `tree_forgotten`: entries whose document was deleted, and by which retention class.
+ * - `deletion`: what was said of such deletions, `source` 2 of `tree_run`: taken into the tree as it is written.
+ * - `retention_run`: when what was due was last deleted by schedule.
  *
  * Ids stand first in their indexes, before the tenant: where ids grow with time, every tenant's rows go to the same end of
  * the index, and a batch changes few pages.
@@ -110,6 +112,10 @@ export const ledgerMigrations: readonly Migration[] = [
     `CREATE TABLE tree_forgotten (
       first_leaf INTEGER PRIMARY KEY, count INTEGER NOT NULL, class TEXT NOT NULL, at_ms INTEGER NOT NULL
     )`,
+  ],
+  [
+    "CREATE TABLE deletion (sequence INTEGER PRIMARY KEY, document TEXT NOT NULL)",
+    "CREATE TABLE retention_run (one INTEGER PRIMARY KEY CHECK (one = 1), at_ms INTEGER NOT NULL)",
   ],
 ];
 

@@ -1,5 +1,6 @@
 import type { MerkleHasher } from "../../transparency/merkle.ts";
 import type { LogEntry, LogPlace, StoredCheckpoint } from "../../transparency/log-store.ts";
+import type { LeafRun } from "../../transparency/deletion-statement.ts";
 import { appendLeaves, openTiles } from "../../transparency/tiles.ts";
 import type { SqlDatabase } from "./database.ts";
 
@@ -25,6 +26,12 @@ interface RunRow {
 
 const receipts = 0;
 const refusals = 1;
+const deletions = 2;
+
+/** The tables of the journal that retention deletes from. */
+export type LoggedTable = "receipt" | "receipt_earlier" | "refusal";
+
+const sourceOf: Readonly<Record<LoggedTable, number>> = { receipt: receipts, receipt_earlier: receipts, refusal: refusals };
 
 const nextReceipts = `SELECT sequence, document FROM receipt WHERE sequence > ?1
   UNION ALL SELECT sequence, document FROM receipt_earlier WHERE sequence > ?1 ORDER BY sequence LIMIT ?2`;
@@ -33,6 +40,8 @@ const nextRefusals = "SELECT sequence, document FROM refusal WHERE sequence > ?1
 const receiptRows = `SELECT sequence, document FROM receipt WHERE sequence BETWEEN ?1 AND ?2
   UNION ALL SELECT sequence, document FROM receipt_earlier WHERE sequence BETWEEN ?1 AND ?2`;
 const refusalRows = "SELECT sequence, document FROM refusal WHERE sequence BETWEEN ?1 AND ?2";
+const deletionRows = "SELECT sequence, document FROM deletion WHERE sequence BETWEEN ?1 AND ?2";
+const rowsOf = [receiptRows, refusalRows, deletionRows] as const;
 
 /** The tree over the journal on SQLite; `integrate` and `keepCheckpoint` belong inside a transaction of the database's owner. */
 export class SqlTree {
@@ -61,23 +70,41 @@ export class SqlTree {
     if (rows.length === 0) return 0;
     this.#writeRuns(receipts, state.size, fromReceipts);
     this.#writeRuns(refusals, state.size + fromReceipts.length, fromRefusals);
-    const open = openTiles(state.size).map((tile) => ({ ...tile, hashes: this.tile(tile.level, tile.index) }));
-    const leaves = rows.map(({ document }) => this.#hasher.leafOfText(document));
-    for (const { level, index, hashes } of appendLeaves(state.size, open, leaves, this.#hasher)) {
-      this.#database.run(
-        "INSERT INTO tree_tile (level, tile, hashes) VALUES (?, ?, ?) ON CONFLICT (level, tile) DO UPDATE SET hashes = excluded.hashes",
-        level,
-        index,
-        hashes,
-      );
-    }
+    this.#append(state.size, rows);
     this.#database.run(
-      "UPDATE tree_state SET size = ?, receipts = ?, refusals = ?",
-      state.size + rows.length,
+      "UPDATE tree_state SET receipts = ?, refusals = ?",
       fromReceipts.at(-1)?.sequence ?? state.receipts,
       fromRefusals.at(-1)?.sequence ?? state.refusals,
     );
     return rows.length;
+  }
+
+  /** Up to which row a table's rows are in the tree. */
+  taken(table: LoggedTable): number {
+    const state = this.#state();
+    return sourceOf[table] === receipts ? state.receipts : state.refusals;
+  }
+
+  /** Which entry a row is; `undefined` for one from before the log, and `unsigned` where no checkpoint covers it yet. */
+  signedLeaf(table: LoggedTable, sequence: number): number | "unsigned" | undefined {
+    if (sourceOf[table] === receipts && sequence < this.#state().first_receipt) return undefined;
+    const leaf = this.#leafOf(sourceOf[table], sequence);
+    return leaf < (this.checkpoint(undefined)?.size ?? 0) ? leaf : "unsigned";
+  }
+
+  /**
+   * Notes that documents of entries were deleted. What is said of it becomes an entry in the same transaction: an audit
+   * that finds a document gone finds the reason as well, whenever it looks.
+   */
+  forget(leaves: readonly LeafRun[], retentionClass: string, atMs: number, document: string): void {
+    for (const [first, count] of leaves) {
+      const sql = "INSERT INTO tree_forgotten (first_leaf, count, class, at_ms) VALUES (?, ?, ?, ?)";
+      this.#database.run(sql, first, count, retentionClass, atMs);
+    }
+    const rows = this.#database.all<Row>("INSERT INTO deletion (document) VALUES (?) RETURNING sequence, document", document);
+    const { size } = this.#state();
+    this.#writeRuns(deletions, size, rows);
+    this.#append(size, rows);
   }
 
   tile(level: number, index: number): Uint8Array {
@@ -112,7 +139,8 @@ export class SqlTree {
       const begin = Math.max(from, run.first_leaf);
       const offset = run.first_sequence - run.first_leaf;
       const last = Math.min(end, run.first_leaf + run.count) - 1;
-      const sql = run.source === receipts ? receiptRows : refusalRows;
+      const sql = rowsOf[run.source];
+      if (sql === undefined) throw new Error(`the tree knows no journal ${run.source}`);
       for (const { sequence, document } of this.#database.all<Row>(sql, begin + offset, last + offset))
         documents.set(sequence - offset, document);
     }
@@ -144,6 +172,20 @@ export class SqlTree {
       atMs,
       note,
     );
+  }
+
+  #append(size: number, rows: readonly Row[]): void {
+    const open = openTiles(size).map((tile) => ({ ...tile, hashes: this.tile(tile.level, tile.index) }));
+    const leaves = rows.map(({ document }) => this.#hasher.leafOfText(document));
+    for (const { level, index, hashes } of appendLeaves(size, open, leaves, this.#hasher)) {
+      this.#database.run(
+        "INSERT INTO tree_tile (level, tile, hashes) VALUES (?, ?, ?) ON CONFLICT (level, tile) DO UPDATE SET hashes = excluded.hashes",
+        level,
+        index,
+        hashes,
+      );
+    }
+    this.#database.run("UPDATE tree_state SET size = ?", size + rows.length);
   }
 
   #state(): StateRow {

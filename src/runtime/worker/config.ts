@@ -36,6 +36,10 @@ export function readConfig(variables: Variables): ConfigRead {
   }
   if (operatorKey === demoOperatorKey)
     problems.push("STRAIT_OPERATOR_KEY is the demonstration's, which everybody knows: choose a secret of your own");
+  if ((variables["STRAIT_AUDIT"] || "block") !== "block")
+    problems.push(
+      'STRAIT_AUDIT must be "block" in a Worker, or unset: nothing is buffered there, for an isolate may end at any time',
+    );
   const policyKeys = variables["STRAIT_POLICY_KEYS"] || undefined;
   const simulatorUrl = variables["STRAIT_SIMULATOR_URL"] || undefined;
   if (simulatorUrl !== undefined && !(URL.canParse(simulatorUrl) && isLoopback(new URL(simulatorUrl)))) {

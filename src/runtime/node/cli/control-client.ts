@@ -15,6 +15,8 @@ export interface ClientRequest {
   readonly path: string;
   readonly body?: unknown;
   readonly ifMatch?: string | undefined;
+  /** How long the answer is waited for, where it may take long. */
+  readonly waitMs?: number;
 }
 
 /** The operators' API over `fetch`. Whatever is not a success is a `Failure` with its exit code. */
@@ -28,11 +30,11 @@ export class ControlClient {
   }
 
   /** The document is what the API's own schema says; this client is of the same version and does not check it again. */
-  async send<Shape>({ method, path, body, ifMatch }: ClientRequest): Promise<ClientAnswer<Shape>> {
+  async send<Shape>({ method, path, body, ifMatch, waitMs = answerMs }: ClientRequest): Promise<ClientAnswer<Shape>> {
     const headers: Record<string, string> = { authorization: `Bearer ${this.#operatorKey}`, accept: "application/json" };
     if (body !== undefined) headers["content-type"] = "application/json";
     if (ifMatch !== undefined) headers["if-match"] = ifMatch;
-    const init: RequestInit = { method, headers, redirect: "manual", signal: AbortSignal.timeout(answerMs) };
+    const init: RequestInit = { method, headers, redirect: "manual", signal: AbortSignal.timeout(waitMs) };
     if (body !== undefined) init.body = JSON.stringify(body);
     const { response, text } = await this.#fetch(`${this.#url}${controlPath}${path}`, init);
     const document = parsed(text);

@@ -20,6 +20,7 @@ import { priceCommand } from "./price-command.ts";
 import { readCommand, readInput } from "./parse.ts";
 import { receiptCommands } from "./receipt-commands.ts";
 import { reconcileCommands } from "./reconcile-commands.ts";
+import { retentionCommands } from "./retention-commands.ts";
 import { revocationCommands } from "./revocation-commands.ts";
 import { tenantCommands } from "./tenant-commands.ts";
 import { usageCommand } from "./usage-command.ts";
@@ -38,6 +39,7 @@ export const commands: readonly Command[] = [
   policyCheckCommand,
   ...policyBundleCommands,
   ...revocationCommands,
+  ...retentionCommands,
   auditCommand,
   ...receiptCommands,
   ...logCommands,

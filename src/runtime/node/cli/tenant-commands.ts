@@ -202,6 +202,7 @@ function show(tenant: TenantDocument, session: Session): void {
       ["expires", verified.expiresAt],
       ["decided by", verified.by],
       ["reason", verified.reason],
+      ["legal hold", tenant.legalHold && `since ${tenant.legalHold.since}: ${tenant.legalHold.reason}`],
       ["identifiers", listed(tenant.identifiers, "-")],
       ["registered in", facts.registeredCountry ?? "unknown"],
       ["headquarters in", facts.headquartersCountry ?? "unknown"],

@@ -1,0 +1,34 @@
+import type { Clock } from "../../clock.ts";
+import type { Log } from "../../log.ts";
+import type { RetentionStore } from "../../retention/retention-store.ts";
+
+/** A day, less what timers may be late by: the turn moves on by hours otherwise. */
+const everyMs = 24 * 3_600_000 - 60_000;
+const askEveryMs = 15 * 60_000;
+
+/**
+ * Deletes what is due, once a day, in the process that takes the turn; what is returned stops that. Where one dies at it,
+ * the rest is deleted the next day.
+ */
+export function scheduleRetention(
+  store: Pick<RetentionStore, "takeTurn">,
+  deleteDue: () => Promise<void>,
+  clock: Pick<Clock, "after">,
+  log: Log,
+): () => void {
+  let isStopped = false;
+  const run = async (): Promise<void> => {
+    try {
+      if (await store.takeTurn(everyMs)) await deleteDue();
+    } catch (error) {
+      log.error("records that are due could not be deleted", { error: String(error) });
+    }
+  };
+  const tick = (): void => void run().finally(() => !isStopped && (cancel = clock.after(askEveryMs, tick)));
+  // Not at once: whoever has just started a gateway may yet put a tenant under a hold.
+  let cancel = clock.after(askEveryMs, tick);
+  return () => {
+    isStopped = true;
+    cancel();
+  };
+}

@@ -1,0 +1,12 @@
+import type { SqlDatabase } from "../database.ts";
+
+/** Takes the turn to delete what is due, at most once in `everyMs` over all processes; belongs inside a transaction of the owner's. */
+export function takeRetentionTurn(database: SqlDatabase, nowMs: number, everyMs: number): boolean {
+  const taken = database.all(
+    `INSERT INTO retention_run (one, at_ms) VALUES (1, ?1)
+     ON CONFLICT (one) DO UPDATE SET at_ms = excluded.at_ms WHERE retention_run.at_ms <= ?1 - ?2 RETURNING 1`,
+    nowMs,
+    everyMs,
+  );
+  return taken.length > 0;
+}

@@ -1,0 +1,43 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RetentionTerms } from "../../src/retention/retention-terms.ts";
+import { served, type Served } from "./cli-fixture.ts";
+
+describe("strait retention", () => {
+  const asked: { terms: RetentionTerms; dryRun: boolean }[] = [];
+  let gateway: Served;
+  beforeAll(async () => {
+    gateway = await served({
+      applyRetention: async (terms, dryRun) => {
+        asked.push({ terms, dryRun });
+        const times = { beforeMs: 2_000, oldestMs: 0, newestMs: 1_000 };
+        return [{ kind: "receipts", className: "five-years", deleted: 3, held: 2, ...times }];
+      },
+    });
+    await gateway.run(["tenant", "add", "acme", "--name", "Acme"]);
+  });
+  afterAll(() => gateway.stop());
+
+  it("shows what is deleted when, and deletes or counts it", async () => {
+    expect(await gateway.run(["retention", "show"])).toMatchObject({ code: 0 });
+    const dry = await gateway.run(["retention", "apply", "--dry-run", "--json"]);
+    expect(JSON.parse(dry.stdout)).toMatchObject({ dryRun: true, counts: [{ records: "receipts", deleted: 3, held: 2 }] });
+    expect((await gateway.run(["audit"])).stdout).not.toContain("retention.apply");
+    const done = await gateway.run(["retention", "apply"]);
+    expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining("five-years") });
+    expect(asked.map(({ dryRun }) => dryRun)).toEqual([true, false]);
+    expect((await gateway.run(["audit"])).stdout).toContain("retention.apply");
+    expect(await gateway.run(["retention", "apply", "--before", "yesterday"])).toMatchObject({ code: 2 });
+  });
+
+  it("holds and releases a tenant, on record", async () => {
+    expect(await gateway.run(["retention", "hold", "acme"])).toMatchObject({ code: 2 });
+    expect(await gateway.run(["retention", "hold", "nobody", "--reason", "case 7"])).toMatchObject({ code: 1 });
+    expect(await gateway.run(["retention", "hold", "acme", "--reason", "case 7"])).toMatchObject({ code: 0 });
+    expect((await gateway.run(["tenant", "show", "acme"])).stdout).toContain("case 7");
+    expect(await gateway.run(["retention", "release", "acme"])).toMatchObject({ code: 0 });
+    expect((await gateway.run(["tenant", "show", "acme"])).stdout).not.toContain("case 7");
+    const { stdout } = await gateway.run(["audit", "acme"]);
+    expect(stdout).toContain("retention.hold");
+    expect(stdout).toContain("retention.release");
+  });
+});
