@@ -40,7 +40,13 @@ export interface Application {
 export function createApplication(ports: ApplicationPorts): Application {
   const { directory, clock, entropy, sha256, log, policies, applyRetention } = ports;
   const catalogue = (): Catalogue => ports.world(clock.nowMs()).catalogue;
-  const placeAlarm = new PlaceAlarm(clock, log, quarantineBy({ ...ports, catalogue }));
+  const placeAlarm = new PlaceAlarm({
+    clock,
+    log,
+    replica: ports.orders.replica.id,
+    records: directory,
+    quarantine: quarantineBy({ ...ports, catalogue }),
+  });
   const shadow = new Shadow(() => ports.policies().shadow?.world);
   return {
     gateway: createGateway({ shadow, learning: new Learning(), limitNotices: new LimitNotices(), ...ports, placeAlarm }),
@@ -60,7 +66,7 @@ export function createApplication(ports: ApplicationPorts): Application {
       reservations: ports.reservations,
       orders: ports.orders,
       applyRetention: ports.applyRetention,
-      placeMismatches: () => placeAlarm.list(),
+      placeAlarm,
       inspectLimits: (tenantId, limits) => ports.quota.inspect(tenantId, limits),
     }),
     async deleteDue() {

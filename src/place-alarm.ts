@@ -1,22 +1,29 @@
-import type { Clock } from "./clock.ts";
+import { sleep, type Clock } from "./clock.ts";
 import type { Log } from "./log.ts";
+import {
+  countOf,
+  sumByDeployment,
+  type DeploymentMismatches,
+  type PlaceMismatches,
+  type PlaceRecords,
+} from "./place-mismatches.ts";
 import type { Deployment } from "./region/catalogue.ts";
 import { misplaced } from "./upstream/record.ts";
 
-/** What was found wrong with one deployment's place, since this process began. */
-export interface PlaceMismatches {
-  readonly deployment: string;
-  /** Answers from elsewhere than declared. */
-  readonly answers: number;
-  /** Connections refused because of where they led. Nothing was sent over them. */
-  readonly connections: number;
-  /** Milliseconds since the epoch. */
-  readonly lastAtMs: number;
-  readonly last: string;
-}
-
 /** Takes a deployment out of use: here from the call on, elsewhere once it resolves. */
 export type Quarantine = (deployment: Deployment, reason: string) => Promise<void>;
+
+export interface PlaceAlarmPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** This replica's id. */
+  readonly replica: string;
+  readonly records: PlaceRecords;
+  readonly quarantine: Quarantine;
+}
+
+/** Records that are slow must not hold up the exchange that raised the alarm. */
+const keepWaitMs = 1_000;
 
 /**
  * Raised where an upstream is not what is declared of it. An answer from elsewhere takes the deployment out of use on
@@ -24,44 +31,68 @@ export type Quarantine = (deployment: Deployment, reason: string) => Promise<voi
  * there as well. A connection that was refused has told nobody anything, so it only raises the alarm.
  */
 export class PlaceAlarm {
-  readonly #clock: Clock;
-  readonly #log: Log;
-  readonly #quarantine: Quarantine;
+  readonly #ports: PlaceAlarmPorts;
   readonly #found = new Map<string, PlaceMismatches>();
+  /** How many of a deployment's are on record. */
+  readonly #kept = new Map<string, number>();
 
-  constructor(clock: Clock, log: Log, quarantine: Quarantine) {
-    this.#clock = clock;
-    this.#log = log;
-    this.#quarantine = quarantine;
+  constructor(ports: PlaceAlarmPorts) {
+    this.#ports = ports;
   }
 
   /** Never rejects: the alarm must not take the exchange down that raised it. */
   async raise(deployment: Deployment, outcome: string, mismatch: string, requestId: string): Promise<void> {
+    const { clock, log } = this.#ports;
     const isAnswer = outcome === misplaced;
-    this.#count(deployment, isAnswer, mismatch);
+    this.#count(deployment, isAnswer, mismatch, requestId);
     const fields = { requestId, deployment: deployment.id, mismatch };
-    if (!isAnswer) return this.#log.error("a connection to an upstream is refused", fields);
-    this.#log.error("an upstream contradicts where it is declared to run, and is taken out of use", fields);
+    if (isAnswer) log.error("an upstream contradicts where it is declared to run, and is taken out of use", fields);
+    else log.error("a connection to an upstream is refused", fields);
+    const kept = Promise.race([this.#keep(), sleep(clock, keepWaitMs)]);
+    if (isAnswer) await this.#quarantine(deployment, mismatch, fields);
+    await kept;
+  }
+
+  /** What every replica found since there are records, by deployment, latest first. Rejects where they cannot be read. */
+  async list(): Promise<readonly DeploymentMismatches[]> {
+    // What could not be kept when it was found.
+    await this.#keep();
+    return sumByDeployment([...(await this.#ports.records.mismatches()), ...this.#found.values()]);
+  }
+
+  async #quarantine(deployment: Deployment, mismatch: string, fields: Readonly<Record<string, string>>): Promise<void> {
     try {
-      await this.#quarantine(deployment, `quarantined: ${mismatch}`);
+      await this.#ports.quarantine(deployment, `quarantined: ${mismatch}`);
     } catch (error) {
-      this.#log.error("a quarantine could not be made known everywhere", { ...fields, error: String(error) });
+      this.#ports.log.error("a quarantine could not be made known everywhere", { ...fields, error: String(error) });
     }
   }
 
-  /** Latest first. */
-  list(): readonly PlaceMismatches[] {
-    return [...this.#found.values()].sort((left, right) => right.lastAtMs - left.lastAtMs);
+  /** Puts on record what is not yet; what cannot be is tried again with the next. */
+  async #keep(): Promise<void> {
+    const { records, log } = this.#ports;
+    const unkept = [...this.#found.values()].filter((found) => countOf(found) > (this.#kept.get(found.deployment) ?? 0));
+    const keeping = unkept.map(async (found) => {
+      await records.keepMismatches(found);
+      this.#kept.set(found.deployment, Math.max(countOf(found), this.#kept.get(found.deployment) ?? 0));
+    });
+    for (const kept of await Promise.allSettled(keeping))
+      if (kept.status === "rejected")
+        log.warn("a place's mismatch could not be put on record yet", { error: String(kept.reason) });
   }
 
-  #count({ id }: Deployment, isAnswer: boolean, last: string): void {
+  #count({ id }: Deployment, isAnswer: boolean, last: string, lastRequest: string): void {
     const before = this.#found.get(id);
+    const atMs = this.#ports.clock.nowMs();
     this.#found.set(id, {
       deployment: id,
+      replica: this.#ports.replica,
       answers: (before?.answers ?? 0) + (isAnswer ? 1 : 0),
       connections: (before?.connections ?? 0) + (isAnswer ? 0 : 1),
-      lastAtMs: this.#clock.nowMs(),
+      firstAtMs: before?.firstAtMs ?? atMs,
+      lastAtMs: atMs,
       last,
+      lastRequest,
     });
   }
 }

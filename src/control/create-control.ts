@@ -15,7 +15,7 @@ import { addLimitRoutes } from "./limit-routes.ts";
 import type { InspectLimits } from "./limit-routes.ts";
 import { addLogRoutes } from "./log-routes.ts";
 import { operatorGuard } from "./operator-guard.ts";
-import type { PlaceMismatches } from "../place-alarm.ts";
+import type { PlaceAlarm } from "../place-alarm.ts";
 import { addPlaceMismatchRoutes } from "./place-mismatch-routes.ts";
 import { addPolicyRoutes, type PolicyPorts } from "./policy-routes.ts";
 import { addPriceRoutes } from "./price-routes.ts";
@@ -41,8 +41,8 @@ export interface ControlPorts extends ChangePorts, UsagePorts, PolicyPorts, Expl
   readonly applyRetention?: ApplyRetention | undefined;
   /** Without it, the routes of revocations are not served. */
   readonly orders?: Revocations | undefined;
-  /** What upstreams contradicted of their places; without it the route is not served. */
-  readonly placeMismatches?: (() => readonly PlaceMismatches[]) | undefined;
+  /** What upstreams contradicted of their places; without it or `orders` the route is not served. */
+  readonly placeAlarm?: Pick<PlaceAlarm, "list"> | undefined;
 }
 
 /** A key set of fifty keys fits twice. */
@@ -77,11 +77,14 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
   addPriceRoutes(app, ports);
   addUsageRoutes(app, ports, ports);
   addAuditRoutes(app, ports);
-  if (ports.placeMismatches !== undefined) addPlaceMismatchRoutes(app, ports.placeMismatches);
   if (ports.logs !== undefined) addLogRoutes(app, ports, ports.logs);
   const { applyRetention } = ports;
   if (applyRetention !== undefined) addRetentionRoutes(app, { ...ports, applyRetention });
-  if (ports.orders !== undefined) addRevocationRoutes(app, { ...ports, orders: ports.orders });
+  if (ports.orders !== undefined) {
+    const { orders, placeAlarm } = ports;
+    addRevocationRoutes(app, { ...ports, orders });
+    if (placeAlarm !== undefined) addPlaceMismatchRoutes(app, { clock: ports.clock, orders, placeAlarm });
+  }
   addDocument(app);
   app.notFound((context) => notServed(app, context));
   app.onError((error, context) => failed(error, context, ports.log));

@@ -1,3 +1,4 @@
+import type { PlaceRecords } from "../place-mismatches.ts";
 import type { DirectoryEntry } from "./tenant.ts";
 
 /** Where tenants are looked up on every request. A change must be seen by the next request, or within a second of a hot tenant's. */
@@ -7,8 +8,8 @@ export interface Directory {
   touchKey(tenantId: string, keyId: string, atMs: number): void;
 }
 
-/** The operators' side of the directory. */
-export interface DirectoryAdmin extends Directory {
+/** The operators' side of the directory, and what else is kept for them for good. */
+export interface DirectoryAdmin extends Directory, PlaceRecords {
   /** Entries in order of id, beginning after `after`. */
   list(after: string | undefined, count: number): Promise<readonly DirectoryEntry[]>;
   /**

@@ -1,3 +1,4 @@
+import type { PlaceMismatches } from "../../src/place-mismatches.ts";
 import type { AuditEntry, DirectoryAdmin } from "../../src/tenant/directory.ts";
 import type { DirectoryEntry } from "../../src/tenant/tenant.ts";
 
@@ -6,6 +7,7 @@ export class MemoryDirectory implements DirectoryAdmin {
   readonly entries: Map<string, DirectoryEntry> = new Map();
   readonly audits: AuditEntry[] = [];
   readonly used: Map<string, number> = new Map();
+  readonly found: Map<string, PlaceMismatches> = new Map();
   saves = 0;
   beforeSave: (entry: DirectoryEntry) => void | Promise<void> = () => undefined;
 
@@ -34,6 +36,14 @@ export class MemoryDirectory implements DirectoryAdmin {
 
   async note(audit: AuditEntry): Promise<void> {
     this.audits.unshift(structuredClone(audit));
+  }
+
+  async keepMismatches(found: PlaceMismatches): Promise<void> {
+    this.found.set(`${found.deployment} ${found.replica}`, structuredClone(found));
+  }
+
+  async mismatches(): Promise<readonly PlaceMismatches[]> {
+    return [...this.found.values()];
   }
 
   async lastUsed(tenantId: string): Promise<ReadonlyMap<string, number>> {

@@ -105,6 +105,7 @@ export class Gate {
   readonly health: Health = new Health({ failures: 3, openMs: 5_000, longestOpenMs: 60_000 });
   readonly open: OpenExchanges = new OpenExchanges();
   readonly revocations: Revocations;
+  readonly placeAlarm: PlaceAlarm;
   readonly stores: SqliteStores;
   readonly logged: { readonly level: string; readonly message: string; readonly fields: LogFields | undefined }[] = [];
   /** Everything that was ever closed, in order. */
@@ -142,6 +143,23 @@ export class Gate {
     });
     const logTo = { info: log("info"), warn: log("warn"), error: log("error") };
     const world = { catalogue: options.catalogue ?? catalogue, policy: openPolicy };
+    this.placeAlarm = new PlaceAlarm({
+      clock,
+      log: logTo,
+      replica: "replica-1",
+      records: stores.directory,
+      quarantine: async ({ id }, reason) => {
+        await this.revocations.issue({
+          id: `order-${id}`,
+          scope: { deployment: id },
+          reason,
+          by: "gateway",
+          issuedAtMs: clock.nowMs(),
+          expiresAtMs: undefined,
+          restored: undefined,
+        });
+      },
+    });
     this.gateway = createGateway({
       clock,
       entropy: new SeededEntropy(99),
@@ -165,17 +183,7 @@ export class Gate {
       health: this.health,
       open: this.open,
       revocations: this.revocations,
-      placeAlarm: new PlaceAlarm(clock, logTo, async ({ id }, reason) => {
-        await this.revocations.issue({
-          id: `order-${id}`,
-          scope: { deployment: id },
-          reason,
-          by: "gateway",
-          issuedAtMs: clock.nowMs(),
-          expiresAtMs: undefined,
-          restored: undefined,
-        });
-      }),
+      placeAlarm: this.placeAlarm,
       settings,
       ...options.ports,
     });

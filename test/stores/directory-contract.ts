@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { auditEntry, directoryEntry } from "./samples.ts";
+import type { PlaceMismatches } from "../../src/place-mismatches.ts";
+import { auditEntry, directoryEntry, mismatches } from "./samples.ts";
 import type { OpenStoreWorld, StoreWorld } from "./store-world.ts";
 
 /** What every directory does. Imports nothing of a runtime. */
@@ -83,6 +84,16 @@ export function directoryContract(name: string, openWorld: OpenStoreWorld): void
       ]);
     });
 
+    it("keeps what each replica found of each place over a restart, and never takes less for more", async () => {
+      expect(await world.directory.mismatches()).toEqual([]);
+      const all = [mismatches("sea/a", "one", 3), mismatches("sea/a", "two", 1), mismatches("swe/b", "one", 2)];
+      for (const found of [mismatches("sea/a", "one", 1), ...all, mismatches("sea/a", "one", 2)])
+        await world.directory.keepMismatches(found);
+      await world.restart();
+      const kept = await world.directory.mismatches();
+      expect([...kept].sort((left, right) => (nameOf(left) < nameOf(right) ? -1 : 1))).toEqual(all);
+    });
+
     it("remembers the latest use of each key, within a minute for everybody", async () => {
       const atMs = world.nowMs();
       world.directory.touchKey("acme", "key_1", atMs);
@@ -103,4 +114,8 @@ export function directoryContract(name: string, openWorld: OpenStoreWorld): void
       expect(new Map(await world.directory.lastUsed("acme"))).toEqual(new Map([["key_1", 123]]));
     });
   });
+}
+
+function nameOf({ deployment, replica }: PlaceMismatches): string {
+  return `${deployment} ${replica}`;
 }

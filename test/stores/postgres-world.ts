@@ -52,6 +52,8 @@ export async function postgresWorld(server: PostgresServer): Promise<ReaderWorld
       list: (after, count) => stores.directory.list(after, count),
       save: (entry, audit) => stores.directory.save(entry, audit),
       note: (audit) => stores.directory.note(audit),
+      keepMismatches: (found) => stores.directory.keepMismatches(found),
+      mismatches: () => stores.directory.mismatches(),
       lastUsed: (tenantId) => stores.directory.lastUsed(tenantId),
       audit: (tenantId, count) => stores.directory.audit(tenantId, count),
     },

@@ -1,3 +1,4 @@
+import type { PlaceMismatches } from "../../src/place-mismatches.ts";
 import type { Receipt } from "../../src/ledger/receipt.ts";
 import { unknownUsage } from "../../src/upstream/usage.ts";
 import { periodsOf, type Amounts, type AppliedLimit } from "../../src/quota/limit.ts";
@@ -103,4 +104,14 @@ export function directoryEntry(id: string, revision: number, name = "Acme"): Dir
 
 export function auditEntry(id: string, tenantId: string, action = "tenant.add"): AuditEntry {
   return { id, at: "2026-03-31T23:59:00Z", actor: "operator", action, tenantId, detail: { of: id } };
+}
+
+export function mismatches(
+  deployment: string,
+  replica: string,
+  answers: number,
+  more: Partial<PlaceMismatches> = {},
+): PlaceMismatches {
+  const last = { last: `mismatch ${answers}`, lastRequest: `req_${answers}` };
+  return { deployment, replica, answers, connections: 0, firstAtMs: 1_000, lastAtMs: 1_000 + answers, ...last, ...more };
 }

@@ -69,6 +69,8 @@ export function sqliteWorld(gateways: number): ReaderWorld & LogWorld {
       list: (after, count) => next().directory.list(after, count),
       save: (entry, audit) => next().directory.save(entry, audit),
       note: (audit) => next().directory.note(audit),
+      keepMismatches: (found) => next().directory.keepMismatches(found),
+      mismatches: () => next().directory.mismatches(),
       lastUsed: (tenantId) => next().directory.lastUsed(tenantId),
       audit: (tenantId, count) => next().directory.audit(tenantId, count),
     },

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { countOf, type PlaceMismatches } from "../../place-mismatches.ts";
 import type { AuditEntry, DirectoryAdmin } from "../../tenant/directory.ts";
 import type { DirectoryEntry } from "../../tenant/tenant.ts";
 import type { PostgresKeyUse } from "./postgres-key-use.ts";
@@ -57,6 +58,15 @@ const note: Statement = {
   name: "audit-note",
   text: "INSERT INTO strait.audit (tenant_id, document) VALUES ($1, $2)",
 };
+
+const keepMismatches: Statement = {
+  name: "mismatches-keep",
+  text: `INSERT INTO strait.place_mismatch AS kept (deployment, replica_id, count, document) VALUES ($1, $2, $3, $4::jsonb)
+    ON CONFLICT (deployment, replica_id) DO UPDATE SET count = excluded.count, document = excluded.document
+    WHERE excluded.count > kept.count`,
+};
+
+const mismatches: Statement = { name: "mismatches", text: "SELECT document FROM strait.place_mismatch" };
 
 const list: Statement = {
   name: "tenant-list",
@@ -139,6 +149,16 @@ export class PostgresDirectory implements DirectoryAdmin {
 
   async note(audit: AuditEntry): Promise<void> {
     await this.#pool.once(note, [audit.tenantId, storableJson(audit)]);
+  }
+
+  async keepMismatches(found: PlaceMismatches): Promise<void> {
+    const values = [found.deployment, found.replica, countOf(found), storableJson(found)];
+    await this.#pool.repeatable(keepMismatches, values);
+  }
+
+  async mismatches(): Promise<readonly PlaceMismatches[]> {
+    const rows = await this.#pool.repeatable<{ document: PlaceMismatches }>(mismatches, []);
+    return rows.map((row) => row.document);
   }
 
   async audit(tenantId: string | undefined, count: number): Promise<readonly AuditEntry[]> {

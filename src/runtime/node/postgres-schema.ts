@@ -14,6 +14,7 @@ export interface PostgresMigration {
  *   write and is what caches compare: a revision can come twice, where a failover lost the last one.
  * - `audit`: who changed what, written in one statement with the change.
  * - `revocation`, `acknowledgement`: orders, and what each replica last said of them. \`replica\`: who lives.
+ * - `place_mismatch`: what a replica found wrong with a deployment's place, and how many that is.
  * - `key_use`: when a key was last used.
  * - `journal_writer`: up to where each machine that writes receipts has handed them over, and when it last said so.
  *
@@ -80,6 +81,18 @@ export const postgresMigrations: readonly PostgresMigration[] = [
         id text COLLATE "C" PRIMARY KEY,
         document jsonb NOT NULL,
         beat_at timestamptz NOT NULL
+      )`,
+    ],
+  },
+  {
+    name: "places that were contradicted",
+    statements: [
+      `CREATE TABLE strait.place_mismatch (
+        deployment text COLLATE "C" NOT NULL,
+        replica_id text COLLATE "C" NOT NULL,
+        count bigint NOT NULL,
+        document jsonb NOT NULL,
+        PRIMARY KEY (deployment, replica_id)
       )`,
     ],
   },

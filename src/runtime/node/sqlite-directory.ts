@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from "../../clock.ts";
+import type { PlaceMismatches } from "../../place-mismatches.ts";
 import type { AuditEntry, DirectoryAdmin } from "../../tenant/directory.ts";
 import type { DirectoryEntry } from "../../tenant/tenant.ts";
 import { SqlDirectory } from "../sql/directory.ts";
@@ -65,6 +66,14 @@ export class SqliteDirectory implements DirectoryAdmin {
 
   async note(audit: AuditEntry): Promise<void> {
     orUnavailable(() => this.#database.transact(() => this.#directory.note(audit)));
+  }
+
+  async keepMismatches(found: PlaceMismatches): Promise<void> {
+    orUnavailable(() => this.#database.transact(() => this.#directory.keepMismatches(found)));
+  }
+
+  async mismatches(): Promise<readonly PlaceMismatches[]> {
+    return orUnavailable(() => this.#directory.mismatches());
   }
 
   async audit(tenantId: string | undefined, count: number): Promise<readonly AuditEntry[]> {

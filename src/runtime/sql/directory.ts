@@ -1,3 +1,4 @@
+import { countOf, type PlaceMismatches } from "../../place-mismatches.ts";
 import type { AuditEntry } from "../../tenant/directory.ts";
 import type { DirectoryEntry } from "../../tenant/tenant.ts";
 import type { SqlDatabase } from "./database.ts";
@@ -44,6 +45,23 @@ export class SqlDirectory {
 
   note(audit: AuditEntry): void {
     this.#database.run("INSERT INTO audit (tenant_id, document) VALUES (?, ?)", audit.tenantId, JSON.stringify(audit));
+  }
+
+  keepMismatches(found: PlaceMismatches): void {
+    this.#database.run(
+      `INSERT INTO place_mismatch (deployment, replica_id, count, document) VALUES (?, ?, ?, ?)
+        ON CONFLICT (deployment, replica_id) DO UPDATE SET count = excluded.count, document = excluded.document
+        WHERE excluded.count > place_mismatch.count`,
+      found.deployment,
+      found.replica,
+      countOf(found),
+      JSON.stringify(found),
+    );
+  }
+
+  mismatches(): PlaceMismatches[] {
+    const rows = this.#database.all<DocumentRow>("SELECT document FROM place_mismatch");
+    return rows.map((row) => JSON.parse(row.document) as PlaceMismatches);
   }
 
   audit(tenantId: string | undefined, count: number): AuditEntry[] {

@@ -122,12 +122,19 @@ export const ledgerMigrations: readonly Migration[] = [
 /**
  * - `tenant`: a directory entry as one JSON document, with the revision that it is compared by.
  * - `audit`: who changed what, written together with the change.
+ * - `place_mismatch`: what a replica found wrong with a deployment's place, as JSON, and how many that is.
  */
 export const directoryMigrations: readonly Migration[] = [
   [
     "CREATE TABLE tenant (id TEXT PRIMARY KEY, revision INTEGER NOT NULL, document TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE audit (sequence INTEGER PRIMARY KEY, tenant_id TEXT NOT NULL, document TEXT NOT NULL)",
     "CREATE INDEX audit_by_tenant ON audit (tenant_id, sequence)",
+  ],
+  [
+    `CREATE TABLE place_mismatch (
+      deployment TEXT NOT NULL, replica_id TEXT NOT NULL, count INTEGER NOT NULL, document TEXT NOT NULL,
+      PRIMARY KEY (deployment, replica_id)
+    ) WITHOUT ROWID`,
   ],
 ];
 

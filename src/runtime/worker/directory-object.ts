@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import type { PlaceMismatches } from "../../place-mismatches.ts";
 import type { AuditEntry } from "../../tenant/directory.ts";
 import type { DirectoryEntry } from "../../tenant/tenant.ts";
 import type { RevocationOrder } from "../../revocation/order.ts";
@@ -78,6 +79,14 @@ export class DirectoryObject extends DurableObject {
   /** Resolves with the mark of the latest news: once it is another than `known`, or after `waitMs`. */
   async awaitNews(known: string | undefined, waitMs: number): Promise<string> {
     return this.#news.after(known, waitMs);
+  }
+
+  async keepMismatches(found: PlaceMismatches): Promise<void> {
+    this.#database.transact(() => this.#directory.keepMismatches(found));
+  }
+
+  async mismatches(): Promise<readonly PlaceMismatches[]> {
+    return this.#database.read([], () => this.#directory.mismatches());
   }
 
   async note(audit: AuditEntry): Promise<void> {

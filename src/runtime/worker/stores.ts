@@ -94,6 +94,8 @@ function tenantStores(bindings: StoreBindings, later: Later): ObjectStores {
       list: (after, count) => askAll((directory) => directory.list(after, count)),
       save: (entry, audit) => ask(entry.tenant.id, (tenant) => tenant.save(entry, audit)),
       note: (audit) => askAll((directory) => directory.note(audit)),
+      keepMismatches: (found) => askAll((directory) => directory.keepMismatches(found)),
+      mismatches: () => askAll((directory) => directory.mismatches()),
       lastUsed: (tenantId) => askAgain(tenantId, (tenant) => tenant.lastUsed(tenantId)),
       audit: (tenantId, count) =>
         tenantId === undefined

@@ -10,6 +10,7 @@ import { help } from "./help.ts";
 import { keyCommands } from "./key-commands.ts";
 import { limitCommands } from "./limit-commands.ts";
 import { migrateCommand } from "./migrate-command.ts";
+import { mismatchesCommand } from "./mismatches-command.ts";
 import { logCommands } from "./log-commands.ts";
 import { openClient } from "./open-client.ts";
 import { policyBundleCommands } from "./policy-bundle-commands.ts";
@@ -39,6 +40,7 @@ export const commands: readonly Command[] = [
   policyCheckCommand,
   ...policyBundleCommands,
   ...revocationCommands,
+  mismatchesCommand,
   ...retentionCommands,
   auditCommand,
   ...receiptCommands,
