@@ -17,6 +17,8 @@ export interface Range {
  */
 export class MerkleHasher {
   readonly #sha256: Sha256Bytes;
+  /** One for all nodes: hashing does not wait. */
+  readonly #nodeBytes = Uint8Array.from({ length: 1 + 2 * hashLength }, (_, index) => (index === 0 ? 1 : 0));
 
   constructor(sha256: Sha256Bytes) {
     this.#sha256 = sha256;
@@ -34,11 +36,9 @@ export class MerkleHasher {
   }
 
   node(left: Hash, right: Hash): Hash {
-    const bytes = new Uint8Array(1 + 2 * hashLength);
-    bytes[0] = 1;
-    bytes.set(left, 1);
-    bytes.set(right, 1 + hashLength);
-    return this.#sha256(bytes);
+    this.#nodeBytes.set(left, 1);
+    this.#nodeBytes.set(right, 1 + hashLength);
+    return this.#sha256(this.#nodeBytes);
   }
 
   empty(): Hash {
