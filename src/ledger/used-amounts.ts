@@ -13,6 +13,7 @@ export interface UsedAmounts {
 
 export interface UsedQuery {
   readonly tenantId: string;
+  /** Both multiples of `quarterMs`, as a tenant's midnight is in every time zone. */
   readonly fromMs: number;
   /** The first millisecond that is not in the period. */
   readonly toMs: number;

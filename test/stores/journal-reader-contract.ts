@@ -178,6 +178,7 @@ export function journalReaderContract(name: string, openWorld: () => ReaderWorld
             }
             // Reading across tenants is what brings reading indexes up to date, where a store has such.
             if (batch.length % 2 === 0) await world.reader.scan({ ...all, count: 1 });
+            if (batch.length % 3 === 0) await world.sumUp();
             const query = { ...asked, tenantId: mine, most: 10_000 };
             sameUsage(
               await world.reader.usage(query),

@@ -34,6 +34,7 @@ export async function postgresWorld(server: PostgresServer): Promise<ReaderWorld
       completeUntilMs: () => reader.completeUntilMs(),
     },
     reservations: embedded.reservations,
+    sumUp: () => stores.sumUp(),
     journal: {
       append: (receipt) => stores.journal.append(receipt),
       find: (tenantId, requestId) => stores.journal.find(tenantId, requestId),

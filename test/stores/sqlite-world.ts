@@ -62,6 +62,7 @@ export function sqliteWorld(gateways: number): ReaderWorld & LogWorld {
       completeUntilMs: () => next().reader.completeUntilMs(),
     },
     reservations: { open: (tenantId) => next().reservations.open(tenantId) },
+    sumUp: () => next().sumUp(),
     books: { close: (receipt, settlement) => next().books.close(receipt, settlement) },
     directory: {
       find: (tenantId) => next().directory.find(tenantId),

@@ -25,6 +25,8 @@ export interface StoreWorld {
 export interface ReaderWorld extends StoreWorld {
   readonly reader: JournalReader;
   readonly reservations: ReservationReader;
+  /** Brings the sums that usage is read from up to date, as gateways do now and then. */
+  sumUp(): Promise<void>;
 }
 
 /** Stores with a tree over their journal. */

@@ -9,7 +9,12 @@ import { usedAmountsContract } from "./used-amounts-contract.ts";
 
 usedAmountsContract("scanned, on SQLite", () => {
   const world = sqliteWorld(1);
-  return { journal: world.journal, used: new ScannedAmounts(world.reader), close: () => world.close() };
+  return {
+    journal: world.journal,
+    used: new ScannedAmounts(world.reader),
+    sumUp: () => world.sumUp(),
+    close: () => world.close(),
+  };
 });
 
 describeOnPostgres("PostgreSQL", () => {

@@ -61,6 +61,7 @@ export async function objectWorld(): Promise<ReaderWorld> {
       completeUntilMs: async () => (await handedOver()).completeUntilMs(),
     },
     reservations: { open: (tenantId) => stores.reservations.open(tenantId) },
+    sumUp: async () => void (await handedOver()),
     get directory() {
       return stores.directory;
     },

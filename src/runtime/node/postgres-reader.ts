@@ -1,9 +1,10 @@
 import { TooManyGroups, type JournalReader, type ScanQuery, type UsageQuery } from "../../ledger/journal-reader.ts";
 import type { Receipt } from "../../ledger/receipt.ts";
 import type { UsageRow } from "../../ledger/usage-sums.ts";
-import { usageRow, usageStatement, type SumsRow, type UsageDialect } from "../sql/usage-statement.ts";
+import { usageRow, usageStatement, type SumsRow } from "../sql/usage-statement.ts";
 import type { PostgresPool, Statement } from "./postgres-pool.ts";
 import { isStorable } from "./postgres-text.ts";
+import { postgresUsageDialect } from "./postgres-usage-dialect.ts";
 import type { PostgresWriters } from "./postgres-writers.ts";
 
 const after = "started_at_ms >= $1 AND started_at_ms < $2 AND (started_at_ms, request_id, tenant_id) > ($1, $3, $4)";
@@ -16,12 +17,6 @@ const scanAll: Statement = {
 const scanTenant: Statement = {
   name: "receipt-scan-tenant",
   text: `SELECT document FROM strait.receipt WHERE ${after} AND tenant_id = $6 ORDER BY started_at_ms, request_id LIMIT $5`,
-};
-
-const dialect: UsageDialect = {
-  table: "strait.receipt",
-  placeholder: (number) => `$${number}`,
-  daysFrom: (placeholder) => `jsonb_to_recordset(CAST(${placeholder} AS jsonb)) AS day (name text, from_ms bigint, to_ms bigint)`,
 };
 
 /** Reads what all replicas wrote, over connections of its own: a long report must not stand in a request's way. */
@@ -48,7 +43,7 @@ export class PostgresReader implements JournalReader {
 
   async usage(query: UsageQuery): Promise<readonly UsageRow[]> {
     if (query.tenantId !== undefined && !isStorable(query.tenantId)) return [];
-    const { name, text, values } = usageStatement(query, dialect);
+    const { name, text, values } = usageStatement(query, postgresUsageDialect);
     const rows = await this.#pool.repeatable<SumsRow>({ name, text }, values);
     if (rows.length > query.most) throw new TooManyGroups(query.most);
     return rows.map((row) => usageRow(row, query.by));

@@ -1,3 +1,5 @@
+import { usageMigration } from "./postgres-usage-migration.ts";
+
 /** One version of the schema: what leads to it from the one before. */
 export interface PostgresMigration {
   readonly name: string;
@@ -17,6 +19,7 @@ export interface PostgresMigration {
  * - `place_mismatch`: what a replica found wrong with a deployment's place, and how many that is.
  * - `key_use`: when a key was last used.
  * - `journal_writer`: up to where each machine that writes receipts has handed them over, and when it last said so.
+ * - `usage_part`, `usage_slice`, `used_slice`: sums over receipts, as `usageMigration` tells.
  *
  * Ids are compared byte by byte (`COLLATE "C"`): it is the order of the other stores, and it does not change with the
  * system's locale library, which silently breaks indexes.
@@ -96,6 +99,7 @@ export const postgresMigrations: readonly PostgresMigration[] = [
       )`,
     ],
   },
+  usageMigration,
 ];
 
 /** Where orders that revoke are told. The payload is the order's id. */

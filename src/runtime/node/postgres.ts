@@ -13,8 +13,9 @@ import { PostgresLookups } from "./postgres-lookups.ts";
 import { migratePostgres } from "./postgres-migrate.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import { PostgresReader } from "./postgres-reader.ts";
-import { PostgresUsed } from "./postgres-used.ts";
 import { directoryChannel } from "./postgres-schema.ts";
+import { PostgresUsageSlices } from "./postgres-usage-slices.ts";
+import { PostgresUsed } from "./postgres-used.ts";
 import { PostgresWriters, type JournalWriter } from "./postgres-writers.ts";
 
 export interface PostgresOptions {
@@ -35,6 +36,8 @@ export interface PostgresStores {
   /** Reads for bills and reports, and tells the others from here on how far this writer is. */
   openReader(writer: JournalWriter): Promise<JournalReader>;
   readonly used: UsedReader;
+  /** Keeps what `used` and the reader sum from small, however much is written. */
+  sumUp(): Promise<void>;
   /** Writes what is queued and closes the connections. What is asked for afterwards is refused with `StoreUnavailable`. */
   close(): Promise<void>;
 }
@@ -83,5 +86,13 @@ export async function openPostgresStores(
     await Promise.all([journal.close(), keyUse.close(), writers?.close()]);
     await Promise.all([pool.close(), reading.close()]);
   };
-  return { journal, directory, openReader, used: new PostgresUsed(reading), close: () => (closing ??= close()) };
+  const slices = new PostgresUsageSlices(reading);
+  return {
+    journal,
+    directory,
+    openReader,
+    used: new PostgresUsed(reading),
+    sumUp: () => slices.keepUp(),
+    close: () => (closing ??= close()),
+  };
 }

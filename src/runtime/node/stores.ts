@@ -138,7 +138,7 @@ async function openPostgres(url: string, { config, clock, log, closing }: Openin
     },
     async ledger(heldNoMoreUntilMs) {
       const reader = await shared.openReader(journalWriter(waitingFolder, heldNoMoreUntilMs));
-      return { journal, directory, reader, sumUp: () => Promise.resolve() };
+      return { journal, directory, reader, sumUp: () => shared.sumUp() };
     },
   };
 }

@@ -6,8 +6,13 @@ import type { Usage } from "../../upstream/usage.ts";
 /** What the two databases say differently. */
 export interface UsageDialect {
   readonly table: string;
+  /** The column of the table that tells when an exchange began, and its unit. */
+  readonly time: { readonly column: string; readonly unitMs: number };
+  readonly dimensions: Readonly<Record<UsageDimension, string>>;
+  /** `usageRow` reads them by their names. */
+  readonly sums: readonly string[];
   placeholder(number: number): string;
-  /** A table `day (name, from_ms, to_ms)` of what is bound as JSON. */
+  /** A table `day (name, from_time, to_time)` of what is bound as JSON. */
   daysFrom(placeholder: string): string;
 }
 
@@ -19,7 +24,7 @@ export interface UsageStatement {
 }
 
 /** What each dimension is in a receipt's row; `day` comes from a table that goes along with the question. */
-const dimensions: Readonly<Record<UsageDimension, string>> = {
+export const receiptDimensions: UsageDialect["dimensions"] = {
   day: "day.name",
   tenant: "tenant_id",
   model: "document->>'model'",
@@ -36,8 +41,8 @@ const counts: readonly (keyof Usage)[] = [
   "reasoningTokens",
 ];
 
-/** `sumsOf` of the core, in words that PostgreSQL and SQLite share: the contract suite holds the two together. */
-const sums: readonly string[] = [
+/** `sumsOf` of the core in SQL, over receipts as they are: the contract suite holds the two together. */
+export const receiptSums: UsageDialect["sums"] = [
   `count(*) AS "requests"`,
   `count(*) FILTER (WHERE CAST(document->>'status' AS int) >= 400) AS "refused"`,
   `count(*) FILTER (WHERE unsettled) AS "unsettled"`,
@@ -57,17 +62,19 @@ export function usageStatement(query: UsageQuery, dialect: UsageDialect): UsageS
   const { tenantId, fromMs, toMs, by, timeZone, most } = query;
   const values: (string | number)[] = [];
   const bind = (value: string | number): string => dialect.placeholder(values.push(value));
+  const { column, unitMs } = dialect.time;
   const days = by.includes("day") ? joinDays(daysBetween(fromMs, toMs, timeZone), dialect, bind) : "";
-  const groups = by.map((dimension, index) => `${dimensions[dimension]} AS g${index}`);
-  const text = `SELECT ${[...groups, ...sums].join(", ")} FROM ${dialect.table} ${days}
-    WHERE started_at_ms >= ${bind(fromMs)} AND started_at_ms < ${bind(toMs)} ${tenantId === undefined ? "" : `AND tenant_id = ${bind(tenantId)}`}
+  const groups = by.map((dimension, index) => `${dialect.dimensions[dimension]} AS g${index}`);
+  const text = `SELECT ${[...groups, ...dialect.sums].join(", ")} FROM ${dialect.table} ${days}
+    WHERE ${column} >= ${bind(fromMs / unitMs)} AND ${column} < ${bind(toMs / unitMs)} ${tenantId === undefined ? "" : `AND tenant_id = ${bind(tenantId)}`}
     ${by.length === 0 ? "HAVING count(*) > 0" : `GROUP BY ${by.map((_, index) => `g${index}`).join(", ")}`} LIMIT ${bind(most + 1)}`;
   return { name: `usage-${tenantId === undefined ? "all" : "one"}-${by.join("-")}`, text, values };
 }
 
 function joinDays(days: Iterable<Day>, dialect: UsageDialect, bind: (value: string) => string): string {
-  const table = [...days].map(({ day, fromMs, toMs }) => ({ name: day, from_ms: fromMs, to_ms: toMs }));
-  return `JOIN ${dialect.daysFrom(bind(JSON.stringify(table)))} ON started_at_ms >= day.from_ms AND started_at_ms < day.to_ms`;
+  const { column, unitMs } = dialect.time;
+  const table = [...days].map(({ day, fromMs, toMs }) => ({ name: day, from_time: fromMs / unitMs, to_time: toMs / unitMs }));
+  return `JOIN ${dialect.daysFrom(bind(JSON.stringify(table)))} ON ${column} >= day.from_time AND ${column} < day.to_time`;
 }
 
 export function usageRow(row: SumsRow, by: readonly UsageDimension[]): UsageRow {

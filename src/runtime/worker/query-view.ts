@@ -1,7 +1,14 @@
 import { longestAdmissionMs, TooManyGroups, type JournalReader } from "../../ledger/journal-reader.ts";
 import type { Receipt } from "../../ledger/receipt.ts";
 import { StoreUnavailable } from "../../quota/store.ts";
-import { usageRow, usageStatement, type SumsRow, type UsageDialect } from "../sql/usage-statement.ts";
+import {
+  receiptDimensions,
+  receiptSums,
+  usageRow,
+  usageStatement,
+  type SumsRow,
+  type UsageDialect,
+} from "../sql/usage-statement.ts";
 
 /**
  * - `receipt`: a copy of every tenant's receipts, for what is asked across tenants.
@@ -26,9 +33,12 @@ const scan = `SELECT document FROM receipt
 
 const dialect: UsageDialect = {
   table: "receipt",
+  time: { column: "started_at_ms", unitMs: 1 },
+  dimensions: receiptDimensions,
+  sums: receiptSums,
   placeholder: (number) => `?${number}`,
   daysFrom: (placeholder) =>
-    `(SELECT value->>'name' AS name, value->>'from_ms' AS from_ms, value->>'to_ms' AS to_ms FROM json_each(${placeholder})) AS day`,
+    `(SELECT value->>'name' AS name, value->>'from_time' AS from_time, value->>'to_time' AS to_time FROM json_each(${placeholder})) AS day`,
 };
 
 /**
