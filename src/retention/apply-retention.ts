@@ -52,23 +52,6 @@ export async function applyRetention(
   return [...counts.values()];
 }
 
-/** Of several places, such as one object a tenant, in one. */
-export function addCounts(all: readonly RetentionCount[]): readonly RetentionCount[] {
-  const groups = Map.groupBy(all, ({ kind, className }) => `${kind} ${className}`);
-  return [...groups.values()].flatMap((group) => {
-    const [first] = group;
-    if (first === undefined) return [];
-    const instants = (name: "oldestMs" | "newestMs"): number[] => group.flatMap((count) => count[name] ?? []);
-    return {
-      ...first,
-      deleted: group.reduce((sum, { deleted }) => sum + deleted, 0),
-      held: group.reduce((sum, { held }) => sum + held, 0),
-      oldestMs: least(instants("oldestMs")),
-      newestMs: greatest(instants("newestMs")),
-    };
-  });
-}
-
 function dueIn(
   records: readonly RetainedRecord[],
   kind: RecordKind,
