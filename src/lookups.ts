@@ -6,6 +6,7 @@ import type { ExchangePorts } from "./exchange-ports.ts";
 import { usageDimensions } from "./ledger/journal-reader.ts";
 import { usageDocument } from "./ledger/usage-document.ts";
 import { readUsageAsked } from "./ledger/usage-period.ts";
+import type { Permit } from "./policy/permit.ts";
 import { permittedModels } from "./policy/permitted-models.ts";
 import { StoreUnavailable } from "./quota/store.ts";
 import type { Model } from "./region/catalogue.ts";
@@ -40,7 +41,8 @@ export async function answerLookup(
 }
 
 export function listModels(inbound: Inbound, outbound: Outbound, dialect: Dialect, ports: ExchangePorts): Promise<void> {
-  return answerLookup((caller) => allow(modelPage(usableModels(caller, ports), dialect)), inbound, outbound, dialect, ports);
+  const lookup: Lookup = async (caller) => allow(modelPage(await usableModels(caller, ports), dialect));
+  return answerLookup(lookup, inbound, outbound, dialect, ports);
 }
 
 export function showModel(
@@ -50,9 +52,9 @@ export function showModel(
   dialect: Dialect,
   ports: ExchangePorts,
 ): Promise<void> {
-  const lookup: Lookup = (caller) => {
+  const lookup: Lookup = async (caller) => {
     const id = ports.world(ports.clock.nowMs()).catalogue.modelNames.get(name);
-    const model = usableModels(caller, ports).find((candidate) => candidate.id === id);
+    const model = (await usableModels(caller, ports)).find((candidate) => candidate.id === id);
     return model === undefined ? refuse({ kind: "model_not_found", model: name }) : allow(modelDocument(model, dialect));
   };
   return answerLookup(lookup, inbound, outbound, dialect, ports);
@@ -91,11 +93,15 @@ export function showUsage(inbound: Inbound, outbound: Outbound, dialect: Dialect
 
 const tenantDimensions = usageDimensions.filter((dimension) => dimension !== "tenant");
 
-/** The models for which this caller would get a permit right now, as far as its key reaches. */
-function usableModels(caller: Caller, ports: ExchangePorts): readonly Model[] {
-  const nowMs = ports.clock.nowMs();
+/** The models for which this caller would get a permit right now, as far as its key reaches, and no order withdraws it. */
+async function usableModels(caller: Caller, ports: ExchangePorts): Promise<readonly Model[]> {
+  const { clock, revocations } = ports;
+  await revocations.hear();
+  const nowMs = clock.nowMs();
   const { catalogue, policy } = ports.world(nowMs);
-  const permitted = permittedModels(caller.tenant, policy, catalogue, nowMs);
+  const { tenant, keyId } = caller;
+  const stands = (permit: Permit): boolean => revocations.standing(permit, { tenant, keyId, model: permit.model }).ok;
+  const permitted = permittedModels(tenant, policy, catalogue, nowMs, stands);
   return permitted.filter((model) => caller.scopes.models === undefined || caller.scopes.models.includes(model.id));
 }
 

@@ -194,7 +194,18 @@ describe("the routes of usage", () => {
     ).paths;
     const of = (path: string): string[] => described[`/control/v1${path}`]?.get?.parameters.map(({ name }) => name) ?? [];
     expect(of("/usage")).toEqual(["from", "to", "time_zone", "tenant", "by"]);
-    expect(of("/usage/export")).toEqual(["from", "to", "time_zone", "tenant", "format", "after", "settled", "header", "issuer"]);
+    expect(of("/usage/export")).toEqual([
+      "from",
+      "to",
+      "time_zone",
+      "tenant",
+      "format",
+      "kind",
+      "after",
+      "settled",
+      "header",
+      "issuer",
+    ]);
     expect(Object.keys(described["/control/v1/usage/export"]?.get?.responses["200"]?.content ?? {})).toEqual([
       "text/csv",
       "application/x-ndjson",

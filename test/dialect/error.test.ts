@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { DialectName } from "../../src/dialect/dialect.ts";
 import { dialectOf } from "../../src/dialect/dialects.ts";
 import { headerValue } from "../../src/edge.ts";
-import { describeRefusal, longestRetryAfterMs } from "../../src/describe-refusal.ts";
+import { describeRefusal } from "../../src/describe-refusal.ts";
+import { longestRetryAfterMs } from "../../src/refusal-parts.ts";
 import type { Refusal } from "../../src/refusal.ts";
 import { everyRefusal, refusalCases } from "./refusal-cases.ts";
 

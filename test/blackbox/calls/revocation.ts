@@ -50,6 +50,19 @@ export function revocation(context: () => Context): void {
   const restore = (id: string): Promise<unknown> => context().operator.ask("POST", `/revocations/${id}/restore`);
 
   describe("what an operator revokes", () => {
+    test("is not among the models that the tenant may list, until it is restored", async () => {
+      const { gateway, operator } = context();
+      const tenant = await operator.addTenant();
+      const listed = async (): Promise<readonly string[]> =>
+        (await openaiClient(gateway.url, tenant.key).models.list()).data.map(({ id }) => id);
+      expect(await listed()).toContain("gpt-4.1");
+      const order = await revoke({ tenant: tenant.id, model: "gpt-4.1" });
+      expect(await listed()).not.toContain("gpt-4.1");
+      expect(await listed()).toContain("gpt-4o-mini");
+      await restore(order.id);
+      await eventually(async () => expect(await listed()).toContain("gpt-4.1"), withinMs);
+    });
+
     test.each([
       ["openai", "tenant", OpenAI.APIError],
       ["openai", "key", OpenAI.APIError],
