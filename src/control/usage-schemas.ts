@@ -32,7 +32,9 @@ const counts = {
 };
 const sums = {
   requests: count,
-  refused: count.openapi({ description: "Answered with a status of 400 or above. What limits refused has no receipt." }),
+  refused: count.openapi({
+    description: "Admitted, and answered with a status of 400 or above. What limits or policy refused is not counted.",
+  }),
   unsettled: count.openapi({ description: "Whose gateway died: charged as held until more is known." }),
   ...counts,
   unknown: z.object(counts).openapi({ description: "For each count, the requests that do not know it; they add nothing to it." }),

@@ -5,7 +5,7 @@ import type { Receipt } from "./receipt.ts";
 /** Sums over receipts; integers all. */
 export interface UsageSums {
   readonly requests: number;
-  /** Of them, those that the client was told no: a status of 400 or above. What limits refused has no receipt. */
+  /** Of them, those that the client was told no: a status of 400 or above. What was refused before it was admitted is not in here. */
   readonly refused: number;
   /** Of them, those whose gateway died before it could tell: charged as held, until somebody knows more. */
   readonly unsettled: number;

@@ -270,6 +270,20 @@ describe("a journal with a write-ahead file", () => {
     expect(living.waitingBytes).toBe(0);
   });
 
+  it("knows of receipts that wait for other processes, or were left by them", async () => {
+    const journal = await open({ adoptEveryMs: 1e9 });
+    expect(journal.receiptsWait()).toBe(false);
+    const away = new JournalThatFails();
+    away.state = "away";
+    const other = await open({}, away);
+    await other.append(receipt("a"));
+    expect(journal.receiptsWait()).toBe(true);
+    await other.close();
+    expect(journal.receiptsWait()).toBe(true);
+    await open();
+    await vi.waitFor(() => expect(journal.receiptsWait()).toBe(false), { timeout: 5_000, interval: 5 });
+  });
+
   it("refuses, and loses nothing that it took, where the disk fails", async () => {
     const journal = await open();
     inner.state = "away";

@@ -132,7 +132,7 @@ async function openPostgres(url: string, { config, clock, log, closing }: Openin
     directory,
     used: {
       used(query) {
-        if (journal.waitingBytes > 0) throw new StoreUnavailable("Receipts wait to be delivered to the journal.");
+        if (journal.receiptsWait()) throw new StoreUnavailable("Receipts wait to be delivered to the journal.");
         return shared.used.used(query);
       },
     },

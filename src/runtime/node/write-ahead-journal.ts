@@ -83,6 +83,11 @@ export class WriteAheadJournal implements Journal {
     return this.#waiting.bytes;
   }
 
+  /** Whether receipts wait on this machine, of whichever process: that one may have died, or be the next to deliver. */
+  receiptsWait(): boolean {
+    return this.#waiting.bytes > 0 || WriteAheadSlot.holdsSegments(this.#folder);
+  }
+
   /**
    * Whether another request may begin: the last eighth of the file is for the receipts of those that are under way.
    */

@@ -21,7 +21,9 @@ export const usageCommand: Command = {
     ...periodOptions,
     { name: "by", value: "A,B", help: "what sums are apart by: day, tenant, model, key, region, end (default: day)" },
   ],
-  notes: "Tokens are what upstreams reported; ~ marks sums to which some requests add an unknown count.",
+  notes:
+    "Requests are those that were admitted; refused are those of them that ended with an error. What limits or policy refused is not counted.\n" +
+    "Tokens are what upstreams reported; ~ marks sums to which some requests add an unknown count.",
   async run(input, session) {
     const query = periodQuery(input);
     const tenant = input.argument("TENANT");
