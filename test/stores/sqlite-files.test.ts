@@ -1,3 +1,5 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -30,6 +32,22 @@ describe("the files of the embedded stores", () => {
     first.close();
     expect(() => open({ exclusive: true })).not.toThrow();
   });
+
+  it("are made by several processes that start at the same moment, and none is turned away", async () => {
+    for (let round = 0; round < 4; round++) {
+      const folder = join(directory, `round-${round}`);
+      const openers = Array.from({ length: 6 }, () =>
+        fork(new URL("./sqlite-opener.ts", import.meta.url), [folder], {
+          execArgv: [],
+          stdio: ["ignore", "ignore", "pipe", "ipc"],
+        }),
+      );
+      await Promise.all(openers.map((opener) => once(opener, "message")));
+      const ends = openers.map((opener) => once(opener, "close"));
+      for (const opener of openers) opener.send("go");
+      expect((await Promise.all(ends)).map(([code]) => code as number)).toEqual(openers.map(() => 0));
+    }
+  }, 60_000);
 
   it("are brought up to date by a thread, while the gateway writes", async () => {
     const stores = open({ checkpointThread: true });

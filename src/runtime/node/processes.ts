@@ -27,9 +27,14 @@ export async function runProcesses(
       if (!stopping) fork();
     }, restartPauseMs);
   });
-  const workers = Array.from({ length: config.processes }, fork);
-  const [address] = await Promise.all(workers.map((worker) => once(worker, "listening")));
-  const { port } = (address as [{ port: number }])[0];
+  const { promise: listening, resolve } = Promise.withResolvers<number>();
+  let count = 0;
+  // Whichever they are: one that dies before it listens has its replacement do so.
+  cluster.on("listening", (_worker, { port }) => {
+    if (++count === config.processes) resolve(port);
+  });
+  for (let started = 0; started < config.processes; started++) fork();
+  const port = await listening;
   const url = `http://${config.host}:${port}`;
   process.stdout.write(`Strait is listening on ${url} with ${config.processes} processes\n${greeting(url)}\n`);
 

@@ -32,7 +32,8 @@ export class SqliteDatabase implements SqlDatabase {
   constructor(path: string, options: SqliteOptions) {
     this.#exclusive = options.exclusive;
     this.#database = new DatabaseSync(path, { timeout: options.busyTimeoutMs });
-    this.#database.exec("PRAGMA journal_mode = WAL");
+    // Of two processes that make a new file, SQLite turns one away at once, whatever it was told of waiting.
+    onceFree(options.busyTimeoutMs, () => this.#database.exec("PRAGMA journal_mode = WAL"));
     this.#database.exec(`PRAGMA synchronous = ${options.synchronous === "full" ? "FULL" : "NORMAL"}`);
     // Pages that every batch changes are copied back once a checkpoint: fewer checkpoints, less copying. 16 MB of log.
     this.#database.exec(`PRAGMA wal_autocheckpoint = ${options.checkpointThread ? 0 : 4_000}`);
@@ -123,4 +124,19 @@ function isClosed(error: unknown): boolean {
 export function asStoreError(error: unknown): unknown {
   if (!isStoreFault(error) && !isClosed(error)) return error;
   return new StoreUnavailable(`The database failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+}
+
+const pauseMs = 5;
+
+/** Tries again while somebody else has the lock; blocks, as all of SQLite does here. */
+function onceFree(timeoutMs: number, work: () => void): void {
+  const giveUpMs = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      return work();
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > giveUpMs) throw error;
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs);
+  }
 }
