@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { PolicyShelf } from "../bundle/policy-shelf.ts";
 import { evidenceGrades, surfaces, type Surface } from "../region/catalogue.ts";
+import type { Revocations } from "../revocation/revocations.ts";
 import type { Health } from "../routing/health.ts";
 import { answerProblem } from "./answer.ts";
 import { findTenant, type ChangePorts } from "./change.ts";
@@ -13,6 +14,8 @@ export interface ExplainPorts extends ChangePorts {
   readonly policies: () => PolicyShelf;
   /** As this process has seen its deployments. */
   readonly health: Health;
+  /** Without it no order is looked at. */
+  readonly orders?: Revocations | undefined;
 }
 
 const finding: z.ZodType<FindingDocument> = z
@@ -34,7 +37,10 @@ const candidate: z.ZodType<CandidateDocument> = z
     sku: z.string(),
     countries: z.string().openapi({ description: "`*`: anywhere. `?`: unknown." }),
     evidence: z.enum(evidenceGrades),
-    admitted: z.boolean(),
+    admitted: z.boolean().openapi({ description: "By the rules." }),
+    cutOffBy: z
+      .array(z.object({ order: z.string(), reason: z.string(), quarantine: z.boolean() }))
+      .openapi({ description: "By which orders it is cut off all the same." }),
     findings: z.array(finding),
     inputMicroUsdPerMillion: z.int(),
     outputMicroUsdPerMillion: z.int(),
@@ -50,6 +56,7 @@ const explanation: z.ZodType<ExplanationDocument> = z
     model: z.string(),
     surface: z.string(),
     at: z.iso.datetime(),
+    key: z.string().nullable(),
     policy: z.object({ version: z.string(), digest: z.string(), file: z.string() }),
     catalogueDigest: z.string(),
     served: z.string().nullable().openapi({ description: "The model that would answer; `null`: refused." }),
@@ -64,7 +71,7 @@ const show = createRoute({
   tags: ["Policy"],
   summary: "Explain what a tenant's request for a model would meet with",
   description:
-    "Every deployment of the model with the rules that admit or refuse it, for a request that asks for nothing out of the ordinary. What the tenant is and what this process has measured are as they are now; orders that revoke are not looked at.",
+    "Every deployment of the model with the rules that admit or refuse it, for a request that asks for nothing out of the ordinary. What the tenant is and what this process has measured are as they are now, and so is what a key reaches.",
   request: {
     params: tenantParams,
     query: z.object({
@@ -73,6 +80,11 @@ const show = createRoute({
         .enum(surfaces as [Surface, ...Surface[]])
         .optional()
         .openapi({ description: "Without it, the first that one of the model's deployments speaks." }),
+      key: z
+        .string()
+        .max(200)
+        .optional()
+        .openapi({ description: "A key's id: what it reaches, and the orders against it, count too." }),
       at: z.iso.datetime({ offset: true }).optional().openapi({ description: "By the policy of then; now where absent." }),
     }),
   },
@@ -82,9 +94,13 @@ const show = createRoute({
 export function addExplainRoutes(app: OpenAPIHono, ports: ExplainPorts): void {
   app.openapi(show, async (context) => {
     const { tenantId } = context.req.valid("param");
-    const { model, surface, at } = context.req.valid("query");
+    const { model, surface, at, key: keyId } = context.req.valid("query");
     const found = await findTenant(ports, tenantId);
     if (!found.ok) return answerProblem(context, found.refusal);
+    const ofTenant = found.value.keys.find(({ id }) => id === keyId);
+    if (keyId !== undefined && ofTenant === undefined) return answerProblem(context, { kind: "key_not_found", tenantId, keyId });
+    const key = ofTenant && { keyId: ofTenant.id, scopes: { models: ofTenant.models, surfaces: ofTenant.surfaces } };
+    await ports.orders?.refresh();
     const nowMs = ports.clock.nowMs();
     const atMs = at === undefined ? nowMs : Date.parse(at);
     const shelved = ports.policies().policyAt(atMs);
@@ -97,6 +113,6 @@ export function addExplainRoutes(app: OpenAPIHono, ports: ExplainPorts): void {
     const deployments = catalogue.deploymentsByModel.get(named.id) ?? [];
     const spoken = surfaces.find((each) => deployments.some((deployment) => deployment.surfaces.has(each)));
     const asked = { tenant: found.value.tenant, modelName: model, surface: surface ?? spoken ?? "chat.completions" };
-    return context.json(explain(asked, shelved, atMs, ports.health, nowMs), 200);
+    return context.json(explain(asked, shelved, atMs, ports.health, nowMs, { key, orders: ports.orders?.list() ?? [] }), 200);
   });
 }

@@ -1,16 +1,29 @@
 import type { ShelvedPolicy } from "../bundle/policy-shelf.ts";
 import { describeRefusal } from "../describe-refusal.ts";
 import { findingsOn } from "../policy/deployment-rules.ts";
-import { decide } from "../policy/decide.ts";
+import { allow, refuse, type Decision } from "../decision.ts";
+import { decide, type Grant } from "../policy/decide.ts";
 import { inputsOf, type AuthoriseRequest } from "../policy/decision-inputs.ts";
 import type { Evaluation } from "../policy/evaluate.ts";
 import type { FactOutcome } from "../policy/fact-outcome.ts";
 import type { Finding } from "../policy/finding.ts";
-import type { Deployment, EvidenceGrade } from "../region/catalogue.ts";
+import type { Deployment, EvidenceGrade, Model, Surface } from "../region/catalogue.ts";
 import { showCountries } from "../region/country.ts";
 import { priceAt } from "../region/price-at.ts";
+import { concerns, hits, namesPlace } from "../revocation/matches.ts";
+import { isInForce, isQuarantine, type RevocationOrder } from "../revocation/order.ts";
 import { chances } from "../routing/choose.ts";
 import type { Health } from "../routing/health.ts";
+import { checkScope, type Caller } from "../tenant/authenticate.ts";
+
+type KeyReach = Pick<Caller, "keyId" | "scopes">;
+
+/** What stands between a decision and the deployments beside the rules. */
+export interface Reach {
+  /** `undefined`: no key is named, and what is said of single keys does not count. */
+  readonly key: KeyReach | undefined;
+  readonly orders: readonly RevocationOrder[];
+}
 
 export interface FindingDocument {
   rule: string;
@@ -24,6 +37,14 @@ export interface FindingDocument {
   liftedBy: string | null;
 }
 
+/** An order that takes a deployment away. */
+export interface CutOffDocument {
+  order: string;
+  reason: string;
+  /** Given by the gateway itself, because the upstream contradicted where it is. */
+  quarantine: boolean;
+}
+
 export interface CandidateDocument {
   deployment: string;
   region: string;
@@ -31,7 +52,10 @@ export interface CandidateDocument {
   /** `*`: anywhere. `?`: unknown. */
   countries: string;
   evidence: EvidenceGrade;
+  /** By the rules. */
   admitted: boolean;
+  /** By which orders it is cut off all the same. */
+  cutOffBy: CutOffDocument[];
   findings: FindingDocument[];
   inputMicroUsdPerMillion: number;
   outputMicroUsdPerMillion: number;
@@ -47,6 +71,8 @@ export interface ExplanationDocument {
   model: string;
   surface: string;
   at: string;
+  /** Whose scope counts, and the orders against it. */
+  key: string | null;
   policy: { version: string; digest: string; file: string };
   catalogueDigest: string;
   /** The model that would answer; `null`: the request would be refused. */
@@ -63,9 +89,15 @@ export function explain(
   atMs: number,
   health: Health,
   nowMs: number,
+  { key, orders }: Reach,
 ): ExplanationDocument {
   const { outcome, evaluations } = decide(inputsOf(asked, atMs), policy, catalogue);
-  const chosen = outcome.ok ? chances(outcome.grant.deployments, health, nowMs) : new Map<string, number>();
+  const concerning = (model: Model): readonly RevocationOrder[] =>
+    orders.filter(
+      (order) => isOrderedAt(order, atMs) && concerns(order, { tenant: asked.tenant, keyId: key?.keyId ?? "", model }),
+    );
+  const decided = outcome.ok ? reached(outcome.grant, asked.surface, key, concerning(outcome.grant.model)) : outcome;
+  const chosen = decided.ok ? chances(decided.value, health, nowMs) : new Map<string, number>();
   return {
     tenant: asked.tenant.id,
     model: asked.modelName,
@@ -73,33 +105,58 @@ export function explain(
     at: new Date(atMs).toISOString(),
     policy: { version: policy.version, digest: policy.digest, file },
     catalogueDigest: catalogue.digest,
-    served: outcome.ok ? outcome.grant.model.id : null,
-    refusal: outcome.ok ? null : { kind: outcome.refusal.kind, message: describeRefusal(outcome.refusal).message },
+    key: key?.keyId ?? null,
+    served: outcome.ok && decided.ok ? outcome.grant.model.id : null,
+    refusal: decided.ok ? null : { kind: decided.refusal.kind, message: describeRefusal(decided.refusal).message },
     evaluations: evaluations.map((evaluation) => ({
       model: evaluation.model.id,
       subject: evaluation.subject.findings.map(findingDocument),
-      candidates: candidatesOf(evaluation, chosen, atMs, health, nowMs),
+      candidates: candidatesOf(evaluation, concerning(evaluation.model), chosen, atMs, health, nowMs),
     })),
   };
+}
+
+/** What of a grant is left to the key and by the orders that concern the subject. */
+function reached(
+  { model, deployments }: Grant,
+  surface: Surface,
+  key: KeyReach | undefined,
+  orders: readonly RevocationOrder[],
+): Decision<readonly Deployment[]> {
+  const scope = key === undefined ? allow(undefined) : checkScope(key, model.id, surface);
+  if (!scope.ok) return scope;
+  const left = deployments.filter((deployment) => !orders.some((order) => hits(order, deployment)));
+  const [first] = orders;
+  if (left.length > 0 || first === undefined) return allow(left);
+  return refuse({ kind: "revoked", order: (orders.find(({ scope: of }) => !namesPlace(of)) ?? first).id });
+}
+
+function isOrderedAt(order: RevocationOrder, atMs: number): boolean {
+  return order.issuedAtMs <= atMs && isInForce(order, atMs);
+}
+
+function cutOffDocument(order: RevocationOrder): CutOffDocument {
+  return { order: order.id, reason: order.reason, quarantine: isQuarantine(order) };
 }
 
 /** Those that would be tried first come first, and those that are refused last. */
 function candidatesOf(
   { subject, placement }: Evaluation,
+  orders: readonly RevocationOrder[],
   chosen: ReadonlyMap<string, number>,
   atMs: number,
   health: Health,
   nowMs: number,
 ): CandidateDocument[] {
+  const canBeTried = ({ admitted, cutOffBy }: CandidateDocument): number => Number(admitted && cutOffBy.length === 0);
   const candidates = placement.candidates.map(({ deployment, objections }): CandidateDocument => ({
     ...deploymentDocument(deployment, atMs, health, nowMs),
     admitted: objections.length === 0 && subject.objections.length === 0,
+    cutOffBy: orders.filter((order) => hits(order, deployment)).map(cutOffDocument),
     findings: findingsOn(objections, placement.checks).map(findingDocument),
     chanceBasisPoints: Math.round((chosen.get(deployment.id) ?? 0) * 10_000),
   }));
-  return candidates.sort(
-    (one, other) => Number(other.admitted) - Number(one.admitted) || other.chanceBasisPoints - one.chanceBasisPoints,
-  );
+  return candidates.sort((one, other) => canBeTried(other) - canBeTried(one) || other.chanceBasisPoints - one.chanceBasisPoints);
 }
 
 function deploymentDocument(
@@ -107,7 +164,7 @@ function deploymentDocument(
   atMs: number,
   health: Health,
   nowMs: number,
-): Omit<CandidateDocument, "admitted" | "findings" | "chanceBasisPoints"> {
+): Omit<CandidateDocument, "admitted" | "cutOffBy" | "findings" | "chanceBasisPoints"> {
   const { price } = priceAt(deployment, atMs);
   const seen = health.of(deployment.id);
   return {

@@ -123,7 +123,7 @@ async function byToken(token: string, ports: AuthenticatePorts): Promise<Authent
 }
 
 /** Whether the key's own scopes cover a model (by its id in the catalogue, never an alias) and a surface. */
-export function checkScope(caller: Caller, model: string, surface: Surface): Decision<void> {
+export function checkScope(caller: Pick<Caller, "scopes">, model: string, surface: Surface): Decision<void> {
   const { models, surfaces } = caller.scopes;
   if (models !== undefined && !models.includes(model)) {
     return refuse({ kind: "key_scope", detail: "the model asked for is not among the models that it was issued for" });

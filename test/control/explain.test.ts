@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { PolicyShelf } from "../../src/bundle/policy-shelf.ts";
+import type { RevocationScope } from "../../src/revocation/order.ts";
 import { Health } from "../../src/routing/health.ts";
 import { catalogueOf, shippedFiles } from "../region/regions-fixture.ts";
 import { control, type Fixture } from "./control-fixture.ts";
@@ -85,6 +86,48 @@ describe("GET /tenants/{tenantId}/explain", () => {
     expect(after(first?.deployment)).toMatchObject({ latencyMs: 2_000, available: true });
     expect(after(first?.deployment)?.chanceBasisPoints).toBeLessThan(first?.chanceBasisPoints ?? 0);
     expect(after(second?.deployment)).toMatchObject({ available: false, admitted: true, chanceBasisPoints: 0 });
+  });
+
+  it("says by which order each deployment is cut off, quarantines among them, and refuses where nothing is left", async () => {
+    const fixture = await withTenant("SG");
+    const [first, second] = await candidatesOf(fixture);
+    const path = "/tenants/acme/explain?model=gpt-4.1";
+    const issue = (id: string, scope: RevocationScope, by = "operator"): unknown =>
+      fixture.ports.orders?.issue({
+        id,
+        scope,
+        by,
+        reason: "a test",
+        issuedAtMs: 0,
+        expiresAtMs: undefined,
+        restored: undefined,
+      });
+    await issue("q1", { deployment: first?.deployment ?? "" }, "gateway");
+    await issue("r1", { region: second?.deployment.split("/")[0] ?? "" });
+    const candidates = await candidatesOf(fixture);
+    const of = (deployment: string | undefined): Candidate | undefined =>
+      candidates.find((candidate) => candidate.deployment === deployment);
+    const cutOff = { admitted: true, chanceBasisPoints: 0 };
+    expect(of(first?.deployment)).toMatchObject({ ...cutOff, cutOffBy: [{ order: "q1", quarantine: true }] });
+    expect(of(second?.deployment)).toMatchObject({ ...cutOff, cutOffBy: [{ order: "r1", quarantine: false }] });
+    expect((await fixture.call("GET", path)).json).toMatchObject({ served: "gpt-4.1" });
+    await issue("r2", { model: "gpt-4.1", tenant: "acme" });
+    expect((await fixture.call("GET", path)).json).toMatchObject({ served: null, refusal: { kind: "revoked" } });
+  });
+
+  it("counts what a key reaches, and the orders against it, where the key is named", async () => {
+    const fixture = await withTenant("SG");
+    const issued = await fixture.call("POST", "/tenants/acme/keys", { name: "one", models: ["gpt-4o"] });
+    const { id } = JSON.parse(issued.text) as { id: string };
+    const path = "/tenants/acme/explain?model=gpt-4.1";
+    expect((await fixture.call("GET", path)).json).toMatchObject({ served: "gpt-4.1", key: null });
+    expect((await fixture.call("GET", `${path}&key=${id}`)).json).toMatchObject({ served: null, key: id });
+    expect((await fixture.call("GET", `${path}&key=none`)).status).toBe(404);
+    const order = { id: "k1", scope: { key: id }, by: "operator", reason: "a test", issuedAtMs: 0 };
+    await fixture.ports.orders?.issue({ ...order, expiresAtMs: undefined, restored: undefined });
+    const reached = "/tenants/acme/explain?model=gpt-4o";
+    expect((await fixture.call("GET", reached)).json).toMatchObject({ served: "gpt-4o" });
+    expect((await fixture.call("GET", `${reached}&key=${id}`)).json).toMatchObject({ refusal: { kind: "revoked" } });
   });
 
   it("is asked for a tenant and a model that there are", async () => {

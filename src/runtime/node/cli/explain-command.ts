@@ -1,4 +1,4 @@
-import type { CandidateDocument, ExplanationDocument, FindingDocument } from "../../../control/explain.ts";
+import type { CandidateDocument, CutOffDocument, ExplanationDocument, FindingDocument } from "../../../control/explain.ts";
 import type { Command } from "./command.ts";
 import { usageFailure } from "./failure.ts";
 import { fields, table } from "./table.ts";
@@ -12,14 +12,14 @@ export const explainCommand: Command = {
     { name: "tenant", value: "TENANT", help: "who asks" },
     { name: "model", value: "MODEL", help: "for which model" },
     { name: "surface", value: "SURFACE", help: "chat.completions, messages, …; without, the first that the model has" },
+    { name: "key", value: "KEY", help: "by the id of a key, whose scope and orders then count too" },
     { name: "at", value: "TIME", help: "by the policy of then, RFC 3339; now without" },
   ],
-  notes:
-    "Of a rule that found nothing against it only --json tells. Orders that revoke are not looked at: strait revocations lists them.",
+  notes: "Of a rule that found nothing against it only --json tells.",
   async run(input, session) {
     const tenant = input.option("tenant");
     const query = new URLSearchParams();
-    for (const name of ["model", "surface", "at"]) {
+    for (const name of ["model", "surface", "key", "at"]) {
       const value = input.option(name);
       if (value !== undefined) query.set(name, value);
     }
@@ -58,10 +58,14 @@ function because({ rule, outcome, reason, liftedBy }: FindingDocument): string {
   return `${rule}: ${reason} (${outcome})${liftedBy === null ? "" : `, lifted by ${liftedBy}`}`;
 }
 
+function cutOff({ order, reason, quarantine }: CutOffDocument): string {
+  return `${quarantine ? "quarantined by" : "revoked by"} ${order}: ${reason}`;
+}
+
 function row(candidate: CandidateDocument): (string | number | null)[] {
-  const { admitted, available, chanceBasisPoints, countries, findings } = candidate;
+  const { admitted, available, cutOffBy, chanceBasisPoints, countries, findings } = candidate;
   return [
-    admitted ? (available ? "yes" : "rests") : "no",
+    admitted ? (cutOffBy.length > 0 ? "cut off" : available ? "yes" : "rests") : "no",
     candidate.deployment,
     candidate.sku,
     candidate.evidence,
@@ -70,6 +74,6 @@ function row(candidate: CandidateDocument): (string | number | null)[] {
     candidate.latencyMs,
     admitted ? `${(chanceBasisPoints / 100).toFixed(1)} %` : null,
     countries.length > 23 ? `${countries.slice(0, 20)}...` : countries,
-    findings.filter(speaks).map(because).join("; ") || null,
+    [...cutOffBy.map(cutOff), ...findings.filter(speaks).map(because)].join("; ") || null,
   ];
 }
