@@ -139,6 +139,11 @@ describe("npm start", () => {
 describe("production", () => {
   test.each([
     ["without an operator key", {}, /STRAIT_OPERATOR_KEY/],
+    [
+      "on PostgreSQL without a key that all replicas sign the log by",
+      { STRAIT_OPERATOR_KEY: testOperatorKey, STRAIT_DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" },
+      /STRAIT_LOG_KEY/,
+    ],
     ["without any region's credential", { STRAIT_OPERATOR_KEY: testOperatorKey }, /No region has a credential/],
     [
       "with settings that are none, and names them all",

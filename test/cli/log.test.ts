@@ -83,4 +83,10 @@ describe("strait receipt and strait log", () => {
     expect(keys[1]).toMatchObject({ x: key["x"], validUntil: keys[0]?.["validFrom"] });
     expect(keys[1]).not.toHaveProperty("d");
   });
+
+  it("makes the first key where there is no file yet", async () => {
+    const keyFile = file("first.json");
+    expect(await strait(["log", "rotate", keyFile])).toMatchObject({ code: 0 });
+    expect(JSON.parse(readFileSync(keyFile, "utf8"))).toMatchObject({ keys: [{ crv: "Ed25519", d: expect.any(String) }] });
+  });
 });

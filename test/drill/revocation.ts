@@ -120,7 +120,7 @@ async function partitioned(
   return {
     toPostgres,
     toValkey,
-    variables: { STRAIT_DATABASE_URL: url.href, STRAIT_QUOTA_URL: `redis://127.0.0.1:${toValkey.port}` },
+    variables: { ...stores.variables, STRAIT_DATABASE_URL: url.href, STRAIT_QUOTA_URL: `redis://127.0.0.1:${toValkey.port}` },
   };
 }
 

@@ -6,12 +6,12 @@ import { openSqliteStores } from "../../src/runtime/node/sqlite.ts";
 import type { PostgresServer } from "../support/postgres-server.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { temporaryDirectory } from "./sqlite-world.ts";
-import { worldBeginsMs, type ReaderWorld } from "./store-world.ts";
+import { worldBeginsMs, type LogWorld, type ReaderWorld } from "./store-world.ts";
 
 export const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Journal and directory in PostgreSQL, limits beside them in SQLite, as one replica has them. */
-export async function postgresWorld(server: PostgresServer): Promise<ReaderWorld> {
+export async function postgresWorld(server: PostgresServer): Promise<ReaderWorld & LogWorld> {
   const address = await server.createDatabase();
   const folder = temporaryDirectory();
   const clock = new ManualClock(worldBeginsMs);
@@ -40,6 +40,20 @@ export async function postgresWorld(server: PostgresServer): Promise<ReaderWorld
       find: (tenantId, requestId) => stores.journal.find(tenantId, requestId),
       list: (tenantId, beforeMs, count) => stores.journal.list(tenantId, beforeMs, count),
       findResponse: (tenantId, responseId) => stores.journal.findResponse(tenantId, responseId),
+    },
+    refusals: {
+      append: (refusal) => stores.refusals.append(refusal),
+      find: (tenantId, requestId) => stores.refusals.find(tenantId, requestId),
+    },
+    tree: {
+      origin: () => stores.tree.origin(),
+      size: () => stores.tree.size(),
+      integrate: (most) => stores.tree.integrate(most),
+      tile: (level, index) => stores.tree.tile(level, index),
+      place: (tenantId, requestId) => stores.tree.place(tenantId, requestId),
+      entries: (from, count) => stores.tree.entries(from, count),
+      checkpoint: (size) => stores.tree.checkpoint(size),
+      keepCheckpoint: (checkpoint) => stores.tree.keepCheckpoint(checkpoint),
     },
     books: {
       async close(receipt, settlement) {

@@ -77,6 +77,12 @@ async function startProduction(config: Config, regions: RegionsSource, policies:
     process.stderr.write("Set STRAIT_OPERATOR_KEY to a secret of your own (24 characters or more): it guards /control/v1.\n");
     return 2;
   }
+  if (config.databaseUrl !== undefined && config.logKey === undefined) {
+    process.stderr.write(
+      "Set STRAIT_LOG_KEY to the key of the log of receipts, or to a file with it: the replicas on one STRAIT_DATABASE_URL write one log, and all must sign it by the same key. `strait log rotate FILE` makes one.\n",
+    );
+    return 2;
+  }
   const proxies = environmentProxies(process.env);
   if (proxies.length > 0 && !config.ignoresProxy) {
     process.stderr.write(

@@ -1,9 +1,11 @@
 import type { Journal } from "../../ledger/journal.ts";
 import type { Receipt } from "../../ledger/receipt.ts";
+import { hex } from "../../tenant/key.ts";
+import type { MerkleHasher } from "../../transparency/merkle.ts";
 import { PostgresBatch } from "./postgres-batch.ts";
 import { isCallersFault } from "./postgres-error.ts";
 import type { PostgresPool, Statement } from "./postgres-pool.ts";
-import { isStorable, storableJson } from "./postgres-text.ts";
+import { isStorable, storableRecord } from "./postgres-text.ts";
 
 interface Append {
   readonly receipt: Receipt;
@@ -11,25 +13,67 @@ interface Append {
   readonly reject: (error: unknown) => void;
 }
 
+interface NameRow {
+  readonly tenant_id: string;
+  readonly request_id: string;
+}
+
+interface UnsettledRow extends NameRow {
+  readonly document: string | null;
+}
+
 interface DocumentRow {
   readonly document: Receipt;
 }
 
 /**
- * One text of all receipts, read once by the server: cheaper for the gateway than to bind each column of each row, and
- * one prepared statement whatever their number. Only an unsettled receipt gives way, and only to one that knows more.
- * In order of the key, so that replicas that report the same requests wait for each other and never in a circle. An
- * index entry has an upper size, and nothing that long is ever asked for.
+ * One text of all receipts, a line each, which the server reads once: cheaper for the gateway than to bind each column of
+ * each row, and one prepared statement whatever their number. What is written is the log's next entry, by its very text;
+ * given back are those that found one of their request there. In order of the key, so that replicas that report the same
+ * requests wait for each other and never in a circle. An index entry has an upper size, and nothing that long is ever
+ * asked for.
  */
 const append: Statement = {
   name: "receipt-append",
-  text: `INSERT INTO strait.receipt (tenant_id, request_id, started_at_ms, response_id, unsettled, document)
-    SELECT one->>'tenantId', one->>'requestId', (one->>'startedAtMs')::bigint,
-      CASE WHEN length(one->>'responseId') <= 500 THEN one->>'responseId' END, one->>'end' = 'unsettled', one
-    FROM jsonb_array_elements($1::jsonb) AS batch (one) ORDER BY one->>'tenantId' COLLATE "C", one->>'requestId' COLLATE "C"
-    ON CONFLICT (tenant_id, request_id) DO UPDATE SET started_at_ms = excluded.started_at_ms,
-      response_id = excluded.response_id, unsettled = false, document = excluded.document
-    WHERE receipt.unsettled AND NOT excluded.unsettled`,
+  text: `WITH batch AS (
+      SELECT line, one, one->>'tenantId' AS tenant_id, one->>'requestId' AS request_id
+      FROM string_to_table($1, E'\n') AS line, LATERAL CAST(line AS jsonb) AS one
+    ), written AS (
+      INSERT INTO strait.receipt (tenant_id, request_id, started_at_ms, response_id, unsettled, document)
+      SELECT tenant_id, request_id, (one->>'startedAtMs')::bigint,
+        CASE WHEN length(one->>'responseId') <= 500 THEN one->>'responseId' END, one->>'end' = 'unsettled', one
+      FROM batch ORDER BY tenant_id COLLATE "C", request_id COLLATE "C"
+      ON CONFLICT (tenant_id, request_id) DO NOTHING RETURNING tenant_id, request_id
+    ), logged AS (
+      INSERT INTO strait.log_entry (tenant_id, request_id, refused, document)
+      SELECT tenant_id, request_id, false, line FROM batch JOIN written USING (tenant_id, request_id)
+    )
+    SELECT tenant_id, request_id FROM batch WHERE one->>'end' <> 'unsettled'
+      AND NOT EXISTS (SELECT FROM written WHERE written.tenant_id = batch.tenant_id AND written.request_id = batch.request_id)`,
+};
+
+/** Of these requests, those whose receipt gives way, with what it is in the log; a replica from before wrote none there. */
+const findUnsettled: Statement = {
+  name: "receipt-unsettled",
+  text: `SELECT tenant_id, request_id, (
+      SELECT document FROM strait.log_entry AS entry WHERE entry.tenant_id = receipt.tenant_id
+        AND entry.request_id = receipt.request_id AND NOT refused ORDER BY sequence DESC LIMIT 1
+    ) AS document
+    FROM strait.receipt JOIN unnest($1::text[], $2::text[]) AS asked (tenant_id, request_id) USING (tenant_id, request_id)
+    WHERE unsettled`,
+};
+
+/** Only an unsettled receipt gives way, and only once, so that whoever read what it is corrects just that. */
+const correct: Statement = {
+  name: "receipt-correct",
+  text: `WITH corrected AS (
+      UPDATE strait.receipt SET started_at_ms = (one->>'startedAtMs')::bigint,
+        response_id = CASE WHEN length(one->>'responseId') <= 500 THEN one->>'responseId' END, unsettled = false, document = one
+      FROM CAST($1 AS jsonb) AS one
+      WHERE tenant_id = one->>'tenantId' AND request_id = one->>'requestId' AND unsettled RETURNING tenant_id, request_id
+    )
+    INSERT INTO strait.log_entry (tenant_id, request_id, refused, document)
+    SELECT tenant_id, request_id, false, $1 FROM corrected`,
 };
 
 const find: Statement = {
@@ -54,10 +98,12 @@ const mostReceipts = 500;
 /** Receipts in PostgreSQL: durable where its own settings are (`synchronous_commit`). */
 export class PostgresJournal implements Journal {
   readonly #pool: PostgresPool;
+  readonly #hasher: MerkleHasher;
   readonly #batch: PostgresBatch<Append>;
 
-  constructor(pool: PostgresPool) {
+  constructor(pool: PostgresPool, hasher: MerkleHasher) {
     this.#pool = pool;
+    this.#hasher = hasher;
     this.#batch = new PostgresBatch((appends) => this.#write(appends), lanes, mostReceipts);
   }
 
@@ -98,7 +144,9 @@ export class PostgresJournal implements Journal {
 
   async #write(appends: readonly Append[]): Promise<void> {
     try {
-      await this.#pool.repeatable(append, [jsonOf(appends)]);
+      const receipts = lastOfEach(appends);
+      const standing = await this.#pool.repeatable<NameRow>(append, [[...receipts.values()].map(storableRecord).join("\n")]);
+      if (standing.length > 0) await this.#correct(standing, receipts);
     } catch (error) {
       if (appends.length === 1 || !isCallersFault(error)) for (const one of appends) one.reject(error);
       // One receipt that the database does not take must take no other with it.
@@ -107,18 +155,32 @@ export class PostgresJournal implements Journal {
     }
     for (const one of appends) one.resolve();
   }
+
+  async #correct(standing: readonly NameRow[], receipts: ReadonlyMap<string, Receipt>): Promise<void> {
+    const names = [standing.map((row) => row.tenant_id), standing.map((row) => row.request_id)];
+    for (const row of await this.#pool.repeatable<UnsettledRow>(findUnsettled, names)) {
+      const receipt = receipts.get(nameOf(row.tenant_id, row.request_id));
+      if (receipt === undefined) continue;
+      const corrects = row.document === null ? undefined : hex(this.#hasher.leafOfText(row.document));
+      await this.#pool.repeatable(correct, [storableRecord({ ...receipt, corrects })]);
+    }
+  }
 }
 
 /**
  * A statement may change no row twice, so of several receipts of one request the batch carries the one that would have
  * stood had they come one after the other.
  */
-function jsonOf(appends: readonly Append[]): string {
+function lastOfEach(appends: readonly Append[]): ReadonlyMap<string, Receipt> {
   const receipts = new Map<string, Receipt>();
   for (const { receipt } of appends) {
-    const name = `${receipt.tenantId}\n${receipt.requestId}`;
+    const name = nameOf(receipt.tenantId, receipt.requestId);
     const earlier = receipts.get(name);
     if (earlier === undefined || (earlier.end === "unsettled" && receipt.end !== "unsettled")) receipts.set(name, receipt);
   }
-  return `[${Array.from(receipts.values(), storableJson).join(",")}]`;
+  return receipts;
+}
+
+function nameOf(tenantId: string, requestId: string): string {
+  return `${tenantId}\n${requestId}`;
 }

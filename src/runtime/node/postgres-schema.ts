@@ -18,6 +18,10 @@ export interface PostgresMigration {
  * - `revocation`, `acknowledgement`: orders, and what each replica last said of them. \`replica\`: who lives.
  * - `place_mismatch`: what a replica found wrong with a deployment's place, and how many that is.
  * - `key_use`: when a key was last used.
+ * - `log_entry`: the text of each receipt and refusal exactly as the log hashes it, in the order in which they were written;
+ *   an unsettled receipt and the one that replaced it are two. `leaf_index` is its place in the tree, NULL until it is
+ *   taken in; `forgotten` the retention class by which its `document` was deleted. Receipts of replicas from before have none.
+ * - `log_state`, `log_tile`, `log_checkpoint`: the tree over these.
  * - `journal_writer`: up to where each machine that writes receipts has handed them over, and when it last said so.
  * - `usage_part`, `usage_slice`, `used_slice`: sums over receipts, as `usageMigration` tells.
  *
@@ -100,6 +104,32 @@ export const postgresMigrations: readonly PostgresMigration[] = [
     ],
   },
   usageMigration,
+  {
+    name: "the log of receipts and refusals",
+    statements: [
+      `CREATE TABLE strait.log_entry (
+        sequence bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        tenant_id text COLLATE "C" NOT NULL,
+        request_id text COLLATE "C" NOT NULL,
+        refused boolean NOT NULL,
+        document text,
+        leaf_index bigint UNIQUE,
+        forgotten text
+      )`,
+      "CREATE INDEX log_entry_by_request ON strait.log_entry (tenant_id, request_id, sequence)",
+      "CREATE UNIQUE INDEX log_entry_refusal ON strait.log_entry (tenant_id, request_id) WHERE refused",
+      "CREATE INDEX log_entry_waiting ON strait.log_entry (sequence) WHERE leaf_index IS NULL",
+      "CREATE TABLE strait.log_state (one boolean PRIMARY KEY CHECK (one), id text NOT NULL, size bigint NOT NULL)",
+      "INSERT INTO strait.log_state SELECT true, replace(gen_random_uuid()::text, '-', ''), 0",
+      `CREATE TABLE strait.log_tile (
+        level smallint NOT NULL,
+        tile bigint NOT NULL,
+        hashes bytea NOT NULL,
+        PRIMARY KEY (level, tile)
+      )`,
+      "CREATE TABLE strait.log_checkpoint (size bigint PRIMARY KEY, at_ms bigint NOT NULL, note text NOT NULL)",
+    ],
+  },
 ];
 
 /** Where orders that revoke are told. The payload is the order's id. */

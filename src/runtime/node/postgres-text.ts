@@ -1,3 +1,6 @@
+import { journalText } from "../../ledger/journal-text.ts";
+import type { Receipt, RefusalReceipt } from "../../ledger/receipt.ts";
+
 /** What `JSON.stringify` writes for NUL and for half a surrogate pair. A backslash before it makes it something else, which is looked at again. */
 const suspicious = /\\u(?:0000|d[89a-f])/;
 
@@ -20,4 +23,10 @@ export function storableJson(value: unknown): string {
 
 function storable(text: string): string {
   return text.toWellFormed().replaceAll("\0", replacement);
+}
+
+/** A record's canonical text, without what `jsonb` cannot keep: the document and the text beside it must say the same. */
+export function storableRecord(record: Receipt | RefusalReceipt): string {
+  const text = journalText(record);
+  return suspicious.test(text) ? journalText(JSON.parse(storableJson(record)) as Receipt | RefusalReceipt) : text;
 }

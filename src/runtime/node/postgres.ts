@@ -1,10 +1,13 @@
 import type { Clock } from "../../clock.ts";
 import type { JournalReader } from "../../ledger/journal-reader.ts";
-import type { Journal } from "../../ledger/journal.ts";
+import type { Journal, RefusalJournal } from "../../ledger/journal.ts";
 import type { UsedReader } from "../../ledger/used-amounts.ts";
 import type { Log } from "../../log.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
+import type { LogStore } from "../../transparency/log-store.ts";
+import { MerkleHasher } from "../../transparency/merkle.ts";
 import { monotonicClock } from "./clock.ts";
+import { hashes } from "./hashes.ts";
 import { PostgresDirectory } from "./postgres-directory.ts";
 import { PostgresJournal } from "./postgres-journal.ts";
 import { PostgresKeyUse } from "./postgres-key-use.ts";
@@ -13,7 +16,9 @@ import { PostgresLookups } from "./postgres-lookups.ts";
 import { migratePostgres } from "./postgres-migrate.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import { PostgresReader } from "./postgres-reader.ts";
+import { PostgresRefusals } from "./postgres-refusals.ts";
 import { directoryChannel } from "./postgres-schema.ts";
+import { PostgresTree } from "./postgres-tree.ts";
 import { PostgresUsageSlices } from "./postgres-usage-slices.ts";
 import { PostgresUsed } from "./postgres-used.ts";
 import { PostgresWriters, type JournalWriter } from "./postgres-writers.ts";
@@ -32,6 +37,9 @@ export interface PostgresOptions {
 /** Receipts and tenants, shared by many replicas. */
 export interface PostgresStores {
   readonly journal: Journal;
+  /** What was refused; and the tree over both, which all replicas grow. */
+  readonly refusals: RefusalJournal;
+  readonly tree: LogStore;
   readonly directory: DirectoryAdmin;
   /** Reads for bills and reports, and tells the others from here on how far this writer is. */
   openReader(writer: JournalWriter): Promise<JournalReader>;
@@ -63,7 +71,9 @@ export async function openPostgresStores(
   const settings = { ...defaults, ...options };
   await migratePostgres(url, log, settings.startWaitMs);
   const pool = new PostgresPool(url, settings.connections, log);
-  const journal = new PostgresJournal(pool);
+  const hasher = new MerkleHasher(hashes.sha256Bytes);
+  const journal = new PostgresJournal(pool, hasher);
+  const refusals = new PostgresRefusals(pool);
   const keyUse = new PostgresKeyUse(pool, clock);
   const onMessage = (payload: string): void => directory.hear(payload);
   const listener = new PostgresListener(
@@ -83,12 +93,14 @@ export async function openPostgresStores(
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     listener.close();
-    await Promise.all([journal.close(), keyUse.close(), writers?.close()]);
+    await Promise.all([journal.close(), refusals.close(), keyUse.close(), writers?.close()]);
     await Promise.all([pool.close(), reading.close()]);
   };
   const slices = new PostgresUsageSlices(reading);
   return {
     journal,
+    refusals,
+    tree: new PostgresTree(pool, hasher),
     directory,
     openReader,
     used: new PostgresUsed(reading),

@@ -55,8 +55,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
   const tierOf: TierOf = (model) => regions.world(systemClock.nowMs()).catalogue.models.get(model)?.tier;
   const logKeys = await openLogKeys(config.logKey, config.dataDir);
   const stores = await openStores(config, systemClock, log, tierOf);
-  const receiptLog =
-    stores.tree === undefined ? undefined : new TransparencyLog(stores.tree, logKeys, systemClock, hashes.sha256Bytes);
+  const receiptLog = new TransparencyLog(stores.tree, logKeys, systemClock, hashes.sha256Bytes);
   const telemetry = await startTelemetry(process.env);
   const countries = new AddressCountries({
     folder: config.countryTable,
@@ -88,7 +87,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     quota: stores.quota,
     journal: stores.journal,
     refusals: buffered?.refusals ?? stores.refusals,
-    logs: receiptLog === undefined ? undefined : { published: publishedKeys(logKeys), of: () => receiptLog },
+    logs: { published: publishedKeys(logKeys), of: () => receiptLog },
     reader: stores.reader,
     reservations: stores.reservations,
     books: buffered?.books ?? stores.books,
@@ -120,7 +119,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     sumUp();
   }, leaseMs / 3);
   sweep();
-  const stopKeeping = receiptLog === undefined ? undefined : keepLog(receiptLog, systemClock, log);
+  const stopKeeping = keepLog(receiptLog, systemClock, log);
   const stopDeleting = retention && scheduleRetention(retention, () => application.deleteDue(), systemClock, log);
   await listen(server, config);
 
@@ -139,7 +138,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     stopWatching();
     stopDeleting?.();
     await followed.close();
-    await stopKeeping?.();
+    await stopKeeping();
     regions.close();
     await transport.close();
     await stores.close();

@@ -32,9 +32,9 @@ export interface Stores extends Ledger {
 /** All but what is counted. */
 interface Ledger {
   readonly journal: Journal;
-  /** What was refused, and the tree over both journals; only the embedded ones have them so far. */
-  readonly refusals?: RefusalJournal;
-  readonly tree?: LogStore;
+  /** What was refused; and the tree over both journals. */
+  readonly refusals: RefusalJournal;
+  readonly tree: LogStore;
   readonly directory: DirectoryAdmin;
   /** Usage and exports. */
   readonly reader: JournalReader;
@@ -123,7 +123,7 @@ interface SharedLedger {
 async function openPostgres(url: string, { config, clock, log, closing }: Opening): Promise<SharedLedger> {
   const shared = await openPostgresStores(url, clock, log, { stalenessMs: config.directoryStalenessMs });
   closing.push(() => shared.close());
-  const { directory } = shared;
+  const { refusals, tree, directory } = shared;
   const waitingFolder = join(config.dataDir, "receipts");
   const journal = await WriteAheadJournal.open(shared.journal, waitingFolder, clock, log, { synchronous: config.synchronous });
   closing.push(() => journal.close());
@@ -138,7 +138,7 @@ async function openPostgres(url: string, { config, clock, log, closing }: Openin
     },
     async ledger(heldNoMoreUntilMs) {
       const reader = await shared.openReader(journalWriter(waitingFolder, heldNoMoreUntilMs));
-      return { journal, directory, reader, sumUp: () => shared.sumUp() };
+      return { journal, refusals, tree, directory, reader, sumUp: () => shared.sumUp() };
     },
   };
 }
@@ -173,8 +173,8 @@ function onValkey(valkey: ValkeyStore, local: SqliteStores, ledger: Ledger, open
   return {
     quota,
     journal,
-    ...(refusals === undefined ? {} : { refusals }),
-    ...(tree === undefined ? {} : { tree }),
+    refusals,
+    tree,
     ...(retention === undefined ? {} : { retention }),
     books: inOrder(journal, quota, log),
     directory,

@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import type { Children } from "../../../bench/children.ts";
+import { newLogKey } from "../../../src/runtime/node/log-key.ts";
 import { isPostgresInstalled, PostgresServer } from "../../support/postgres-server.ts";
 import { isValkeyInstalled, ValkeyServer } from "../../support/valkey-server.ts";
 import type { ServerProgram } from "../drill.ts";
@@ -32,7 +33,11 @@ export async function startSharedStores(children: Children): Promise<SharedStore
     valkey,
     postgres,
     databaseUrl,
-    variables: { STRAIT_QUOTA_URL: valkey.address, STRAIT_DATABASE_URL: databaseUrl },
+    variables: {
+      STRAIT_QUOTA_URL: valkey.address,
+      STRAIT_DATABASE_URL: databaseUrl,
+      STRAIT_LOG_KEY: JSON.stringify(newLogKey(0)),
+    },
     async stop() {
       await Promise.all([valkey.stop(), postgres.stop()]);
     },

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { auditLog, type ShownEntry } from "../../../transparency/audit-log.ts";
 import { readBase64 } from "../../../transparency/base64.ts";
 import { MerkleHasher } from "../../../transparency/merkle.ts";
@@ -88,7 +88,7 @@ export const logCommands: readonly Command[] = [
   },
   {
     path: ["log", "rotate"],
-    summary: "put a new signing key into the log's key file; the gateway uses it from its next start on",
+    summary: "put a new signing key into the log's key file, or make the file; the gateway uses it from its next start on",
     arguments: [{ name: "FILE", help: "the file that STRAIT_LOG_KEY names" }],
     options: [],
     notes:
@@ -96,7 +96,7 @@ export const logCommands: readonly Command[] = [
     async run(input, session) {
       const file = required(input, "FILE");
       const nowMs = systemClock.nowMs();
-      const keys = readKeySet(file).map((key) => retired(key, nowMs));
+      const keys = (existsSync(file) ? readKeySet(file) : []).map((key) => retired(key, nowMs));
       const fresh = newLogKey(nowMs);
       // Written beside it and put in its place: a gateway that starts meanwhile finds the one or the other.
       writeFileSync(`${file}.new`, `${JSON.stringify({ keys: [fresh, ...keys] }, undefined, 2)}\n`, { mode: 0o600, flag: "wx" });

@@ -1,0 +1,186 @@
+import type { Receipt } from "../../ledger/receipt.ts";
+import type { LogEntry, LogPlace, LogStore, StoredCheckpoint } from "../../transparency/log-store.ts";
+import { hashLength, type MerkleHasher } from "../../transparency/merkle.ts";
+import { appendLeaves, openTiles, tileWidth, type Tile } from "../../transparency/tiles.ts";
+import type { PostgresPool, Statement } from "./postgres-pool.ts";
+import { isStorable } from "./postgres-text.ts";
+
+const state: Statement = { name: "log-state", text: "SELECT id, size FROM strait.log_state" };
+
+const waiting: Statement = {
+  name: "log-waiting",
+  text: "SELECT sequence, document FROM strait.log_entry WHERE leaf_index IS NULL ORDER BY sequence LIMIT $1",
+};
+
+/**
+ * Who finds the tree as large as the leaves were made for puts them there, with the tiles and all, or nothing. Of two that
+ * try at once the second waits for the first, and then does nothing: its size is not the tree's any more.
+ */
+const take: Statement = {
+  name: "log-take",
+  text: `WITH grown AS (
+      UPDATE strait.log_state SET size = size + cardinality($2::bigint[]) WHERE size = $1 RETURNING size
+    ), placed AS (
+      UPDATE strait.log_entry SET leaf_index = $1 + place - 1
+      FROM unnest($2::bigint[]) WITH ORDINALITY AS taken (taken_sequence, place)
+      WHERE sequence = taken_sequence AND EXISTS (SELECT FROM grown)
+    ), filled AS (
+      INSERT INTO strait.log_tile (level, tile, hashes)
+      SELECT level, tile, decode(hashes, 'hex') FROM unnest($3::smallint[], $4::bigint[], $5::text[]) AS changed (level, tile, hashes)
+      WHERE EXISTS (SELECT FROM grown)
+      ON CONFLICT (level, tile) DO UPDATE SET hashes = excluded.hashes
+    )
+    SELECT size FROM grown`,
+};
+
+const tile: Statement = { name: "log-tile", text: "SELECT hashes FROM strait.log_tile WHERE level = $1 AND tile = $2" };
+
+const place: Statement = {
+  name: "log-place",
+  text: `SELECT leaf_index, entry.document, refused, receipt.unsettled FROM strait.log_entry AS entry
+    LEFT JOIN strait.receipt USING (tenant_id, request_id)
+    WHERE tenant_id = $1 AND request_id = $2 ORDER BY sequence DESC LIMIT 1`,
+};
+
+const isReceipt: Statement = {
+  name: "log-receipt",
+  text: "SELECT FROM strait.receipt WHERE tenant_id = $1 AND request_id = $2",
+};
+
+const entries: Statement = {
+  name: "log-entries",
+  text: "SELECT leaf_index, document, forgotten FROM strait.log_entry WHERE leaf_index >= $1 AND leaf_index < $2",
+};
+
+const newestCheckpoint: Statement = {
+  name: "log-checkpoint",
+  text: "SELECT size, at_ms, note FROM strait.log_checkpoint ORDER BY size DESC LIMIT 1",
+};
+
+const checkpointFrom: Statement = {
+  name: "log-checkpoint-from",
+  text: "SELECT size, at_ms, note FROM strait.log_checkpoint WHERE size >= $1 ORDER BY size LIMIT 1",
+};
+
+const keep: Statement = {
+  name: "log-checkpoint-keep",
+  text: "INSERT INTO strait.log_checkpoint (size, at_ms, note) VALUES ($1, $2, $3) ON CONFLICT (size) DO NOTHING",
+};
+
+interface WaitingRow {
+  readonly sequence: string;
+  readonly document: string;
+}
+
+interface PlaceRow {
+  readonly leaf_index: string | null;
+  readonly document: string | null;
+  readonly refused: boolean;
+  readonly unsettled: boolean | null;
+}
+
+/**
+ * The tree of all replicas' receipts and refusals. Each entry says whether it was taken in, so that one which is committed
+ * late, behind others that were written after it, is taken in late and is not passed over; and a transaction that stays
+ * open holds up nobody.
+ */
+export class PostgresTree implements LogStore {
+  readonly #pool: PostgresPool;
+  readonly #hasher: MerkleHasher;
+
+  constructor(pool: PostgresPool, hasher: MerkleHasher) {
+    this.#pool = pool;
+    this.#hasher = hasher;
+  }
+
+  async origin(): Promise<string> {
+    return `strait/${(await this.#state()).id}`;
+  }
+
+  async size(): Promise<number> {
+    return (await this.#state()).size;
+  }
+
+  async integrate(most: number): Promise<number> {
+    for (;;) {
+      // In this order: what was taken in after the size was read makes the size another, and nothing is written.
+      const { size } = await this.#state();
+      const rows = await this.#pool.repeatable<WaitingRow>(waiting, [most]);
+      if (rows.length === 0) return 0;
+      const open = await Promise.all(openTiles(size).map((one) => this.#openTile(one, size)));
+      const leaves = rows.map(({ document }) => this.#hasher.leafOfText(document));
+      const changed = appendLeaves(size, open, leaves, this.#hasher);
+      // May be repeated where a connection broke: done already, it finds another size and the next round goes on from there.
+      const grown = await this.#pool.repeatable(take, [
+        size,
+        rows.map(({ sequence }) => sequence),
+        changed.map(({ level }) => level),
+        changed.map(({ index }) => index),
+        changed.map(({ hashes }) => Buffer.from(hashes).toString("hex")),
+      ]);
+      if (grown.length > 0) return rows.length;
+    }
+  }
+
+  async tile(level: number, index: number): Promise<Uint8Array> {
+    const [row] = await this.#pool.repeatable<{ hashes: Uint8Array }>(tile, [level, index]);
+    if (row === undefined) throw new Error(`the tree has no tile ${index} of level ${level}`);
+    return row.hashes;
+  }
+
+  async place(tenantId: string, requestId: string): Promise<LogPlace> {
+    if (!isStorable(tenantId) || !isStorable(requestId)) return { kind: "absent" };
+    const [row] = await this.#pool.repeatable<PlaceRow>(place, [tenantId, requestId]);
+    if (row === undefined) {
+      const receipts = await this.#pool.repeatable(isReceipt, [tenantId, requestId]);
+      return { kind: receipts.length > 0 ? "before_log" : "absent" };
+    }
+    if (row.document === null) return { kind: "absent" };
+    if (isOutdated(row.document, row)) return { kind: "before_log" };
+    if (row.leaf_index === null) return { kind: "waiting" };
+    return { kind: "in_tree", leafIndex: Number(row.leaf_index), document: row.document };
+  }
+
+  async entries(from: number, count: number): Promise<readonly LogEntry[]> {
+    const end = Math.min(await this.size(), from + count);
+    const rows = await this.#pool.repeatable<{ leaf_index: string; document: string | null; forgotten: string | null }>(entries, [
+      from,
+      end,
+    ]);
+    const byLeaf = new Map(rows.map((row) => [Number(row.leaf_index), row]));
+    return Array.from({ length: Math.max(0, end - from) }, (_, offset) => {
+      const row = byLeaf.get(from + offset);
+      return { leafIndex: from + offset, document: row?.document ?? undefined, forgotten: row?.forgotten ?? undefined };
+    });
+  }
+
+  async checkpoint(size?: number): Promise<StoredCheckpoint | undefined> {
+    const [row] = await this.#pool.repeatable<{ size: string; at_ms: string; note: string }>(
+      size === undefined ? newestCheckpoint : checkpointFrom,
+      size === undefined ? [] : [size],
+    );
+    return row === undefined ? undefined : { size: Number(row.size), atMs: Number(row.at_ms), note: row.note };
+  }
+
+  async keepCheckpoint({ size, atMs, note }: StoredCheckpoint): Promise<void> {
+    await this.#pool.repeatable(keep, [size, atMs, note]);
+  }
+
+  async #state(): Promise<{ readonly id: string; readonly size: number }> {
+    const [row] = await this.#pool.repeatable<{ id: string; size: string }>(state, []);
+    if (row === undefined) throw new Error("the tree has no state");
+    return { id: row.id, size: Number(row.size) };
+  }
+
+  /** As it was when the tree had `size` entries: another replica may have filled it further since. */
+  async #openTile({ level, index }: Pick<Tile, "level" | "index">, size: number): Promise<Tile> {
+    const hashes = await this.tile(level, index);
+    const count = Math.floor(size / tileWidth ** level) % tileWidth;
+    return { level, index, hashes: hashes.subarray(0, count * hashLength) };
+  }
+}
+
+/** A replica from before there was a log may settle what this log has as unsettled: then the journal knows more than the log. */
+function isOutdated(document: string, { refused, unsettled }: PlaceRow): boolean {
+  return !refused && unsettled === false && (JSON.parse(document) as Receipt).end === "unsettled";
+}
