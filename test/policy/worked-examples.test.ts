@@ -1,19 +1,32 @@
 import { describe, expect, it } from "vitest";
 import { authorise } from "../../src/policy/authorise.ts";
 import { plainRequest, type RequestInputs } from "../../src/policy/decision-inputs.ts";
+import type { World } from "../../src/policy/world.ts";
 import type { Surface } from "../../src/region/catalogue.ts";
 import type { Holding, Ownership } from "../../src/tenant/ownership.ts";
 import type { Tenant } from "../../src/tenant/tenant.ts";
 import { catalogueOf, shippedFiles } from "../region/regions-fixture.ts";
 import { tenantIn } from "./policy-fixture.ts";
 
-const { catalogue, policy } = catalogueOf(shippedFiles());
+const shipped = catalogueOf(shippedFiles());
+const { policy } = shipped;
+
+/** The shipped policy as an operator edits it. */
+function shippedWith(find: string, replace: string): World {
+  return catalogueOf(
+    shippedFiles().map(({ path, text }) => {
+      if (!path.endsWith("/policy.toml")) return { path, text };
+      expect(text).toContain(find);
+      return { path, text: text.replace(find, replace) };
+    }),
+  );
+}
 
 /** The model that answers; or the refusal. */
-function ask(tenant: Tenant, modelName: string, at: string, request: Partial<RequestInputs> = {}): unknown {
+function ask(tenant: Tenant, modelName: string, at: string, request: Partial<RequestInputs> = {}, world = shipped): unknown {
   const surface: Surface = modelName.startsWith("claude") ? "messages" : "chat.completions";
   const asked = { tenant, modelName, surface, request: { ...plainRequest, ...request } };
-  const decision = authorise(asked, policy, catalogue, Date.parse(at));
+  const decision = authorise(asked, world.policy, world.catalogue, Date.parse(at));
   if (!decision.ok) return decision.refusal;
   const without = decision.value.degradations.flatMap((each) => each.without ?? []);
   return [decision.value.model.id, ...without].join(" without ");
@@ -71,13 +84,29 @@ describe("the 50 % rule that was suspended", () => {
     expect(ask(owned(50), "gpt-4o", "2025-09-29T00:00:00Z")).toBe("gpt-4o");
     expect(ask(owned(50), "gpt-5", "2025-11-09T23:59:59.999Z")).toMatchObject(refused);
     expect(ask(owned(50), "gpt-5", "2025-11-10T00:00:00Z")).toBe("gpt-5");
-    expect(ask(tenantIn("MY"), "gpt-5", "2026-11-23T00:00:00Z")).toBe("gpt-5");
+    expect(ask(tenantIn("MY"), "gpt-5", "2026-11-09T23:59:59.999Z")).toBe("gpt-5");
   });
 
-  it("comes back with a list that is too old, and refuses everybody whom it is for until it is taken anew", () => {
+  it("is in force again once nobody confirmed its suspension, and refuses everybody whom it is for until its list is taken anew", () => {
     const stale = { kind: "fact_stale", fact: expect.stringContaining("us-restricted-parties") };
-    expect(ask(owned(0.01), "gpt-5", "2027-11-10T00:00:00Z")).toMatchObject(stale);
-    expect(ask(tenantIn("SG"), "gpt-5", "2027-11-10T00:00:00Z")).toBe("gpt-5");
+    for (const at of ["2026-11-10T00:00:00Z", "2036-01-01T00:00:00Z"]) {
+      expect(ask(owned(0.01), "gpt-5", at)).toMatchObject(stale);
+      expect(ask(tenantIn("SG"), "gpt-5", at)).toBe("gpt-5");
+      expect(ask(tenantIn("CN"), "gpt-5", at)).toBe("gpt-5");
+    }
+  });
+
+  it("is suspended for as long as an operator confirms, and decides by a list that was taken anew", () => {
+    const suspended = "suspended = [{ from = 2025-11-10T00:00:00Z, to = 2026-11-10T00:00:00Z }";
+    const confirmed = "{ from = 2026-11-10T00:00:00Z, to = 2026-12-10T00:00:00Z }";
+    const prolonged = shippedWith(suspended, `${suspended}, ${confirmed}`);
+    expect(ask(owned(50), "gpt-5", "2026-12-09T23:59:59.999Z", {}, prolonged)).toBe("gpt-5");
+    expect(ask(owned(50), "gpt-5", "2026-12-10T00:00:00Z", {}, prolonged)).toMatchObject({ kind: "fact_stale" });
+    const anew = shippedWith("as_of = 2025-09-29T00:00:00Z", "as_of = 2026-11-20T00:00:00Z");
+    expect(ask(owned(49), "gpt-5", "2026-11-26T00:00:00Z", {}, anew)).toBe("gpt-5");
+    expect(ask(owned(50), "gpt-5", "2026-11-26T00:00:00Z", {}, anew)).toMatchObject({
+      reasons: ["us-affiliates-50-percent", "affiliates-rule"],
+    });
   });
 
   it("is another one where only more than half counts", () => {
