@@ -3,6 +3,7 @@ import { describeOnPostgres, PostgresServer } from "../support/postgres-server.t
 import { directoryContract } from "./directory-contract.ts";
 import { journalContract } from "./journal-contract.ts";
 import { journalReaderContract } from "./journal-reader-contract.ts";
+import { oldEntryContract } from "./old-entry-contract.ts";
 import { postgresWorld } from "./postgres-world.ts";
 
 describeOnPostgres("PostgreSQL", () => {
@@ -15,4 +16,5 @@ describeOnPostgres("PostgreSQL", () => {
   journalReaderContract("PostgreSQL", () => postgresWorld(server));
   journalContract("PostgreSQL", () => postgresWorld(server));
   directoryContract("PostgreSQL", () => postgresWorld(server));
+  oldEntryContract("PostgreSQL", () => postgresWorld(server));
 });

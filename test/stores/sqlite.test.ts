@@ -1,6 +1,7 @@
 import { directoryContract } from "./directory-contract.ts";
 import { journalContract } from "./journal-contract.ts";
 import { journalReaderContract } from "./journal-reader-contract.ts";
+import { oldEntryContract } from "./old-entry-contract.ts";
 import { quotaContract } from "./quota-contract.ts";
 import { sliceContract } from "./slice-contract.ts";
 import { sqliteWorld } from "./sqlite-world.ts";
@@ -12,4 +13,5 @@ for (const gateways of [1, 2]) {
   journalContract(name, () => sqliteWorld(gateways));
   journalReaderContract(name, () => sqliteWorld(gateways));
   directoryContract(name, () => sqliteWorld(gateways));
+  oldEntryContract(name, () => sqliteWorld(gateways));
 }
