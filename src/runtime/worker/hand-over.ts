@@ -51,30 +51,34 @@ export class HandOver {
 
   /** Hands over all there is. Resolves with whether there will be more, so that this is to be called again. */
   async run(): Promise<boolean> {
+    await this.deliver();
     const progress = this.#progress();
     if (progress === undefined) return false;
-    let { sequence } = progress;
-    for (;;) {
-      const rows = this.#next(sequence);
-      const last = rows.at(-1);
-      if (last === undefined) break;
-      await this.#target.take(rows.map(({ document }) => document));
-      this.#database.transact(() => this.#done(last.sequence));
-      sequence = last.sequence;
-    }
-    const sinceMs = this.#waitingSinceMs(sequence);
+    const sinceMs = this.#waitingSinceMs(progress.sequence);
     // Before the view is told: what begins meanwhile finds itself not announced, and is told of after this.
     this.#announced = sinceMs !== undefined;
     await this.#target.waits(progress.name, sinceMs);
     return sinceMs !== undefined;
   }
 
+  /** Hands over all that was written before the call. Calls at the same time hand the same over, which is taken once. */
+  async deliver(): Promise<void> {
+    for (;;) {
+      const progress = this.#progress();
+      const rows = progress === undefined ? [] : this.#next(progress.sequence);
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      await this.#target.take(rows.map(({ document }) => document));
+      this.#database.transact(() => this.#done(last.sequence));
+    }
+  }
+
   #done(sequence: number): void {
-    this.#database.run("UPDATE hand_over SET sequence = ?", sequence);
+    this.#database.run("UPDATE hand_over SET sequence = max(sequence, ?)", sequence);
     if (this.#keeps) return;
     // The last one stays, or the next would be counted from the beginning again.
     this.#database.run("DELETE FROM receipt WHERE sequence < ?", sequence);
-    this.#database.run("DELETE FROM receipt_earlier");
+    this.#database.run("DELETE FROM receipt_earlier WHERE sequence <= ?", sequence);
   }
 
   #progress(): Progress | undefined {
@@ -84,9 +88,11 @@ export class HandOver {
     });
   }
 
+  /** What was corrected before it was handed over goes first: the correction names it, and a log has both. */
   #next(after: number): { readonly sequence: number; readonly document: string }[] {
     return this.#database.all(
-      "SELECT sequence, document FROM receipt WHERE sequence > ? ORDER BY sequence LIMIT ?",
+      `SELECT sequence, document FROM receipt WHERE sequence > ?1
+       UNION ALL SELECT sequence, document FROM receipt_earlier WHERE sequence > ?1 ORDER BY sequence LIMIT ?2`,
       after,
       batch,
     );

@@ -96,10 +96,20 @@ export class ShardObject extends DurableObject {
     return this.#ledger.reader.open(tenantId);
   }
 
+  /** Hands over now: whoever asks the tenant's object next finds all that was written here before. */
+  async handOver(): Promise<void> {
+    return this.#handOver.deliver();
+  }
+
   override async alarm(): Promise<void> {
     this.#alarmAtMs = undefined;
     try {
       await sweepExpired(this.quota, this.#ledger.journal, log);
+    } catch (error) {
+      log.error("sweeping failed and is tried again", { error: String(error) });
+      await this.#armFor(systemClock.nowMs() + retryMs);
+    }
+    try {
       if (await this.#handOver.run()) await this.#armFor(systemClock.nowMs() + handOverMs);
     } catch (error) {
       log.warn("receipts could not be handed over to the tenant's object and are handed over later", { error: String(error) });

@@ -12,10 +12,11 @@ const mostOpen = 100_000;
 /**
  * Sends requests of which all limits allow slices to one of the tenant's shards, chosen by the request's id, so that a
  * tenant's load is not bounded by what one object takes. Shards hand their receipts over to the tenant's object within
- * seconds; what is not found there yet is looked for in them.
+ * seconds, which alone takes them into the tenant's log; what is not found there yet is looked for in them, or handed over
+ * at once where a proof is asked for.
  */
 export function withShards(stores: ObjectStores, bindings: Pick<Bindings, "SHARDS">): ObjectStores {
-  const { quota, journal, books, reservations, directory } = stores;
+  const { quota, journal, books, reservations, directory, logOf } = stores;
   /** Requests that this isolate has open on a shard. */
   const open = new Set<string>();
   const isOpen = (tenantId: string, id: string): boolean => open.has(`${tenantId} ${id}`);
@@ -62,14 +63,30 @@ export function withShards(stores: ObjectStores, bindings: Pick<Bindings, "SHARD
     },
     journal: {
       ...journal,
-      find: async (tenantId, requestId) =>
-        (await journal.find(tenantId, requestId)) ??
-        reachAgain(() => shard(tenantId, requestId).findReceipt(tenantId, requestId)),
+      async find(tenantId, requestId) {
+        const found = await journal.find(tenantId, requestId);
+        // A shard may know the end that was reported late of what was swept and handed over.
+        if (found !== undefined && found.end !== "unsettled") return found;
+        return (await reachAgain(() => shard(tenantId, requestId).findReceipt(tenantId, requestId))) ?? found;
+      },
       async findResponse(tenantId, responseId) {
         const found = await journal.findResponse(tenantId, responseId);
         if (found !== undefined) return found;
         return (await all(tenantId, (one) => one.findResponse(tenantId, responseId))).find((one) => one !== undefined);
       },
+    },
+    logOf(tenantId) {
+      const log = logOf(tenantId);
+      return {
+        ...log,
+        async prove(_, requestId) {
+          const proved = await log.prove(tenantId, requestId);
+          const isFinal = typeof proved === "string" ? proved !== "absent" : proved.receipt["end"] !== "unsettled";
+          if (isFinal) return proved;
+          await reachAgain(() => shard(tenantId, requestId).handOver());
+          return log.prove(tenantId, requestId);
+        },
+      };
     },
     reservations: {
       open: async (tenantId) => [
