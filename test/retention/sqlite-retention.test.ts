@@ -183,15 +183,19 @@ describe("retention on SQLite", () => {
     for (const id of ["unsettled", "unsigned", "waiting"]) expect(await stores.journal.find("acme", id)).toBeDefined();
   });
 
-  it("keeps the newest row, so that no row id comes twice and the next receipt is an entry of its own", async () => {
+  it("deletes the newest as well, and yet no row id comes twice: what comes next is an entry of its own", async () => {
+    await stores.journal.append(receipt("unsettled", { startedAtMs: longAgo, end: "unsettled" }));
     await stores.journal.append(receipt("a", { startedAtMs: longAgo }));
-    await stores.journal.append(receipt("b", { startedAtMs: longAgo }));
+    await stores.refusals.append(refusal("no", { startedAtMs: longAgo }));
     await stores.sumUp();
     await signed();
-    expect((await apply([{}])).map(({ deleted }) => deleted)).toEqual([1]);
-    await stores.journal.append(receipt("c"));
-    expect((await audit(await signed())).problems).toEqual([]);
-    expect(await (await log()).prove("acme", "c")).toMatchObject({ leafIndex: 3 });
+    expect((await apply([{}, { kind: "refusals" }])).map(({ deleted }) => deleted)).toEqual([1, 1]);
+    await stores.journal.append(receipt("unsettled"));
+    await stores.refusals.append(refusal("again"));
+    await stores.sumUp();
+    expect(await audit(await signed())).toEqual({ entries: 7, forgotten: 2, problems: [] });
+    expect(await (await log()).prove("acme", "unsettled")).toMatchObject({ leafIndex: 5 });
+    expect(await (await log()).prove("acme", "again")).toMatchObject({ leafIndex: 6 });
   });
 
   it("deletes what was corrected as well, and keeps the sums of use until their own class lets them go", async () => {
@@ -238,7 +242,7 @@ describe("retention on SQLite", () => {
       await stores.journal.append(receipt(`r${index}`, { startedAtMs: longAgo + index }));
     await stores.sumUp();
     const before = await signed();
-    expect((await apply([{}])).map(({ deleted }) => deleted)).toEqual([899]);
-    expect(await audit(before, await signed())).toEqual({ entries: 905, forgotten: 899, problems: [] });
+    expect((await apply([{}])).map(({ deleted }) => deleted)).toEqual([900]);
+    expect(await audit(before, await signed())).toEqual({ entries: 905, forgotten: 900, problems: [] });
   });
 });

@@ -3,6 +3,7 @@ import type { Receipt } from "../../ledger/receipt.ts";
 import { hex } from "../../tenant/key.ts";
 import type { MerkleHasher } from "../../transparency/merkle.ts";
 import type { SqlDatabase } from "./database.ts";
+import { nextReceipt } from "./next-row.ts";
 
 interface DocumentRow {
   readonly document: string;
@@ -20,7 +21,8 @@ export class SqlJournal {
 
   append(receipt: Receipt): void {
     const inserted = this.#database.all(
-      `INSERT INTO receipt (tenant_id, request_id, started_at_ms, response_id, unsettled, document) VALUES (?, ?, ?, ?, ?, ?)
+      `INSERT INTO receipt (sequence, tenant_id, request_id, started_at_ms, response_id, unsettled, document)
+       VALUES (${nextReceipt}, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (tenant_id, request_id) DO NOTHING RETURNING 1`,
       receipt.tenantId,
       receipt.requestId,
@@ -49,7 +51,7 @@ export class SqlJournal {
     );
     const corrects = hex(this.#hasher.leafOfText(earlier.document));
     this.#database.run(
-      `UPDATE receipt SET sequence = (SELECT max(sequence) + 1 FROM receipt), started_at_ms = ?, response_id = ?, unsettled = 0,
+      `UPDATE receipt SET sequence = ${nextReceipt}, started_at_ms = ?, response_id = ?, unsettled = 0,
        document = ? WHERE ${which}`,
       receipt.startedAtMs,
       receipt.responseId ?? null,

@@ -3,6 +3,7 @@ import type { ScanQuery } from "../../ledger/journal-reader.ts";
 import type { RefusalReceipt } from "../../ledger/receipt.ts";
 import { firstIdAt } from "../../request-id.ts";
 import type { SqlDatabase } from "./database.ts";
+import { nextRefusal } from "./next-row.ts";
 
 /** The records of refusals on SQLite; writes belong inside a transaction of the database's owner. */
 export class SqlRefusals {
@@ -14,7 +15,7 @@ export class SqlRefusals {
 
   append(refusal: RefusalReceipt): void {
     this.#database.run(
-      `INSERT INTO refusal (tenant_id, request_id, started_at_ms, document) VALUES (?, ?, ?, ?)
+      `INSERT INTO refusal (sequence, tenant_id, request_id, started_at_ms, document) VALUES (${nextRefusal}, ?, ?, ?, ?)
        ON CONFLICT (tenant_id, request_id) DO NOTHING`,
       refusal.tenantId,
       refusal.requestId,

@@ -11,12 +11,10 @@ interface Row {
   readonly model: string | null;
 }
 
-/** Whatever a table has beside, its newest row stays: row ids go on from there, and one that came twice would be two entries. */
 const statements = {
   receipt: {
     page: `SELECT sequence, tenant_id, started_at_ms, document->>'$.model' AS model FROM receipt
-      WHERE sequence > ?1 AND sequence <= ?2 AND sequence < (SELECT max(sequence) FROM receipt) AND unsettled = 0
-      ORDER BY sequence LIMIT ?3`,
+      WHERE sequence > ?1 AND sequence <= ?2 AND unsettled = 0 ORDER BY sequence LIMIT ?3`,
     forget: "DELETE FROM receipt WHERE sequence = ? AND unsettled = 0 RETURNING started_at_ms",
   },
   receipt_earlier: {
@@ -26,8 +24,7 @@ const statements = {
   },
   refusal: {
     page: `SELECT sequence, tenant_id, started_at_ms, NULL AS model FROM refusal
-      WHERE sequence > ?1 AND sequence <= ?2 AND sequence < (SELECT max(sequence) FROM refusal)
-      ORDER BY sequence LIMIT ?3`,
+      WHERE sequence > ?1 AND sequence <= ?2 ORDER BY sequence LIMIT ?3`,
     forget: "DELETE FROM refusal WHERE sequence = ? RETURNING started_at_ms",
   },
 } as const;
