@@ -24,6 +24,7 @@ export interface RetentionReportDocument {
   policyDigest: string;
   dryRun: boolean;
   counts: RetentionCountDocument[];
+  failed: RecordKind[];
 }
 
 const time = z.iso.datetime({ offset: true });
@@ -55,6 +56,10 @@ const reportSchema: z.ZodType<RetentionReportDocument> = z
         newest: time.nullable(),
       }),
     ),
+    failed: z.array(z.enum(recordKinds)).openapi({
+      description:
+        "Records of these kinds could not be gone over to their end; the gateway's log says why. What is left is still due.",
+    }),
   })
   .openapi("RetentionReport");
 
@@ -121,9 +126,9 @@ export function addRetentionRoutes(app: OpenAPIHono, ports: RetentionPorts): voi
     const beforeMs = before === undefined ? undefined : Date.parse(before);
     const outcome = await deleteDue(ports, "operator", { dryRun, beforeMs });
     if (!outcome.ok) return answerProblem(context, outcome.refusal);
-    const { terms, counts } = outcome.value;
+    const { terms, counts, failed } = outcome.value;
     const { policyVersion, policyDigest } = terms;
-    return context.json({ policyVersion, policyDigest, dryRun, counts: counts.map(countDocument) }, 200);
+    return context.json({ policyVersion, policyDigest, dryRun, counts: counts.map(countDocument), failed: [...failed] }, 200);
   });
 
   app.openapi(hold, async (context) => {

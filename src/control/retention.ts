@@ -1,15 +1,18 @@
 import { isInForce, type PolicyShelf } from "../bundle/policy-shelf.ts";
-import type { RetentionCount } from "../retention/apply-retention.ts";
+import type { Log } from "../log.ts";
+import type { RecordKind } from "../region/policy.ts";
+import type { RetentionCount, RetentionRun } from "../retention/apply-retention.ts";
 import { retentionTerms, type RetentionTerms } from "../retention/retention-terms.ts";
 import { auditEntry, nowRfc3339, type ChangePorts } from "./change.ts";
 import { done, no, type Outcome } from "./outcome.ts";
 
 /** Deletes what terms say is due, wherever records lie, or only counts it. */
-export type ApplyRetention = (terms: RetentionTerms, dryRun: boolean) => Promise<readonly RetentionCount[]>;
+export type ApplyRetention = (terms: RetentionTerms, dryRun: boolean) => Promise<RetentionRun>;
 
 export interface RetentionPorts extends ChangePorts {
   readonly policies: () => PolicyShelf;
   readonly applyRetention: ApplyRetention;
+  readonly log: Log;
 }
 
 export interface RetentionAsked {
@@ -21,6 +24,8 @@ export interface RetentionAsked {
 export interface RetentionReport {
   readonly terms: RetentionTerms;
   readonly counts: readonly RetentionCount[];
+  /** Of which not all that is due was found or deleted; the gateway's log says why. */
+  readonly failed: readonly RecordKind[];
 }
 
 /** By the policy that is in force now. Without one nobody knows how long records must be kept. */
@@ -32,8 +37,10 @@ export function termsInForce(ports: Pick<RetentionPorts, "policies" | "clock">, 
 }
 
 /**
- * Deletes what is due, and writes who did it and what it came to into the audit. What was deleted of a log is in that log
- * as well, with each batch, so that nothing is gone unsaid where this fails before its end.
+ * Deletes what is due, and writes who did it and what it came to into the audit, also where it failed before its end. What
+ * was deleted of a log is in that log as well, with each batch, so that nothing is gone unsaid where this process dies at it.
+ *
+ * @throws {StoreUnavailable} where the audit entry cannot be written; what was deleted until then is gone.
  */
 export async function deleteDue(
   ports: RetentionPorts,
@@ -42,14 +49,17 @@ export async function deleteDue(
 ): Promise<Outcome<RetentionReport>> {
   const terms = termsInForce(ports, beforeMs);
   if (!terms.ok) return terms;
-  const counts = await ports.applyRetention(terms.value, dryRun);
+  const { counts, failures } = await ports.applyRetention(terms.value, dryRun);
+  for (const { kind, error } of failures)
+    ports.log.error("not all records that are due could be deleted", { records: kind, error });
+  const failed = [...new Set(failures.map(({ kind }) => kind))];
   const deleted = counts.filter((count) => count.deleted > 0);
-  if (!dryRun && deleted.length > 0) {
+  if (!dryRun && (deleted.length > 0 || failed.length > 0)) {
     const { policyVersion, policyDigest } = terms.value;
-    const detail = { policyVersion, policyDigest, deleted: deleted.map(countDocument) };
+    const detail = { policyVersion, policyDigest, deleted: deleted.map(countDocument), failed };
     await ports.directory.note(auditEntry(ports, nowRfc3339(ports.clock), actor, "retention.apply", "*", detail));
   }
-  return done({ terms: terms.value, counts });
+  return done({ terms: terms.value, counts, failed });
 }
 
 export interface RetentionCountDocument {

@@ -10,6 +10,8 @@ export interface RetentionPorts {
   readonly records: readonly RetainedRecords[];
   readonly directory: Pick<Directory, "find">;
   readonly nowMs: () => number;
+  /** Once aborted, no further batch is begun: the rest counts as failed. */
+  readonly stopping?: AbortSignal | undefined;
 }
 
 /** What was deleted of one kind by one class, or would be. */
@@ -25,31 +27,60 @@ export interface RetentionCount {
   readonly newestMs: number | undefined;
 }
 
-/** Deletes what is due, in small transactions with room between them, or only counts it. `terms` say what is due. */
-export async function applyRetention(
-  { records, directory, nowMs }: RetentionPorts,
-  { policyVersion, policyDigest, terms }: RetentionTerms,
-  dryRun: boolean,
-): Promise<readonly RetentionCount[]> {
+/** Records of a kind that could not be gone over to their end. Plain data, so that it can come from where the records are. */
+export interface RetentionFailure {
+  readonly kind: RecordKind;
+  /** What was thrown, for the log. */
+  readonly error: string;
+}
+
+/** What a run came to: also where it failed, what had been deleted until then. */
+export interface RetentionRun {
+  readonly counts: readonly RetentionCount[];
+  readonly failures: readonly RetentionFailure[];
+}
+
+/**
+ * Deletes what is due, in small transactions with room between them, or only counts it. `terms` say what is due. Does not
+ * reject: where records of one store cannot be read or deleted, those of the next are gone over all the same.
+ */
+export async function applyRetention(ports: RetentionPorts, terms: RetentionTerms, dryRun: boolean): Promise<RetentionRun> {
   const counts = new Map<RetentionTerm, RetentionCount>();
-  for (const shelf of records) {
-    const own = terms.filter(({ kind }) => kind === shelf.kind);
-    if (own.length === 0) continue;
-    const youngestMs = Math.max(...own.map(({ beforeMs }) => beforeMs));
-    for (let from: string | undefined, more = true; more;) {
-      const page = await shelf.page(from, youngestMs, batch);
-      for (const [term, due] of dueIn(page.records, shelf.kind, own)) {
-        const free = await withoutHeld(due, directory);
-        const { className, beforeMs } = term;
-        const rule: DeletionRule = { className, beforeMs, policyVersion, policyDigest, atMs: nowMs() };
-        const deleted = dryRun || free.length === 0 ? free.length : await shelf.forget(free, rule);
-        counts.set(term, counted(counts.get(term) ?? nothingOf(term), deleted, free, due.length - free.length));
-      }
-      from = page.next;
-      more = from !== undefined;
+  const failures: RetentionFailure[] = [];
+  for (const shelf of ports.records) {
+    try {
+      await goOver(shelf, ports, terms, dryRun, counts);
+    } catch (error) {
+      failures.push({ kind: shelf.kind, error: String(error) });
     }
   }
-  return [...counts.values()];
+  return { counts: [...counts.values()], failures };
+}
+
+/** Counts batch by batch, so that what was deleted is counted whatever happens to the next. */
+async function goOver(
+  shelf: RetainedRecords,
+  { directory, nowMs, stopping }: RetentionPorts,
+  { policyVersion, policyDigest, terms }: RetentionTerms,
+  dryRun: boolean,
+  counts: Map<RetentionTerm, RetentionCount>,
+): Promise<void> {
+  const own = terms.filter(({ kind }) => kind === shelf.kind);
+  if (own.length === 0) return;
+  const youngestMs = Math.max(...own.map(({ beforeMs }) => beforeMs));
+  for (let from: string | undefined, more = true; more;) {
+    stopping?.throwIfAborted();
+    const page = await shelf.page(from, youngestMs, batch);
+    for (const [term, due] of dueIn(page.records, shelf.kind, own)) {
+      const free = await withoutHeld(due, directory);
+      const { className, beforeMs } = term;
+      const rule: DeletionRule = { className, beforeMs, policyVersion, policyDigest, atMs: nowMs() };
+      const deleted = dryRun || free.length === 0 ? free.length : await shelf.forget(free, rule);
+      counts.set(term, counted(counts.get(term) ?? nothingOf(term), deleted, free, due.length - free.length));
+    }
+    from = page.next;
+    more = from !== undefined;
+  }
 }
 
 function dueIn(

@@ -1,16 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RetentionFailure } from "../../src/retention/apply-retention.ts";
 import type { RetentionTerms } from "../../src/retention/retention-terms.ts";
 import { served, type Served } from "./cli-fixture.ts";
 
 describe("strait retention", () => {
   const asked: { terms: RetentionTerms; dryRun: boolean }[] = [];
+  let failures: RetentionFailure[] = [];
   let gateway: Served;
   beforeAll(async () => {
     gateway = await served({
       applyRetention: async (terms, dryRun) => {
         asked.push({ terms, dryRun });
         const times = { beforeMs: 2_000, oldestMs: 0, newestMs: 1_000 };
-        return [{ kind: "receipts", className: "five-years", deleted: 3, held: 2, ...times }];
+        return { counts: [{ kind: "receipts", className: "five-years", deleted: 3, held: 2, ...times }], failures };
       },
     });
     await gateway.run(["tenant", "add", "acme", "--name", "Acme"]);
@@ -27,6 +29,21 @@ describe("strait retention", () => {
     expect(asked.map(({ dryRun }) => dryRun)).toEqual([true, false]);
     expect((await gateway.run(["audit"])).stdout).toContain("retention.apply");
     expect(await gateway.run(["retention", "apply", "--before", "yesterday"])).toMatchObject({ code: 2 });
+  });
+
+  it("says what was deleted until it failed, and that it did", async () => {
+    failures = [{ kind: "receipts", error: "StoreUnavailable: password" }];
+    const run = await gateway.run(["retention", "apply"]);
+    expect(run).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining("five-years"),
+      stderr: expect.stringContaining("receipts"),
+    });
+    expect(run.stderr).not.toContain("password");
+    const shown = await gateway.run(["retention", "apply", "--json"]);
+    expect(shown.code).toBe(1);
+    expect(JSON.parse(shown.stdout)).toMatchObject({ counts: [{ deleted: 3 }], failed: ["receipts"] });
+    failures = [];
   });
 
   it("holds and releases a tenant, on record", async () => {

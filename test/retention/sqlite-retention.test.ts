@@ -67,7 +67,7 @@ describe("retention on SQLite", () => {
     return signed();
   }
 
-  function apply(terms: readonly Partial<RetentionTerm>[], dryRun = false): Promise<readonly RetentionCount[]> {
+  async function apply(terms: readonly Partial<RetentionTerm>[], dryRun = false): Promise<readonly RetentionCount[]> {
     const filled = terms.map((term) => ({
       kind: "receipts" as const,
       className: "five-years",
@@ -76,7 +76,9 @@ describe("retention on SQLite", () => {
       ...term,
     }));
     const ports = { records: stores.retention.records, directory: stores.directory, nowMs: () => clock.nowMs() };
-    return applyRetention(ports, { policyVersion: "7", policyDigest: "digest", terms: filled }, dryRun);
+    const run = await applyRetention(ports, { policyVersion: "7", policyDigest: "digest", terms: filled }, dryRun);
+    expect(run.failures).toEqual([]);
+    return run.counts;
   }
 
   async function audit(...kept: readonly Checkpoint[]): Promise<AuditReport> {

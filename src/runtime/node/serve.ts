@@ -73,7 +73,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
   const followed = await followRevocations(config, log);
   const stopWatching = watchCallers(open, stores.directory, systemClock);
   const { retention } = stores;
-  const stored = { directory: stores.directory, nowMs: () => systemClock.nowMs() };
+  const deleting = new AbortController();
+  const stored = { directory: stores.directory, nowMs: () => systemClock.nowMs(), stopping: deleting.signal };
   const application = createApplication({
     clock: systemClock,
     entropy: systemEntropy,
@@ -127,6 +128,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
   const stop = async (): Promise<void> => {
     const closed = once(server, "close");
     server.close();
+    deleting.abort(new Error("the gateway stops"));
     await Promise.race([open.empty(), delay(config.drainMs)]);
     if (open.count > 0) log.warn("open answers are cut", { count: open.count });
     open.cut("shutting_down");
@@ -136,7 +138,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     server.closeAllConnections();
     clearInterval(sweeping);
     stopWatching();
-    stopDeleting?.();
+    await stopDeleting?.();
     await followed.close();
     await stopKeeping();
     regions.close();

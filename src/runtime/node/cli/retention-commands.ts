@@ -1,7 +1,7 @@
 import type { TenantDocument } from "../../../control/documents.ts";
 import type { RetentionReportDocument, RetentionTermsDocument } from "../../../control/retention-routes.ts";
-import { required, type Command } from "./command.ts";
-import { usageFailure } from "./failure.ts";
+import { required, type Command, type Session } from "./command.ts";
+import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { table } from "./table.ts";
 import { tenantArgument, tenantPath } from "./tenant-path.ts";
 import { instantMs } from "./values.ts";
@@ -36,7 +36,8 @@ export const retentionCommands: readonly Command[] = [
       { name: "dry-run", help: "only count them" },
       { name: "before", value: "TIME", help: "nothing younger than this, as RFC 3339, whatever the classes allow" },
     ],
-    notes: "The gateway does the same by itself, once a day. Nothing of a tenant under a legal hold is deleted.",
+    notes:
+      "The gateway does the same by itself, once a day. Nothing of a tenant under a legal hold is deleted. The exit code is 1 where not all could be gone over.",
     async run(input, session) {
       const before = input.option("before");
       const body = {
@@ -45,17 +46,10 @@ export const retentionCommands: readonly Command[] = [
       };
       const order = { method: "POST", path: "/retention", body, waitMs } as const;
       const { document } = await session.client().send<RetentionReportDocument>(order);
-      if (session.json) return session.print(JSON.stringify(document, undefined, 2));
-      if (document.counts.length === 0) return session.remark("Nothing is due.");
-      const rows = document.counts.map((count) => [
-        count.records,
-        count.retentionClass,
-        String(count.deleted),
-        String(count.held),
-        count.oldest,
-        count.newest,
-      ]);
-      session.print(table(["RECORDS", "CLASS", document.dryRun ? "DUE" : "DELETED", "HELD", "OLDEST", "NEWEST"], rows));
+      if (session.json) session.print(JSON.stringify(document, undefined, 2));
+      else printCounts(document, session);
+      const { failed } = document;
+      if (failed.length > 0) throw new Failure(exitCodes.failed, notAll(failed));
     },
   },
   {
@@ -89,3 +83,23 @@ export const retentionCommands: readonly Command[] = [
     },
   },
 ];
+
+function printCounts({ counts, failed, dryRun }: RetentionReportDocument, session: Session): void {
+  if (counts.length === 0) {
+    if (failed.length === 0) session.remark("Nothing is due.");
+    return;
+  }
+  const rows = counts.map((count) => [
+    count.records,
+    count.retentionClass,
+    String(count.deleted),
+    String(count.held),
+    count.oldest,
+    count.newest,
+  ]);
+  session.print(table(["RECORDS", "CLASS", dryRun ? "DUE" : "DELETED", "HELD", "OLDEST", "NEWEST"], rows));
+}
+
+function notAll(failed: readonly string[]): string {
+  return `Not all records that are due could be gone over (${failed.join(", ")}): see the gateway's log, and apply again.`;
+}
