@@ -10,8 +10,9 @@ import type { LogWorld } from "../stores/store-world.ts";
 import { logKeys, logOf, newKey } from "../transparency/log-fixture.ts";
 import { served, strait, type Served } from "./cli-fixture.ts";
 
+const key = await newKey();
+
 describe("strait receipt and strait log", () => {
-  const key = newKey();
   let folder: string;
   let world: LogWorld;
   let log: TransparencyLog;

@@ -26,8 +26,9 @@ function auditSample(tenantId: string, atMs: number): AuditEntry {
   return { ...auditEntry(`audit_${tenantId}_${atMs}`, tenantId), at: new Date(atMs).toISOString() };
 }
 
+const key = await newKey();
+
 describe("retention on SQLite", () => {
-  const key = newKey();
   const clock = new ManualClock(nowMs);
   let directory: string;
   let stores: SqliteStores;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { hashes } from "../../src/runtime/node/hashes.ts";
+import { hex } from "../../src/tenant/key.ts";
 import { openCheckpoint, readCheckpoint } from "../../src/transparency/checkpoint.ts";
 import { verifyReceiptProof } from "../../src/transparency/receipt-proof.ts";
 import { readBase64 } from "../../src/transparency/base64.ts";
@@ -10,13 +10,14 @@ import type { LogWorld } from "../stores/store-world.ts";
 import { logOf, newKey, publicKeys, refusal } from "./log-fixture.ts";
 import { hasher } from "./memory-tiles.ts";
 import { naiveRoot } from "./naive-tree.ts";
+import { sha256Bytes } from "./sha256.ts";
 
-const { sha256Bytes } = hashes;
+const key = await newKey();
+const utf8 = new TextEncoder();
 
 /** What every tree over a journal does. */
 export function logContract(name: string, openWorld: () => LogWorld | Promise<LogWorld>): void {
   describe(`log: ${name}`, () => {
-    const key = newKey();
     let world: LogWorld;
     beforeEach(async () => {
       world = await openWorld();
@@ -30,7 +31,7 @@ export function logContract(name: string, openWorld: () => LogWorld | Promise<Lo
     async function rootNow(): Promise<string | undefined> {
       const log = await logOf(world, key);
       const checkpoint = readCheckpoint((await log.advance()).note);
-      return checkpoint === undefined ? undefined : Buffer.from(checkpoint.root).toString("hex");
+      return checkpoint === undefined ? undefined : hex(checkpoint.root);
     }
 
     it("begins empty, with a name of its own", async () => {
@@ -39,7 +40,7 @@ export function logContract(name: string, openWorld: () => LogWorld | Promise<Lo
       expect(await world.tree.checkpoint()).toBeUndefined();
       expect(await world.tree.entries(0, 10)).toEqual([]);
       expect(await world.tree.integrate(10)).toBe(0);
-      expect(await rootNow()).toBe(naiveRoot([]).toString("hex"));
+      expect(await rootNow()).toBe(hex(naiveRoot([])));
     });
 
     it("takes receipts and refusals in once, each as the canonical JSON that it hashes, and goes on after a restart", async () => {
@@ -53,8 +54,8 @@ export function logContract(name: string, openWorld: () => LogWorld | Promise<Lo
       while ((await world.tree.integrate(4)) > 0);
       const ids = (await documents()).map((text) => (JSON.parse(text ?? "") as { requestId: string }).requestId);
       expect(ids.toSorted()).toEqual(["n0", "n1", "n2", "n3", "n4", "n5", "n6", "r0", "r1", "r2", "r3", "r4", "r5", "r6"]);
-      const entries = (await documents()).map((text) => Buffer.from(text ?? ""));
-      expect(await rootNow()).toBe(naiveRoot(entries).toString("hex"));
+      const entries = (await documents()).map((text) => utf8.encode(text ?? ""));
+      expect(await rootNow()).toBe(hex(naiveRoot(entries)));
     });
 
     it("proves each receipt to whoever has the public key, and knows which it cannot prove", async () => {
@@ -82,7 +83,7 @@ export function logContract(name: string, openWorld: () => LogWorld | Promise<Lo
       expect(await world.tree.size()).toBe(3);
       expect((await documents())[0]).toBe(earlier);
       expect(JSON.parse(earlier)).toMatchObject({ requestId: "a", end: "unsettled" });
-      const corrects = Buffer.from(hasher.leaf(Buffer.from(earlier))).toString("hex");
+      const corrects = hex(hasher.leafOfText(earlier));
       expect(await log.prove("acme", "a")).toMatchObject({ leafIndex: 2, receipt: { end: "completed", corrects } });
     });
 
@@ -102,8 +103,8 @@ export function logContract(name: string, openWorld: () => LogWorld | Promise<Lo
       while ((await world.tree.integrate(7)) > 0);
       const ids = (await documents()).map((text) => (JSON.parse(text ?? "") as { requestId: string }).requestId);
       expect(ids.toSorted()).toEqual(Array.from({ length: 60 }, (_, index) => `r${index}`).toSorted());
-      const entries = (await documents()).map((text) => Buffer.from(text ?? ""));
-      expect(await rootNow()).toBe(naiveRoot(entries).toString("hex"));
+      const entries = (await documents()).map((text) => utf8.encode(text ?? ""));
+      expect(await rootNow()).toBe(hex(naiveRoot(entries)));
     });
 
     it("signs each size once, and every later tree is the earlier one grown", async () => {

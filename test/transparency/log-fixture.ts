@@ -1,33 +1,32 @@
-import { generateKeyPairSync } from "node:crypto";
+import { makePrivateJwk } from "../../src/bundle/policy-keys.ts";
 import type { RefusalReceipt } from "../../src/ledger/receipt.ts";
-import { hashes } from "../../src/runtime/node/hashes.ts";
 import { readLogKeys, readPublicKeys, type LogKey, type LogKeys } from "../../src/transparency/log-keys.ts";
 import { TransparencyLog } from "../../src/transparency/transparency-log.ts";
 import type { LogWorld } from "../stores/store-world.ts";
+import { sha256Bytes } from "./sha256.ts";
 
 export interface Jwk {
   readonly [member: string]: string;
 }
 
-export function newKey(validity: { validFrom?: string; validUntil?: string } = {}): Jwk {
-  const { x = "", d = "" } = generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" });
-  return { kty: "OKP", crv: "Ed25519", x, d, ...validity };
+export async function newKey(validity: { validFrom?: string; validUntil?: string } = {}): Promise<Jwk> {
+  return { ...(await makePrivateJwk()), ...validity };
 }
 
 export async function logKeys(...keys: readonly Jwk[]): Promise<LogKeys> {
-  const read = await readLogKeys(JSON.stringify({ keys }), hashes.sha256Bytes);
+  const read = await readLogKeys(JSON.stringify({ keys }), sha256Bytes);
   if (!read.ok) throw new Error(read.problem);
   return read.keys;
 }
 
 export function publicKeys(...keys: readonly Jwk[]): readonly LogKey[] {
-  const read = readPublicKeys(JSON.stringify({ keys }), hashes.sha256Bytes);
+  const read = readPublicKeys(JSON.stringify({ keys }), sha256Bytes);
   if (!read.ok) throw new Error(read.problem);
   return read.keys;
 }
 
 export async function logOf(world: Pick<LogWorld, "tree" | "nowMs">, ...keys: readonly Jwk[]): Promise<TransparencyLog> {
-  return new TransparencyLog(world.tree, await logKeys(...keys), { nowMs: () => world.nowMs() }, hashes.sha256Bytes);
+  return new TransparencyLog(world.tree, await logKeys(...keys), { nowMs: () => world.nowMs() }, sha256Bytes);
 }
 
 export function refusal(requestId: string, more: Partial<RefusalReceipt> = {}): RefusalReceipt {

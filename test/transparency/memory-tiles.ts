@@ -1,9 +1,9 @@
-import { hashes } from "../../src/runtime/node/hashes.ts";
 import { MerkleHasher, type Hash } from "../../src/transparency/merkle.ts";
 import { appendLeaves, openTiles, type Tile } from "../../src/transparency/tiles.ts";
 import { Tree } from "../../src/transparency/tree.ts";
+import { sha256Bytes } from "./sha256.ts";
 
-export const hasher: MerkleHasher = new MerkleHasher(hashes.sha256Bytes);
+export const hasher: MerkleHasher = new MerkleHasher(sha256Bytes);
 
 /** Tiles as a store keeps them. */
 export class MemoryTiles {

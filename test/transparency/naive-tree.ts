@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
 
 /** RFC 9162, section 2.1, word for word and as slow as it reads. */
-export function naiveRoot(entries: readonly Uint8Array[]): Buffer {
-  if (entries.length === 0) return sha256(Buffer.alloc(0));
+export function naiveRoot(entries: readonly Uint8Array[]): Uint8Array {
+  if (entries.length === 0) return sha256(new Uint8Array());
   const [only] = entries;
-  if (entries.length === 1 && only !== undefined) return sha256(Buffer.of(0), only);
+  if (entries.length === 1 && only !== undefined) return sha256(Uint8Array.of(0), only);
   const k = split(entries.length);
-  return sha256(Buffer.of(1), naiveRoot(entries.slice(0, k)), naiveRoot(entries.slice(k)));
+  return sha256(Uint8Array.of(1), naiveRoot(entries.slice(0, k)), naiveRoot(entries.slice(k)));
 }
 
-export function naiveInclusion(index: number, entries: readonly Uint8Array[]): Buffer[] {
+export function naiveInclusion(index: number, entries: readonly Uint8Array[]): Uint8Array[] {
   if (entries.length === 1) return [];
   const k = split(entries.length);
   return index < k
@@ -17,11 +17,11 @@ export function naiveInclusion(index: number, entries: readonly Uint8Array[]): B
     : [...naiveInclusion(index - k, entries.slice(k)), naiveRoot(entries.slice(0, k))];
 }
 
-export function naiveConsistency(earlier: number, entries: readonly Uint8Array[]): Buffer[] {
+export function naiveConsistency(earlier: number, entries: readonly Uint8Array[]): Uint8Array[] {
   return subproof(earlier, entries, true);
 }
 
-function subproof(m: number, entries: readonly Uint8Array[], isOld: boolean): Buffer[] {
+function subproof(m: number, entries: readonly Uint8Array[], isOld: boolean): Uint8Array[] {
   if (m === entries.length) return isOld ? [] : [naiveRoot(entries)];
   const k = split(entries.length);
   return m <= k
@@ -35,7 +35,7 @@ function split(count: number): number {
   return k;
 }
 
-function sha256(...pieces: readonly Uint8Array[]): Buffer {
+function sha256(...pieces: readonly Uint8Array[]): Uint8Array {
   const hash = createHash("sha256");
   for (const piece of pieces) hash.update(piece);
   return hash.digest();

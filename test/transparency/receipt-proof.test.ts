@@ -26,7 +26,7 @@ describe("a receipt's proof", () => {
   }
 
   it("is broken by a change of any bit of its file", async () => {
-    const key = newKey();
+    const key = await newKey();
     const keys = publicKeys(key);
     const file = Buffer.from(JSON.stringify(await prove(key)));
     expect((await verifyReceiptProof(file.toString(), keys, sha256Bytes)).ok).toBe(true);
@@ -41,7 +41,7 @@ describe("a receipt's proof", () => {
   });
 
   it("survives a file written with other blanks, or its members in another order", async () => {
-    const key = newKey();
+    const key = await newKey();
     const proof = await prove(key);
     const turned = { ...proof, receipt: Object.fromEntries(Object.entries(proof.receipt).toReversed()) };
     expect(await verifyReceiptProof(`${JSON.stringify(turned, undefined, 4)}\n`, publicKeys(key), sha256Bytes)).toMatchObject({
@@ -51,15 +51,15 @@ describe("a receipt's proof", () => {
   });
 
   it("is worth nothing under another key, or with a member that says more", async () => {
-    const key = newKey();
+    const key = await newKey();
     const proof = await prove(key);
-    const verdict = await verifyReceiptProof(JSON.stringify(proof), publicKeys(newKey()), sha256Bytes);
+    const verdict = await verifyReceiptProof(JSON.stringify(proof), publicKeys(await newKey()), sha256Bytes);
     expect(verdict).toEqual({ ok: false, problem: "none of the keys signed the checkpoint" });
     expect((await verifyReceiptProof(JSON.stringify({ ...proof, note: "paid" }), publicKeys(key), sha256Bytes)).ok).toBe(false);
   });
 
   it("throws at no text, whatever it is", async () => {
-    const keys = publicKeys(newKey());
+    const keys = publicKeys(await newKey());
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.string(), fc.json()), async (text) => {
         expect((await verifyReceiptProof(text, keys, sha256Bytes)).ok).toBe(false);
@@ -79,8 +79,8 @@ describe("the log's keys", () => {
 
   it("are rotated: what the old one signed in its time still counts, and after it nothing does", async () => {
     // Every world begins in March 2026.
-    const old = newKey({ validFrom: begins, validUntil: rotated });
-    const young = newKey({ validFrom: rotated });
+    const old = await newKey({ validFrom: begins, validUntil: rotated });
+    const young = await newKey({ validFrom: rotated });
     const world = sqliteWorld(1);
     const signed = await note(world, old, young);
     const opened = await openCheckpoint(signed, publicKeys(young, old), sha256Bytes);
@@ -94,25 +94,29 @@ describe("the log's keys", () => {
   });
 
   it("sign with the newest that is valid, and with none where none is", async () => {
-    const keys = await logKeys(newKey({ validFrom: begins, validUntil: rotated }), newKey({ validFrom: rotated }), newKey());
+    const keys = await logKeys(
+      await newKey({ validFrom: begins, validUntil: rotated }),
+      await newKey({ validFrom: rotated }),
+      await newKey(),
+    );
     const kids = publishedKeys(keys).keys.map(({ kid }) => kid);
     expect(keys.signerAt(Date.parse("2026-03-01"))?.kid).toBe(kids[0]);
     expect(keys.signerAt(Date.parse("2026-07-01"))?.kid).toBe(kids[1]);
     expect(keys.signerAt(Date.parse("2025-07-01"))?.kid).toBe(kids[2]);
     const world = sqliteWorld(1);
-    await expect(note(world, newKey({ validFrom: rotated }))).rejects.toThrow("No key of the log is valid now");
+    await expect(note(world, await newKey({ validFrom: rotated }))).rejects.toThrow("No key of the log is valid now");
     await world.close();
   });
 
   it("are published without what signs, in a form that is read again", async () => {
-    const keys = await logKeys(newKey({ validFrom: begins, validUntil: rotated }), newKey());
+    const keys = await logKeys(await newKey({ validFrom: begins, validUntil: rotated }), await newKey());
     const text = JSON.stringify(publishedKeys(keys));
     expect(text).not.toContain('"d"');
     expect(readPublicKeys(text, sha256Bytes)).toEqual({ ok: true, keys: keys.keys });
   });
 
   it("are refused with the reason where they are none", async () => {
-    const key = newKey();
+    const key = await newKey();
     const problem = async (text: string): Promise<string> => {
       const read = await readLogKeys(text, sha256Bytes);
       return read.ok ? "" : read.problem;
@@ -121,6 +125,6 @@ describe("the log's keys", () => {
     expect(await problem(JSON.stringify({ keys: [] }))).toContain("Ed25519");
     expect(await problem(JSON.stringify({ ...key, kty: "RSA" }))).toContain("Ed25519");
     expect(await problem(JSON.stringify({ ...key, d: undefined }))).toContain("private part");
-    expect(await problem(JSON.stringify({ ...key, x: newKey()["x"] }))).toContain("not the private part");
+    expect(await problem(JSON.stringify({ ...key, x: (await newKey())["x"] }))).toContain("not the private part");
   });
 });

@@ -14,8 +14,9 @@ import { logKeys, newKey } from "./log-fixture.ts";
 
 const { sha256Bytes } = hashes;
 
+const key = await newKey();
+
 describe("a journal that was tampered with", () => {
-  const key = newKey();
   let directory: string;
   beforeEach(() => {
     directory = temporaryDirectory();

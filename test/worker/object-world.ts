@@ -5,7 +5,9 @@ import { tenantOf } from "../../src/runtime/worker/object-stubs.ts";
 import { openObjectStores } from "../../src/runtime/worker/stores.ts";
 import type { QuotaStore } from "../../src/quota/store.ts";
 import type { JournalReader } from "../../src/ledger/journal-reader.ts";
-import { worldBeginsMs, type ReaderWorld } from "../stores/store-world.ts";
+import type { LogStore } from "../../src/transparency/log-store.ts";
+import { worldBeginsMs, type LogWorld, type ReaderWorld } from "../stores/store-world.ts";
+import type { UnsweptTenantObject } from "./worker-under-test.ts";
 
 const bindings = { TENANTS: env.UNSWEPT, SHARDS: env.UNSWEPT_SHARDS, DIRECTORY: env.DIRECTORY, VIEW: env.VIEW };
 
@@ -13,7 +15,7 @@ const bindings = { TENANTS: env.UNSWEPT, SHARDS: env.UNSWEPT_SHARDS, DIRECTORY: 
 const tenants = ["acme", "other"];
 
 /** Durable Objects as a contract suite takes them: `restart` evicts every one of them. */
-export async function objectWorld(): Promise<ReaderWorld> {
+export async function objectWorld(): Promise<ReaderWorld & LogWorld> {
   vi.useFakeTimers({ toFake: ["Date"], now: worldBeginsMs });
   const later: Promise<unknown>[] = [];
   const settled = async (): Promise<void> => void (await Promise.all(later.splice(0)));
@@ -54,6 +56,11 @@ export async function objectWorld(): Promise<ReaderWorld> {
       list: (tenantId, beforeMs, count) => stores.journal.list(tenantId, beforeMs, count),
       findResponse: (tenantId, responseId) => stores.journal.findResponse(tenantId, responseId),
     },
+    refusals: {
+      append: (refusal) => stores.refusals.append(refusal),
+      find: (tenantId, requestId) => stores.refusals.find(tenantId, requestId),
+    },
+    tree: treeOf("acme"),
     books: { close: (receipt, settlement) => at(receipt.tenantId, stores.books).close(receipt, settlement) },
     reader: {
       scan: async (query) => (await handedOver()).scan(query),
@@ -80,5 +87,26 @@ export async function objectWorld(): Promise<ReaderWorld> {
       vi.useRealTimers();
       await reset();
     },
+  };
+}
+
+/** A tenant's tree; the suite's records are all of that tenant. */
+function treeOf(tenantId: string): LogStore {
+  const call = <Method extends keyof LogStore>(
+    method: Method,
+    ...parameters: Parameters<LogStore[Method]>
+  ): ReturnType<LogStore[Method]> => {
+    const stub: unknown = env.UNSWEPT.get(env.UNSWEPT.idFromName(tenantId));
+    return (stub as UnsweptTenantObject).callTree(method, parameters) as ReturnType<LogStore[Method]>;
+  };
+  return {
+    origin: () => call("origin"),
+    size: () => call("size"),
+    integrate: (most) => call("integrate", most),
+    tile: (level, index) => call("tile", level, index),
+    place: (tenant, requestId) => call("place", tenant, requestId),
+    entries: (from, count) => call("entries", from, count),
+    checkpoint: (size) => call("checkpoint", size),
+    keepCheckpoint: (checkpoint) => call("keepCheckpoint", checkpoint),
   };
 }

@@ -2,21 +2,21 @@ import { reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:tes
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { AppliedLimit } from "../../src/quota/limit.ts";
-import { hashes } from "../../src/runtime/worker/hashes.ts";
 import { workerLogKeys } from "../../src/runtime/worker/log-key.ts";
 import { shardsPerTenant } from "../../src/runtime/worker/object-stubs.ts";
 import type { ShardObject } from "../../src/runtime/worker/shard-object.ts";
 import { openObjectStores } from "../../src/runtime/worker/stores.ts";
 import { TenantObject } from "../../src/runtime/worker/tenant-object.ts";
 import { variablesOf } from "../../src/runtime/worker/variables.ts";
+import { hex } from "../../src/tenant/key.ts";
 import { auditLog, type ShownEntry } from "../../src/transparency/audit-log.ts";
 import { openCheckpoint } from "../../src/transparency/checkpoint.ts";
 import type { LogKey } from "../../src/transparency/log-keys.ts";
 import { MerkleHasher } from "../../src/transparency/merkle.ts";
 import { verifyReceiptProof } from "../../src/transparency/receipt-proof.ts";
 import { amounts, apply, limit, receipt, reservation } from "../stores/samples.ts";
+import { sha256Bytes } from "../transparency/sha256.ts";
 
-const { sha256Bytes } = hashes;
 const stores = openObjectStores(env, () => undefined);
 const acmeLog = stores.logOf("acme");
 const leaseMs = 60_000;
@@ -196,7 +196,7 @@ describe("receipts of a tenant's shards", { timeout: 30_000 }, () => {
     for (const id of ids) {
       const [earlier = "", later = ""] = documents.filter((text) => (JSON.parse(text) as { requestId: string }).requestId === id);
       expect(JSON.parse(earlier)).toMatchObject({ end: "unsettled" });
-      expect(JSON.parse(later)).toMatchObject({ corrects: Buffer.from(hasher.leafOfText(earlier)).toString("hex") });
+      expect(JSON.parse(later)).toMatchObject({ corrects: hex(hasher.leafOfText(earlier)) });
     }
   });
 

@@ -1,5 +1,6 @@
 import { ShardObject, TenantObject } from "../../src/runtime/worker/main.ts";
 import type { ExpiredReservation } from "../../src/quota/store.ts";
+import type { LogStore } from "../../src/transparency/log-store.ts";
 
 export { default, DirectoryObject, ShardObject, SimulatedRegion, TenantObject } from "../../src/runtime/worker/main.ts";
 
@@ -15,6 +16,15 @@ export class UnsweptTenantObject extends TenantObject {
   /** What the alarm would do beside. */
   handOverNow(): Promise<boolean> {
     return this.handOver();
+  }
+
+  /** The log has the tree for itself, save in its contract suite. */
+  async callTree<Method extends keyof LogStore>(
+    method: Method,
+    parameters: Parameters<LogStore[Method]>,
+  ): Promise<Awaited<ReturnType<LogStore[Method]>>> {
+    const call = this.tree[method] as (...passed: Parameters<LogStore[Method]>) => ReturnType<LogStore[Method]>;
+    return await call(...parameters);
   }
 }
 

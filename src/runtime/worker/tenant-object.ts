@@ -8,7 +8,7 @@ import type { ExpiredReservation, LimitState, ReservationRequest, ReserveOutcome
 import type { AuditEntry } from "../../tenant/directory.ts";
 import type { DirectoryEntry } from "../../tenant/tenant.ts";
 import type { ShownEntry } from "../../transparency/audit-log.ts";
-import type { StoredCheckpoint } from "../../transparency/log-store.ts";
+import type { LogStore, StoredCheckpoint } from "../../transparency/log-store.ts";
 import { NoSigningKey, type ConsistencyProof, type Proved } from "../../transparency/transparency-log.ts";
 import { SqlDirectory } from "../sql/directory.ts";
 import { SqlKeyUse } from "../sql/key-use.ts";
@@ -49,6 +49,7 @@ export class TenantObject extends DurableObject {
   readonly #keyUse: SqlKeyUse;
   readonly #outbox: Outbox;
   readonly #ledger: TenantLedger;
+  protected readonly tree: LogStore;
   readonly #handOver: HandOver;
   readonly #log: TenantLog;
   /** As stored; kept so that not every reservation asks for it. */
@@ -66,7 +67,8 @@ export class TenantObject extends DurableObject {
     this.#keyUse = new SqlKeyUse(this.#database);
     this.#outbox = new Outbox(this.#database);
     this.#ledger = openTenantLedger(this.#database, systemClock);
-    this.#log = new TenantLog(this.#ledger.tree, variablesOf(bindings));
+    this.tree = this.#ledger.tree;
+    this.#log = new TenantLog(this.tree, variablesOf(bindings));
     this.#handOver = new HandOver(this.#database, new QueryView(bindings.VIEW), true);
     void state.blockConcurrencyWhile(async () => {
       this.#alarmAtMs = (await state.storage.getAlarm()) ?? undefined;
