@@ -5,7 +5,15 @@ import type { RetentionTerms } from "../retention/retention-terms.ts";
 import { answerProblem, entityTag, revisionAsked } from "./answer.ts";
 import { tenantDocument } from "./documents.ts";
 import { holdTenant, releaseTenant } from "./legal-hold.ts";
-import { countDocument, deleteDue, termsInForce, type RetentionCountDocument, type RetentionPorts } from "./retention.ts";
+import {
+  countDocument,
+  deleteDue,
+  failureDocument,
+  termsInForce,
+  type RetentionCountDocument,
+  type RetentionFailureDocument,
+  type RetentionPorts,
+} from "./retention.ts";
 import { bodyOf, controlPath, ifMatchHeader, problemAnswers, shown, tenantParams } from "./route-parts.ts";
 import { tenantSchema } from "./schemas.ts";
 
@@ -19,12 +27,11 @@ export interface RetentionTermsDocument {
   terms: { records: RecordKind; retentionClass: string; before: string; models: string[] | null }[];
 }
 
-export interface RetentionReportDocument {
+export interface RetentionReportDocument extends RetentionFailureDocument {
   policyVersion: string;
   policyDigest: string;
   dryRun: boolean;
   counts: RetentionCountDocument[];
-  failed: RecordKind[];
 }
 
 const time = z.iso.datetime({ offset: true });
@@ -59,6 +66,9 @@ const reportSchema: z.ZodType<RetentionReportDocument> = z
     failed: z.array(z.enum(recordKinds)).openapi({
       description:
         "Records of these kinds could not be gone over to their end; the gateway's log says why. What is left is still due.",
+    }),
+    failedTenants: z.array(z.string()).openapi({
+      description: "Whose they are, the first hundred; empty where the records of all tenants lie together.",
     }),
   })
   .openapi("RetentionReport");
@@ -126,9 +136,9 @@ export function addRetentionRoutes(app: OpenAPIHono, ports: RetentionPorts): voi
     const beforeMs = before === undefined ? undefined : Date.parse(before);
     const outcome = await deleteDue(ports, "operator", { dryRun, beforeMs });
     if (!outcome.ok) return answerProblem(context, outcome.refusal);
-    const { terms, counts, failed } = outcome.value;
-    const { policyVersion, policyDigest } = terms;
-    return context.json({ policyVersion, policyDigest, dryRun, counts: counts.map(countDocument), failed: [...failed] }, 200);
+    const { policyVersion, policyDigest } = outcome.value.terms;
+    const counts = outcome.value.counts.map(countDocument);
+    return context.json({ policyVersion, policyDigest, dryRun, counts, ...failureDocument(outcome.value) }, 200);
   });
 
   app.openapi(hold, async (context) => {

@@ -1,6 +1,7 @@
 import type { RecordKind } from "../region/policy.ts";
 import type { Directory } from "../tenant/directory.ts";
 import type { DeletionRule, RetainedRecord, RetainedRecords } from "./retained-records.ts";
+import { joinRuns, newest, nothingDone, oldest, type RetentionCount, type RetentionRun } from "./retention-run.ts";
 import { termOf, type RetentionTerm, type RetentionTerms } from "./retention-terms.ts";
 
 /** Some milliseconds of work, for which every stream of the process waits. */
@@ -14,30 +15,18 @@ export interface RetentionPorts {
   readonly stopping?: AbortSignal | undefined;
 }
 
-/** What was deleted of one kind by one class, or would be. */
-export interface RetentionCount {
-  readonly kind: RecordKind;
-  readonly className: string;
-  readonly beforeMs: number;
-  readonly deleted: number;
-  /** Due, and kept because their tenant is under a legal hold or not known. */
-  readonly held: number;
-  /** Of those deleted, milliseconds since the epoch; `undefined` where none was. */
-  readonly oldestMs: number | undefined;
-  readonly newestMs: number | undefined;
+/** How far a run has come; plain data, so that whoever takes it up later can go on from there. */
+export interface RetentionPlace {
+  /** Which of the ports' records. */
+  readonly shelf: number;
+  /** Of those, the page. */
+  readonly from: string | undefined;
 }
 
-/** Records of a kind that could not be gone over to their end. Plain data, so that it can come from where the records are. */
-export interface RetentionFailure {
-  readonly kind: RecordKind;
-  /** What was thrown, for the log. */
-  readonly error: string;
-}
-
-/** What a run came to: also where it failed, what had been deleted until then. */
-export interface RetentionRun {
-  readonly counts: readonly RetentionCount[];
-  readonly failures: readonly RetentionFailure[];
+export interface RetentionStep {
+  readonly run: RetentionRun;
+  /** `undefined`: that was all. */
+  readonly next: RetentionPlace | undefined;
 }
 
 /**
@@ -45,42 +34,57 @@ export interface RetentionRun {
  * reject: where records of one store cannot be read or deleted, those of the next are gone over all the same.
  */
 export async function applyRetention(ports: RetentionPorts, terms: RetentionTerms, dryRun: boolean): Promise<RetentionRun> {
-  const counts = new Map<RetentionTerm, RetentionCount>();
-  const failures: RetentionFailure[] = [];
-  for (const shelf of ports.records) {
-    try {
-      await goOver(shelf, ports, terms, dryRun, counts);
-    } catch (error) {
-      failures.push({ kind: shelf.kind, error: String(error) });
-    }
+  let run = nothingDone;
+  for (let at: RetentionPlace | undefined; ;) {
+    const step = await applyToPage(ports, terms, dryRun, at);
+    run = joinRuns(run, step.run);
+    at = step.next;
+    if (at === undefined) return run;
   }
-  return { counts: [...counts.values()], failures };
 }
 
-/** Counts batch by batch, so that what was deleted is counted whatever happens to the next. */
-async function goOver(
-  shelf: RetainedRecords,
-  { directory, nowMs, stopping }: RetentionPorts,
-  { policyVersion, policyDigest, terms }: RetentionTerms,
+/** The same for one page of records; without `at`, for the first. */
+export async function applyToPage(
+  ports: RetentionPorts,
+  terms: RetentionTerms,
   dryRun: boolean,
-  counts: Map<RetentionTerm, RetentionCount>,
-): Promise<void> {
-  const own = terms.filter(({ kind }) => kind === shelf.kind);
-  if (own.length === 0) return;
-  const youngestMs = Math.max(...own.map(({ beforeMs }) => beforeMs));
-  for (let from: string | undefined, more = true; more;) {
-    stopping?.throwIfAborted();
-    const page = await shelf.page(from, youngestMs, batch);
-    for (const [term, due] of dueIn(page.records, shelf.kind, own)) {
-      const free = await withoutHeld(due, directory);
-      const { className, beforeMs } = term;
-      const rule: DeletionRule = { className, beforeMs, policyVersion, policyDigest, atMs: nowMs() };
-      const deleted = dryRun || free.length === 0 ? free.length : await shelf.forget(free, rule);
-      counts.set(term, counted(counts.get(term) ?? nothingOf(term), deleted, free, due.length - free.length));
+  { shelf, from }: RetentionPlace = { shelf: 0, from: undefined },
+): Promise<RetentionStep> {
+  const records = ports.records[shelf];
+  if (records === undefined) return { run: nothingDone, next: undefined };
+  const nextShelf = shelf + 1 < ports.records.length ? { shelf: shelf + 1, from: undefined } : undefined;
+  const own = terms.terms.filter(({ kind }) => kind === records.kind);
+  if (own.length === 0) return { run: nothingDone, next: nextShelf };
+  // Batch by batch, so that what was deleted is counted whatever happens to the next.
+  let run = nothingDone;
+  try {
+    ports.stopping?.throwIfAborted();
+    const page = await records.page(from, Math.max(...own.map(({ beforeMs }) => beforeMs)), batch);
+    for (const [term, due] of dueIn(page.records, records.kind, own)) {
+      const counts = [await forget(records, due, term, ports, terms, dryRun)];
+      run = joinRuns(run, { counts, failures: [] });
     }
-    from = page.next;
-    more = from !== undefined;
+    return { run, next: page.next === undefined ? nextShelf : { shelf, from: page.next } };
+  } catch (error) {
+    const failures = [{ kind: records.kind, error: String(error) }];
+    return { run: joinRuns(run, { counts: [], failures }), next: nextShelf };
   }
+}
+
+async function forget(
+  records: RetainedRecords,
+  due: readonly RetainedRecord[],
+  { kind, className, beforeMs }: RetentionTerm,
+  { directory, nowMs }: RetentionPorts,
+  { policyVersion, policyDigest }: RetentionTerms,
+  dryRun: boolean,
+): Promise<RetentionCount> {
+  const free = await withoutHeld(due, directory);
+  const rule: DeletionRule = { className, beforeMs, policyVersion, policyDigest, atMs: nowMs() };
+  const deleted = dryRun || free.length === 0 ? free.length : await records.forget(free, rule);
+  const instants = deleted === 0 ? [] : free.map(({ atMs }) => atMs);
+  const held = due.length - free.length;
+  return { kind, className, beforeMs, deleted, held, oldestMs: oldest(instants), newestMs: newest(instants) };
 }
 
 function dueIn(
@@ -111,28 +115,4 @@ async function withoutHeld(
     isFree.set(tenantId, entry !== undefined && entry.tenant.legalHold === undefined);
   }
   return records.filter(({ tenantId }) => isFree.get(tenantId));
-}
-
-function nothingOf({ kind, className, beforeMs }: RetentionTerm): RetentionCount {
-  return { kind, className, beforeMs, deleted: 0, held: 0, oldestMs: undefined, newestMs: undefined };
-}
-
-function counted(count: RetentionCount, deleted: number, free: readonly RetainedRecord[], held: number): RetentionCount {
-  const kept = { ...count, held: count.held + held };
-  if (deleted === 0) return kept;
-  const instants = free.map(({ atMs }) => atMs);
-  return {
-    ...kept,
-    deleted: count.deleted + deleted,
-    oldestMs: least([...instants, ...(count.oldestMs === undefined ? [] : [count.oldestMs])]),
-    newestMs: greatest([...instants, ...(count.newestMs === undefined ? [] : [count.newestMs])]),
-  };
-}
-
-function least(instants: readonly number[]): number | undefined {
-  return instants.length === 0 ? undefined : Math.min(...instants);
-}
-
-function greatest(instants: readonly number[]): number | undefined {
-  return instants.length === 0 ? undefined : Math.max(...instants);
 }

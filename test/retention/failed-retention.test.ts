@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { deleteDue } from "../../src/control/retention.ts";
+import { deleteDue, failureDocument, recordedRetention } from "../../src/control/retention.ts";
 import type { Policy, RecordKind, RetentionClass } from "../../src/region/policy.ts";
-import { applyRetention } from "../../src/retention/apply-retention.ts";
 import type { RetainedRecord, RetainedRecords } from "../../src/retention/retained-records.ts";
 import { PolicyShelf } from "../../src/bundle/policy-shelf.ts";
 import { catalogue, control, type Fixture } from "../control/control-fixture.ts";
@@ -67,10 +66,9 @@ async function run(
   const { ports } = fixture;
   const world = { catalogue, policy };
   const shelf = new PolicyShelf({ file: "policy.toml", world, signed: undefined, keyId: undefined }, [], []);
-  const apply: Parameters<typeof deleteDue>[0]["applyRetention"] = (terms, dry) =>
-    applyRetention({ records, directory: ports.directory, nowMs: () => ports.clock.nowMs(), stopping }, terms, dry);
+  const apply = recordedRetention({ ...ports, records, nowMs: () => ports.clock.nowMs(), stopping });
   const outcome = await deleteDue({ ...ports, policies: () => shelf, applyRetention: apply }, "gateway", { dryRun });
-  return outcome.ok ? outcome.value : outcome.refusal;
+  return outcome.ok ? { counts: outcome.value.counts, ...failureDocument(outcome.value) } : outcome.refusal;
 }
 
 describe("retention that fails before its end", () => {

@@ -4,12 +4,12 @@ import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { createApplication } from "../../application.ts";
 import type { PolicyShelf } from "../../bundle/policy-shelf.ts";
+import { recordedRetention } from "../../control/retention.ts";
 import { controlPath } from "../../control/route-parts.ts";
 import { BufferedBooks } from "../../ledger/buffered-books.ts";
 import { sweepExpired } from "../../ledger/sweep.ts";
 import { OpenExchanges } from "../../open-exchanges.ts";
 import type { World } from "../../policy/world.ts";
-import { applyRetention } from "../../retention/apply-retention.ts";
 import { Health } from "../../routing/health.ts";
 import { publishedKeys } from "../../transparency/log-keys.ts";
 import { TransparencyLog } from "../../transparency/transparency-log.ts";
@@ -74,7 +74,14 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
   const stopWatching = watchCallers(open, stores.directory, systemClock);
   const { retention } = stores;
   const deleting = new AbortController();
-  const stored = { directory: stores.directory, nowMs: () => systemClock.nowMs(), stopping: deleting.signal };
+  const deletion = {
+    directory: stores.directory,
+    clock: systemClock,
+    entropy: systemEntropy,
+    log,
+    nowMs: () => systemClock.nowMs(),
+    stopping: deleting.signal,
+  };
   const application = createApplication({
     clock: systemClock,
     entropy: systemEntropy,
@@ -98,7 +105,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     open,
     revocations: followed.revocations,
     orders: followed.revocations,
-    applyRetention: retention && ((terms, dryRun) => applyRetention({ records: retention.records, ...stored }, terms, dryRun)),
+    applyRetention: retention && recordedRetention({ records: retention.records, ...deletion }),
     settings: config.settings,
     operatorKey: options.operatorKey,
   });

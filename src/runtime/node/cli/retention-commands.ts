@@ -48,8 +48,7 @@ export const retentionCommands: readonly Command[] = [
       const { document } = await session.client().send<RetentionReportDocument>(order);
       if (session.json) session.print(JSON.stringify(document, undefined, 2));
       else printCounts(document, session);
-      const { failed } = document;
-      if (failed.length > 0) throw new Failure(exitCodes.failed, notAll(failed));
+      if (document.failed.length > 0) throw new Failure(exitCodes.failed, notAll(document));
     },
   },
   {
@@ -100,6 +99,7 @@ function printCounts({ counts, failed, dryRun }: RetentionReportDocument, sessio
   session.print(table(["RECORDS", "CLASS", dryRun ? "DUE" : "DELETED", "HELD", "OLDEST", "NEWEST"], rows));
 }
 
-function notAll(failed: readonly string[]): string {
-  return `Not all records that are due could be gone over (${failed.join(", ")}): see the gateway's log, and apply again.`;
+function notAll({ failed, failedTenants }: RetentionReportDocument): string {
+  const whose = failedTenants.length === 0 ? "" : ` of ${failedTenants.join(", ")}`;
+  return `Not all records that are due could be gone over (${failed.join(", ")}${whose}): see the gateway's log, and apply again.`;
 }
