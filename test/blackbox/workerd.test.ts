@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openaiClient } from "./harness/clients.ts";
 import { Child } from "./harness/child.ts";
 import type { GatewayUnderTest } from "./harness/gateway-under-test.ts";
+import { eventually } from "./harness/receipts.ts";
 import { startWorkerd } from "./harness/start-workerd.ts";
 import { blackBoxSuite } from "./suite.ts";
 
@@ -35,6 +36,23 @@ describe("npx wrangler dev, with no setting at all", () => {
     expect([await shell.exited, shell.output]).toEqual([0, expect.stringMatching(/^sk-strait-demo_cn-/)]);
     const key = shell.output.split("\n")[0] ?? "";
     await openaiClient(gateway.url, key).chat.completions.create({ model: "gpt-4.1", messages });
+  });
+});
+
+describe("a production Worker without the log's key", () => {
+  let gateway: GatewayUnderTest;
+  beforeAll(async () => {
+    gateway = await startWorkerd({ credential: "a-credential-of-the-test", environment: { STRAIT_LOG_KEY: "" } });
+  }, 90_000);
+  afterAll(() => gateway?.stop(), 30_000);
+
+  test("serves nobody, and says how to give it one", async () => {
+    for (const path of ["/healthz", "/v1/models", "/v1/chat/completions", "/control/v1/tenants"]) {
+      const response = await fetch(`${gateway.url}${path}`, { headers: { authorization: `Bearer ${gateway.operatorKey}` } });
+      expect([response.status, await response.text()]).toEqual([500, expect.stringContaining("npx strait log rotate")]);
+    }
+    await eventually(() => expect(gateway.output()).toContain("STRAIT_LOG_KEY must be set"));
+    expect(gateway.seen).toEqual([]);
   });
 });
 

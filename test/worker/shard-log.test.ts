@@ -2,7 +2,7 @@ import { reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:tes
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { AppliedLimit } from "../../src/quota/limit.ts";
-import { workerLogKeys } from "../../src/runtime/worker/log-key.ts";
+import { readWorkerLogKeys } from "../../src/runtime/worker/log-key.ts";
 import { shardsPerTenant } from "../../src/runtime/worker/object-stubs.ts";
 import type { ShardObject } from "../../src/runtime/worker/shard-object.ts";
 import { openObjectStores } from "../../src/runtime/worker/stores.ts";
@@ -76,7 +76,8 @@ function breaking(method: "take" | "append", when: "before" | "after", calls = 0
 }
 
 async function publicKeys(): Promise<readonly LogKey[]> {
-  return (await workerLogKeys(variablesOf(env)))?.keys ?? [];
+  const read = await readWorkerLogKeys(variablesOf(env));
+  return read.ok ? read.keys.keys : [];
 }
 
 async function entries(): Promise<readonly ShownEntry[]> {

@@ -15,7 +15,7 @@ import type { Bindings } from "./environment.ts";
 import { IsolateRevocations } from "./isolate-revocations.ts";
 import { hashes } from "./hashes.ts";
 import { log } from "./log.ts";
-import { workerLogKeys } from "./log-key.ts";
+import { readWorkerLogKeys } from "./log-key.ts";
 import { openObjectRevocations } from "./object-revocations.ts";
 import { bundledPolicies } from "./regions.ts";
 import { openObjectStores } from "./stores.ts";
@@ -38,7 +38,11 @@ export class NotConfigured extends Error {
 export async function assemble(bindings: Bindings, first: Request): Promise<Assembly> {
   const variables = variablesOf(bindings);
   const read = readConfig(variables);
-  if (!read.ok) throw new NotConfigured(read.problems.join("; "));
+  const logKeys = await readWorkerLogKeys(variables);
+  if (!read.ok || !logKeys.ok) {
+    const problems = [...(read.ok ? [] : read.problems), ...(logKeys.ok ? [] : [logKeys.problem])];
+    throw new NotConfigured(problems.join("; "));
+  }
   const { config } = read;
   const { demo } = config;
   const inside = demo && config.simulatorUrl === undefined;
@@ -54,8 +58,6 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
     elapsed: systemClock,
     stalenessMs: config.settings.revocationStalenessMs,
   });
-  const logKeys = await workerLogKeys(variables);
-  if (logKeys === undefined) log.error("STRAIT_LOG_KEY holds no key that can sign: receipts are written, and not proved");
   const application = createApplication({
     clock: systemClock,
     entropy: systemEntropy,
@@ -64,7 +66,7 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
     log,
     tracer: telemetry.tracer,
     ...stores,
-    logs: logKeys === undefined ? undefined : { published: publishedKeys(logKeys), of: stores.logOf },
+    logs: { published: publishedKeys(logKeys.keys), of: stores.logOf },
     world: (atMs) => policies.at(atMs),
     policies: () => policies,
     transport: new WorkerTransport(inside ? simulatorFetch(bindings) : (request) => fetch(request)),

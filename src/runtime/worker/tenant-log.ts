@@ -2,7 +2,7 @@ import { NoSigningKey, TransparencyLog } from "../../transparency/transparency-l
 import type { LogStore } from "../../transparency/log-store.ts";
 import { systemClock } from "./clock.ts";
 import { hashes } from "./hashes.ts";
-import { workerLogKeys } from "./log-key.ts";
+import { readWorkerLogKeys } from "./log-key.ts";
 import type { Variables } from "./variables.ts";
 
 /** The log of one tenant's receipts, in its object: it alone writes the tree, and signs it. */
@@ -22,8 +22,8 @@ export class TenantLog {
   }
 
   async #open(): Promise<TransparencyLog> {
-    const keys = await workerLogKeys(this.#variables);
-    if (keys === undefined) throw new NoSigningKey();
-    return new TransparencyLog(this.#store, keys, systemClock, hashes.sha256Bytes);
+    const read = await readWorkerLogKeys(this.#variables);
+    if (!read.ok) throw new NoSigningKey();
+    return new TransparencyLog(this.#store, read.keys, systemClock, hashes.sha256Bytes);
   }
 }

@@ -9,7 +9,7 @@ import type { AuditEntry } from "../../tenant/directory.ts";
 import type { DirectoryEntry } from "../../tenant/tenant.ts";
 import type { ShownEntry } from "../../transparency/audit-log.ts";
 import type { LogStore, StoredCheckpoint } from "../../transparency/log-store.ts";
-import { NoSigningKey, type ConsistencyProof, type Proved } from "../../transparency/transparency-log.ts";
+import type { ConsistencyProof, Proved } from "../../transparency/transparency-log.ts";
 import { SqlDirectory } from "../sql/directory.ts";
 import { SqlKeyUse } from "../sql/key-use.ts";
 import { directoryMigrations, ledgerMigrations } from "../sql/schema.ts";
@@ -235,8 +235,6 @@ export class TenantObject extends DurableObject {
     try {
       await (await this.#log.open()).advance();
     } catch (error) {
-      // Said once, when the gateway is put together.
-      if (error instanceof NoSigningKey) return;
       log.error("the log of receipts could not be brought up to date and is tried again", { error: String(error) });
       await this.#armFor(systemClock.nowMs() + retryMs);
     }

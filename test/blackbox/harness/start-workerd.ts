@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { newLogKey } from "../../../src/runtime/node/log-key.ts";
 import { Child, repository } from "./child.ts";
 import type { GatewayUnderTest, StartGateway } from "./gateway-under-test.ts";
 import { testOperatorKey } from "./start-node.ts";
@@ -24,7 +25,7 @@ export const startWorkerd: StartGateway = async ({ environment = {}, credential,
     STRAIT_OPERATOR_KEY: testOperatorKey,
     ...(credential === undefined
       ? { STRAIT_SIMULATOR_URL: upstreams.url }
-      : { STRAIT_DEMO: "false", ...credentialVariables(credential) }),
+      : { STRAIT_DEMO: "false", STRAIT_LOG_KEY: JSON.stringify(newLogKey(0)), ...credentialVariables(credential) }),
     ...environment,
   };
   const child = new Child(
