@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSqliteStores, type SqliteStores } from "../../src/runtime/node/sqlite.ts";
 import { ManualClock } from "./manual-clock.ts";
+import type { RetentionStore } from "../../src/retention/retention-store.ts";
 import { worldBeginsMs, type LogWorld, type ReaderWorld } from "./store-world.ts";
 
 // Opening and closing a file syncs it to disk a few times; memory makes that free where the system has such a place.
@@ -13,7 +14,7 @@ export function temporaryDirectory(): string {
 }
 
 /** `gateways` openings of the same two files, as that many processes of one machine have them; calls go to each in turn. */
-export function sqliteWorld(gateways: number): ReaderWorld & LogWorld {
+export function sqliteWorld(gateways: number): ReaderWorld & LogWorld & { readonly retention: RetentionStore } {
   const directory = temporaryDirectory();
   const clock = new ManualClock(worldBeginsMs);
   const open = (): SqliteStores[] => Array.from({ length: gateways }, () => openSqliteStores(directory, clock));
@@ -63,6 +64,12 @@ export function sqliteWorld(gateways: number): ReaderWorld & LogWorld {
     },
     reservations: { open: (tenantId) => next().reservations.open(tenantId) },
     sumUp: () => next().sumUp(),
+    retention: {
+      get records() {
+        return next().retention.records;
+      },
+      takeTurn: (everyMs) => next().retention.takeTurn(everyMs),
+    },
     books: { close: (receipt, settlement) => next().books.close(receipt, settlement) },
     directory: {
       find: (tenantId) => next().directory.find(tenantId),

@@ -1,8 +1,11 @@
 import type { Books, Journal, RefusalJournal } from "../../src/ledger/journal.ts";
 import type { JournalReader, ReservationReader } from "../../src/ledger/journal-reader.ts";
+import type { ApplyRetention } from "../../src/control/retention.ts";
 import type { QuotaStore } from "../../src/quota/store.ts";
 import type { DirectoryAdmin } from "../../src/tenant/directory.ts";
+import type { LogKey } from "../../src/transparency/log-keys.ts";
 import type { LogStore } from "../../src/transparency/log-store.ts";
+import type { TransparencyLog } from "../../src/transparency/transparency-log.ts";
 
 /**
  * Real stores for a contract suite, new and empty, with a clock that the suite moves. Where several gateways share one
@@ -33,6 +36,16 @@ export interface ReaderWorld extends StoreWorld {
 export interface LogWorld extends StoreWorld {
   readonly refusals: RefusalJournal;
   readonly tree: LogStore;
+}
+
+/** Stores whose records are deleted when they are due. */
+export interface RetentionWorld extends ReaderWorld {
+  readonly refusals: RefusalJournal;
+  /** Deletes what is due, wherever records lie, as operators and the schedule have it done. */
+  readonly applyRetention: ApplyRetention;
+  /** The log that a tenant's receipts are in: one of all tenants, or one each. It is signed by one of `publicKeys`. */
+  log(tenantId: string): Pick<TransparencyLog, "advance" | "prove" | "consistency" | "shown">;
+  readonly publicKeys: readonly LogKey[];
 }
 
 export type OpenStoreWorld = () => StoreWorld | Promise<StoreWorld>;
