@@ -5,6 +5,7 @@
 import type { PolicyShelf } from "./bundle/policy-shelf.ts";
 import { Shadow } from "./bundle/shadow.ts";
 import { createControl } from "./control/create-control.ts";
+import { DirectoryDigestKeys } from "./control/digest-keys.ts";
 import { deleteDue, type ApplyRetention } from "./control/retention.ts";
 import type { ExchangePorts } from "./exchange-ports.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
@@ -16,10 +17,13 @@ import { quarantineBy } from "./quarantine.ts";
 import type { Catalogue } from "./region/catalogue.ts";
 import type { Revocations } from "./revocation/revocations.ts";
 import { hex } from "./tenant/key.ts";
+import type { SecretBox } from "./secret-box.ts";
 import type { DirectoryAdmin } from "./tenant/directory.ts";
 
-export interface ApplicationPorts extends Omit<ExchangePorts, "placeAlarm"> {
+export interface ApplicationPorts extends Omit<ExchangePorts, "placeAlarm" | "digestKeys"> {
   readonly directory: DirectoryAdmin;
+  /** For what the directory keeps of secrets. */
+  readonly secretBox: SecretBox;
   readonly operatorKey: string;
   /** Where `world` takes its policies from. */
   readonly policies: () => PolicyShelf;
@@ -38,8 +42,10 @@ export interface Application {
 }
 
 export function createApplication(ports: ApplicationPorts): Application {
-  const { directory, clock, entropy, sha256, log, policies, applyRetention } = ports;
+  const { directory, clock, entropy, sha256, secretBox, log, policies, applyRetention } = ports;
   const catalogue = (): Catalogue => ports.world(clock.nowMs()).catalogue;
+  const changing = { directory, clock, entropy, sha256, secretBox, catalogue };
+  const digestKeys = new DirectoryDigestKeys(changing);
   const placeAlarm = new PlaceAlarm({
     clock,
     log,
@@ -49,17 +55,20 @@ export function createApplication(ports: ApplicationPorts): Application {
   });
   const shadow = new Shadow(() => ports.policies().shadow?.world);
   return {
-    gateway: createGateway({ shadow, learning: new Learning(), limitNotices: new LimitNotices(), ...ports, placeAlarm }),
+    gateway: createGateway({
+      shadow,
+      learning: new Learning(),
+      limitNotices: new LimitNotices(),
+      ...ports,
+      placeAlarm,
+      digestKeys,
+    }),
     control: createControl({
-      directory,
-      clock,
-      entropy,
-      sha256,
+      ...changing,
       log,
       policies: ports.policies,
       health: ports.health,
       shadow,
-      catalogue,
       operatorKeyDigest: hex(sha256(ports.operatorKey)),
       reader: ports.reader,
       logs: ports.logs,

@@ -1,6 +1,5 @@
 /** The way of an answer to the client: all but its last piece while it comes, and the last once the books are closed. */
 import { concat } from "./bytes.ts";
-import { beginDigest, showDigest } from "./tenant/digest-body.ts";
 import type { HeaderList } from "./edge.ts";
 import type { ModelCall } from "./exchange-ports.ts";
 import type { Outcome } from "./ledger/make-receipt.ts";
@@ -11,8 +10,10 @@ import type { Deployment } from "./region/catalogue.ts";
 import { showCountries } from "./region/country.ts";
 import { answerHeaders, type Reply } from "./reply.ts";
 import type { DeploymentHealth } from "./routing/health.ts";
-import type { Tenant } from "./tenant/tenant.ts";
+import { digestBody, showDigest } from "./tenant/digest-body.ts";
+import type { OpenDigestKey } from "./tenant/digest-key.ts";
 import type { UnderWay } from "./under-way.ts";
+import type { Answer } from "./upstream/answer.ts";
 import { misplaced } from "./upstream/record.ts";
 import { endOfCut, type BodyEnd } from "./upstream/body.ts";
 import { servedBy, type Forwarded } from "./upstream/forward.ts";
@@ -21,7 +22,7 @@ import { servedBy, type Forwarded } from "./upstream/forward.ts";
 export async function relay(
   forwarded: Forwarded,
   open: OpenExchange,
-  tenant: Tenant,
+  digestKey: OpenDigestKey,
   { call, life, outbound, ports, reply }: UnderWay,
 ): Promise<Outcome> {
   if (forwarded.kind === "cut") return { ...endOfCut(forwarded.reason, life.revokedBy), firstByteAtMs: undefined };
@@ -31,16 +32,16 @@ export async function relay(
   }
   const firstByteAtMs = ports.clock.nowMs();
   reply.add(placeHeaders(servedBy(forwarded)));
-  const digest = beginDigest(tenant, ports);
   if (forwarded.kind === "faulted") {
     // Of a response that is not stored there, the client is told in the gateway's own words.
     if (isMissing(forwarded, call)) return { end: "completed", refusal: undefined, firstByteAtMs };
-    digest?.update(forwarded.body);
-    return { end: "completed", refusal: undefined, answerDigest: showDigest(digest?.hex()), firstByteAtMs };
+    const answerDigest = digestBody(forwarded.body, digestKey, ports.hashes);
+    return { end: "completed", refusal: undefined, answerDigest, firstByteAtMs };
   }
   const { answer, deployment } = forwarded;
   if (!answer.whole) reply.head(answer.status, answerHeaders(answer.headers, answer.stream));
   const { keepAliveMs, lingerMs, deadlines } = ports.settings;
+  const digest = ports.hashes.keyedDigest(digestKey.key);
   const ended = await answer.relay(outbound, life, {
     clock: ports.clock,
     idleMs: deadlines.idleMs,
@@ -55,10 +56,12 @@ export async function relay(
   // It came to its end while nobody listened any more.
   const hasLeft = life.left && ended.end === "completed";
   const outcome: BodyEnd = hasLeft ? { end: "client_cancelled", refusal: undefined } : ended;
-  // Of what broke before anything was sent, the client is given nothing; who left gets no more than it has.
+  // Of what broke before anything was sent, the client is given nothing but an error of the gateway's.
   const isGiven = reply.status !== undefined || outcome.refusal === undefined;
-  const answerDigest = isGiven ? showDigest(answer.digested(outcome.end !== "client_cancelled")) : undefined;
-  return { ...outcome, answerDigest, firstByteAtMs };
+  if (!isGiven) return { ...outcome, firstByteAtMs };
+  // Who left gets no more than it has; to all others `finish` sends this.
+  if (outcome.end !== "client_cancelled") for (const piece of ending(answer, outcome, call, reply)) digest.update(piece);
+  return { ...outcome, answerDigest: showDigest(digest.hex()), firstByteAtMs };
 }
 
 /** That a rule lessened what was asked, and which: a client must not take one model's answer for another's. */
@@ -109,7 +112,7 @@ export function finish(forwarded: Forwarded, outcome: Outcome, { call, reply }: 
   }
   if (forwarded.kind !== "answering") return outcome.refusal;
   const { answer } = forwarded;
-  const rest = answer.remainder();
+  const rest = ending(answer, outcome, call, reply);
   if (reply.status === undefined) {
     // Nothing was sent yet: a whole answer goes out in one piece, and a broken one can still be a proper error.
     if (outcome.refusal !== undefined) return outcome.refusal;
@@ -117,6 +120,13 @@ export function finish(forwarded: Forwarded, outcome: Outcome, { call, reply }: 
     return undefined;
   }
   if (outcome.refusal === undefined) reply.finish(rest);
-  else reply.finishBroken(rest, outcome.refusal, call.surface, answer.stream);
+  else reply.finishBroken(rest, outcome.refusal, answer.stream);
   return undefined;
+}
+
+/** The bytes that are sent last: the rest of an answer, and of a stream that broke the event that its client's SDK raises. */
+function ending(answer: Answer, { refusal }: BodyEnd, call: ModelCall, reply: Reply): readonly Uint8Array[] {
+  const rest = answer.remainder();
+  if (refusal === undefined || !answer.stream || reply.status === undefined) return rest;
+  return [...rest, reply.errorEvent(refusal, call.surface)];
 }

@@ -16,6 +16,7 @@ import type { RevocationGate } from "./revocation/gate.ts";
 import type { Surface } from "./region/catalogue.ts";
 import type { Health } from "./routing/health.ts";
 import type { Settings } from "./settings.ts";
+import type { DigestKeys } from "./tenant/digest-key.ts";
 import type { Directory } from "./tenant/directory.ts";
 import type { Credentials, StoredResponse } from "./upstream/address.ts";
 import type { Logs } from "./transparency/logs.ts";
@@ -30,6 +31,7 @@ export interface ExchangePorts {
   readonly log: Log;
   readonly tracer: Tracer;
   readonly directory: Directory;
+  readonly digestKeys: DigestKeys;
   /** The catalogue and the policy of an instant, in milliseconds since the epoch, always as a pair. */
   readonly world: (atMs: number) => World;
   readonly quota: QuotaStore;

@@ -27,6 +27,7 @@ import { send } from "./send.ts";
 import { permitFor, permitOfModel, readSubject, type Subject } from "./subject.ts";
 import { authenticate, credentialsOf, type Caller } from "./tenant/authenticate.ts";
 import { digestBody } from "./tenant/digest-body.ts";
+import type { OpenDigestKey } from "./tenant/digest-key.ts";
 import { endUserHash } from "./tenant/end-user.ts";
 import { ExchangeTrace } from "./trace.ts";
 import { callerAttributes, deniedAttributes, limitAttributes, permitAttributes, requestAttributes } from "./trace-exchange.ts";
@@ -68,6 +69,7 @@ export async function exchange(call: ModelCall, inbound: Inbound, outbound: Outb
 /** A request that may go upstream: permitted, its worst case held. From here on it has books to close. */
 interface Admitted {
   readonly subject: Subject;
+  readonly digestKey: OpenDigestKey;
   readonly basis: ReceiptBasis;
   readonly permitOf: PermitOfModel;
 }
@@ -89,9 +91,11 @@ async function admit(exchange: UnderWay): Promise<Decision<Admitted>> {
   // What a refusal's record will say: each step adds what it learns.
   const known = basisOf(caller.value, startedAtMs, exchange);
   trace.set(() => callerAttributes(caller.value));
+  const digestKey = await ports.digestKeys.current(tenant);
 
   const subject = await readSubject(call, inbound, ports, caller.value, (body) => {
-    known.requestDigest = digestBody(body, tenant, ports);
+    known.requestDigest = digestBody(body, digestKey, ports.hashes);
+    known.digestKeyId = digestKey.id;
   });
   if (!subject.ok) return refuse(await turnDown(subject.refusal, known, exchange));
   const { request } = subject.value;
@@ -115,7 +119,15 @@ async function admit(exchange: UnderWay): Promise<Decision<Admitted>> {
   const reserving = trace.step(spanName.reserve);
   const hold = estimate(request, permit.value, startedAtMs, tenant.holds === "learned" ? ports.learning : undefined);
   const { requestDigest, endUser } = known;
-  const basis: ReceiptBasis = { ...known, request, permit: permit.value, hold, requestDigest, endUser };
+  const basis: ReceiptBasis = {
+    ...known,
+    request,
+    permit: permit.value,
+    hold,
+    requestDigest,
+    digestKeyId: digestKey.id,
+    endUser,
+  };
   const reserved = await reserve(basis, ports);
   reply.add(call.dialect.rateHeaders(reserved.states, ports.clock.nowMs()));
   reserving.set({ [attribute.heldTokens]: hold.amounts.tokens, [attribute.heldMicroUsd]: hold.amounts.microUsd });
@@ -124,13 +136,14 @@ async function admit(exchange: UnderWay): Promise<Decision<Admitted>> {
   if (reserved.refusal !== undefined) return refuse(await recordRefusal(reserved.refusal, known, exchange));
   return allow({
     subject: subject.value,
+    digestKey,
     basis: reserved.shadowed.length === 0 ? basis : { ...basis, shadowedLimits: namesOf(reserved.shadowed) },
     permitOf: permitOfModel(caller.value, subject.value, call.surface, world, ports.revocations, decidedAtMs),
   });
 }
 
 /** To an upstream and back, and into the books. A refusal returned is sent by the caller; `undefined`: the answer is sent. */
-async function serve({ subject, basis, permitOf }: Admitted, exchange: UnderWay): Promise<Refusal | undefined> {
+async function serve({ subject, digestKey, basis, permitOf }: Admitted, exchange: UnderWay): Promise<Refusal | undefined> {
   const { life, ports, reply } = exchange;
   const { caller, permit } = basis;
   const open = new OpenExchange(caller, permit.model, life, ports.revocations, alarmOf(exchange));
@@ -141,7 +154,7 @@ async function serve({ subject, basis, permitOf }: Admitted, exchange: UnderWay)
   let isTold = false;
   try {
     forwarded = await send(subject, permit, permitOf, open, exchange);
-    outcome = await relay(forwarded, open, caller.tenant, exchange);
+    outcome = await relay(forwarded, open, digestKey, exchange);
     // What is revoked ends now: its client is owed no receipt first, and the books may be slow or away.
     isTold = outcome.end === "revoked" && reply.status !== undefined;
     if (isTold) {

@@ -13,7 +13,7 @@ import type { Inbound, Outbound } from "./edge.ts";
 import { exchange } from "./exchange.ts";
 import type { ExchangePorts } from "./exchange-ports.ts";
 import { proveReceipt, showCheckpoint, showConsistency } from "./log-lookups.ts";
-import { listModels, showModel, showReceipt, showUsage } from "./lookups.ts";
+import { listModels, showDigestKeys, showModel, showReceipt, showUsage } from "./lookups.ts";
 import type { Refusal } from "./refusal.ts";
 import { Reply } from "./reply.ts";
 import { requestId } from "./request-id.ts";
@@ -104,6 +104,8 @@ function answer(match: Match, inbound: Inbound, outbound: Outbound, ports: Excha
       return showUsage(inbound, outbound, dialect, ports);
     case "prove_receipt":
       return proveReceipt(match.parameter("id"), inbound, outbound, dialect, ports);
+    case "show_digest_keys":
+      return showDigestKeys(inbound, outbound, dialect, ports);
     case "show_checkpoint":
       return showCheckpoint(inbound, outbound, dialect, ports);
     case "show_consistency":

@@ -1,6 +1,6 @@
 /** What a tenant may look up with its key: the models it may use now, its receipts, and what it used. */
 import type { Dialect } from "./dialect/dialect.ts";
-import type { Inbound, Outbound } from "./edge.ts";
+import type { HeaderList, Inbound, Outbound } from "./edge.ts";
 import { allow, refuse, type Decision } from "./decision.ts";
 import type { ExchangePorts } from "./exchange-ports.ts";
 import { usageDimensions } from "./ledger/journal-reader.ts";
@@ -13,9 +13,12 @@ import type { Model } from "./region/catalogue.ts";
 import { Reply } from "./reply.ts";
 import { requestId } from "./request-id.ts";
 import { limitsAsTheyStand } from "./reserve.ts";
-import { authenticate, credentialsOf, type Caller } from "./tenant/authenticate.ts";
+import { authenticate, credentialsOf, isTokenId, type Caller } from "./tenant/authenticate.ts";
+import { digestKeySet } from "./tenant/digest-key-set.ts";
 
 const encoder = new TextEncoder();
+/** What one key may see is for no cache to keep. */
+const lookupHeaders: HeaderList = ["content-type", "application/json", "cache-control", "no-store"];
 
 export type Lookup = (caller: Caller) => Decision<unknown> | Promise<Decision<unknown>>;
 
@@ -33,7 +36,7 @@ export async function answerLookup(
     const found = caller.ok ? await lookup(caller.value) : caller;
     if (caller.ok) reply.add(dialect.rateHeaders(await limitsAsTheyStand(caller.value, ports), ports.clock.nowMs()));
     if (!found.ok) return reply.refuse(found.refusal);
-    reply.whole(200, ["content-type", "application/json"], encoder.encode(JSON.stringify(found.value)));
+    reply.whole(200, lookupHeaders, encoder.encode(JSON.stringify(found.value)));
   } catch (error) {
     ports.log.error("a lookup failed", { requestId: reply.requestId, error: String(error) });
     reply.refuse(error instanceof StoreUnavailable ? { kind: "store_unavailable", retryAfterMs: 1_000 } : { kind: "internal" });
@@ -71,6 +74,20 @@ export function showReceipt(
     const { id: tenantId } = caller.tenant;
     const receipt = (await ports.journal.find(tenantId, id)) ?? (await ports.refusals?.find(tenantId, id));
     return receipt === undefined ? refuse({ kind: "receipt_not_found", id }) : allow(receipt);
+  };
+  return answerLookup(lookup, inbound, outbound, dialect, ports);
+}
+
+/**
+ * What the digests in the tenant's receipts are made with. Whoever has it can try texts against all receipts of the tenant:
+ * a key that was narrowed to some models or calls, and a token, which is one person's or program's, were given to somebody
+ * who is not to learn what others of the tenant asked.
+ */
+export function showDigestKeys(inbound: Inbound, outbound: Outbound, dialect: Dialect, ports: ExchangePorts): Promise<void> {
+  const lookup: Lookup = async ({ tenant, scopes, keyId }) => {
+    const isNarrow = scopes.models !== undefined || scopes.surfaces !== undefined || isTokenId(keyId);
+    if (isNarrow) return refuse({ kind: "key_scope", detail: "digest keys are shown to keys without a scope alone" });
+    return allow(digestKeySet(await ports.digestKeys.all(tenant)));
   };
   return answerLookup(lookup, inbound, outbound, dialect, ports);
 }

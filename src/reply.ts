@@ -71,13 +71,18 @@ export class Reply {
     this.#outbound.end(pieces.at(-1));
   }
 
-  /** The rest of a stream that broke, and then what went wrong, as an event that the client's SDK raises. */
-  finishBroken(pieces: readonly Uint8Array[], refusal: Refusal, surface: string, stream: boolean): void {
+  /** What went wrong, as an event at the end of a stream. */
+  errorEvent(refusal: Refusal, surface: string): Uint8Array {
+    return this.#dialect.errorEvent(refusal, this.requestId, surface);
+  }
+
+  /** The last pieces of an answer that broke; those of a stream say so themselves. */
+  finishBroken(pieces: readonly Uint8Array[], refusal: Refusal, stream: boolean): void {
     this.refusal = refusal;
-    for (const piece of pieces) this.#outbound.write(piece);
+    if (stream) return this.finish(pieces);
     // A document has no place for an error in its middle: breaking off is all that is left to say.
-    if (stream) this.#outbound.end(this.#dialect.errorEvent(refusal, this.requestId, surface));
-    else this.#outbound.cut();
+    for (const piece of pieces) this.#outbound.write(piece);
+    this.#outbound.cut();
   }
 }
 

@@ -9,6 +9,7 @@ export type Action =
   | { readonly kind: "show_receipt" }
   | { readonly kind: "prove_receipt" }
   | { readonly kind: "show_usage" }
+  | { readonly kind: "show_digest_keys" }
   | { readonly kind: "show_checkpoint" }
   | { readonly kind: "show_consistency" }
   | { readonly kind: "log_keys" }
@@ -68,6 +69,7 @@ export const routes: readonly Route[] = [
   get("shared", "/v1/strait/receipts/:id", { kind: "show_receipt" }),
   get("shared", "/v1/strait/receipts/:id/proof", { kind: "prove_receipt" }),
   get("shared", "/v1/strait/usage", { kind: "show_usage" }),
+  get("shared", "/v1/strait/digest-keys", { kind: "show_digest_keys" }),
   get("shared", "/v1/strait/log/checkpoint", { kind: "show_checkpoint" }),
   get("shared", "/v1/strait/log/consistency", { kind: "show_consistency" }),
   get("openai", "/.well-known/strait/jwks.json", { kind: "log_keys" }),

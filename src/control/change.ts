@@ -1,5 +1,6 @@
 import type { Clock, Entropy, Sha256 } from "../clock.ts";
 import type { Catalogue } from "../region/catalogue.ts";
+import type { SecretBox } from "../secret-box.ts";
 import type { AuditEntry, DirectoryAdmin } from "../tenant/directory.ts";
 import { hex, tenantIdPattern } from "../tenant/key.ts";
 import type { DirectoryEntry } from "../tenant/tenant.ts";
@@ -12,6 +13,8 @@ export interface ChangePorts {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly sha256: Sha256;
+  /** For what the directory keeps of secrets. */
+  readonly secretBox: SecretBox;
   /** Called for each change, so that a reloaded catalogue counts at once. */
   readonly catalogue: () => Catalogue;
 }

@@ -9,6 +9,7 @@ import { StoreUnavailable } from "../quota/store.ts";
 import { answerProblem } from "./answer.ts";
 import { addAuditRoutes } from "./audit-routes.ts";
 import type { ChangePorts } from "./change.ts";
+import { addDigestKeyRoutes } from "./digest-key-routes.ts";
 import { addExplainRoutes, type ExplainPorts } from "./explain-routes.ts";
 import { addKeyRoutes } from "./key-routes.ts";
 import { addLimitRoutes } from "./limit-routes.ts";
@@ -70,6 +71,7 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
   );
   addTenantRoutes(app, ports);
   addKeyRoutes(app, ports, ports.orders);
+  addDigestKeyRoutes(app, ports);
   addLimitRoutes(app, ports, ports.inspectLimits);
   addPolicyRoutes(app, ports);
   addExplainRoutes(app, ports);

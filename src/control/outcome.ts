@@ -16,6 +16,7 @@ export type ControlRefusal =
   | { readonly kind: "invalid"; readonly problems: readonly Problem[] }
   | { readonly kind: "illegal_transition"; readonly from: string; readonly to: string; readonly allowed: readonly string[] }
   | { readonly kind: "too_many_keys"; readonly limit: number }
+  | { readonly kind: "too_many_digest_keys"; readonly limit: number }
   | { readonly kind: "policy_not_in_force" }
   | { readonly kind: "revocation_not_found"; readonly id: string }
   /** The caller named a revision, and the entry has moved on. */

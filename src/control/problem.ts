@@ -90,6 +90,12 @@ function tell(refusal: ControlRefusal | HttpRefusal): Told {
       return [409, "Transition not allowed", transitionSentence(refusal.from, refusal.to, refusal.allowed)];
     case "too_many_keys":
       return [409, "Too many keys", `The tenant has ${refusal.limit} active keys, which is the most; revoke one first.`];
+    case "too_many_digest_keys":
+      return [
+        409,
+        "Too many digest keys",
+        `The tenant has had ${refusal.limit} digest keys, which is the most, for none may be forgotten.`,
+      ];
     case "revision_mismatch":
       return [
         412,

@@ -5,6 +5,7 @@ import { hex, tenantIdPattern } from "../tenant/key.ts";
 import type { DirectoryEntry, OidcIssuer, Tenant, TenantFacts } from "../tenant/tenant.ts";
 import { auditEntry, change, nowRfc3339 } from "./change.ts";
 import type { ChangeBy, Changed, ChangePorts } from "./change.ts";
+import { newDigestKey } from "./digest-keys.ts";
 import { checkShown, evidenceAfter, factNames, type Shown } from "./facts.ts";
 import { checkCountries, checkCountry, checkTiers } from "./known-names.ts";
 import { checkLimits, defaultLimits } from "./limits.ts";
@@ -64,6 +65,7 @@ export async function addTenant(ports: ChangePorts, by: ChangeBy, input: NewTena
     leastEvidence: undefined,
     oidc: undefined,
     endUserSecret: hex(ports.entropy.bytes(16)),
+    digestKeys: [await newDigestKey(ports, id, now)],
     createdAt: now,
   };
   const entry: DirectoryEntry = { revision: 1, tenant: applyChange(blank, input), keys: [], limits: checkedLimits.limits };

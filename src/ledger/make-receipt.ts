@@ -27,6 +27,7 @@ export interface ReceiptBasis {
   readonly endUser: string | undefined;
   /** Limits in shadow mode that would have refused it; known once it is reserved. */
   readonly shadowedLimits?: readonly string[] | undefined;
+  readonly digestKeyId: string;
   readonly requestDigest?: string | undefined;
   readonly gatewayPlace: string;
   readonly traceId: string | undefined;
@@ -38,7 +39,7 @@ export interface Outcome {
   readonly end: End;
   /** What the client is told instead of a proper end. */
   readonly refusal: Refusal | undefined;
-  /** Of what the client was given of the upstream's answer. */
+  /** Of the body that the client is sent; absent where nothing of an upstream's answer is in it. */
   readonly answerDigest?: string | undefined;
   readonly firstByteAtMs: number | undefined;
 }
@@ -57,6 +58,7 @@ export function intentReceipt(basis: ReceiptBasis): Receipt {
     surface: request.surface,
     modelAsked: request.model,
     model: permit.model.id,
+    digestKeyId: basis.digestKeyId,
     requestDigest: basis.requestDigest,
     deployment: undefined,
     region: undefined,

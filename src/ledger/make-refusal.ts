@@ -19,6 +19,7 @@ export interface RefusalBasis {
   readonly traceId: string | undefined;
   readonly startedAtMs: number;
   requestDigest?: string | undefined;
+  digestKeyId?: string | undefined;
   request?: ModelRequest;
   endUser?: string | undefined;
   /** What the policy decided by, and its permit where it gave one: then it was the limits that refused. */
@@ -44,6 +45,7 @@ export function refusalReceipt(
     dialect: basis.dialect,
     surface: basis.surface,
     modelAsked: request?.model,
+    digestKeyId: basis.digestKeyId,
     requestDigest: basis.requestDigest,
     inputs: basis.inputs,
     policyVersion: permit?.policyVersion ?? policy.version,

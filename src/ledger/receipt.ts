@@ -73,9 +73,14 @@ export interface Receipt {
   readonly revokedBy?: string | undefined;
   /** What the client was told instead of a proper end. */
   readonly refusal?: RefusalRecord | undefined;
-  /** `hmac-sha256:` and lower-case hex, under the tenant's own digest key: of the request's body as the client sent it … */
+  /** The tenant's digest key of the two that follow; absent in receipts of before keys had ids. */
+  readonly digestKeyId?: string | undefined;
+  /** `hmac-sha256:` and lower-case hex: of the request's body, byte by byte as the client sent it … */
   readonly requestDigest?: string | undefined;
-  /** … and of the answer's, as far as it went to the client: without keep-alives and without what Strait itself added at its end. */
+  /**
+   * … and of the answer's, as it was sent to the client: keep-alives and the event that tells of a broken stream included.
+   * Absent where nothing of an upstream's answer was sent. Of a client that left, of what was handed to its connection.
+   */
   readonly answerDigest?: string | undefined;
   /** Leaf hash, lower-case hex, of the unsettled receipt of the same request that this one replaces. */
   readonly corrects?: string | undefined;
@@ -117,6 +122,7 @@ export interface RefusalReceipt {
   readonly dialect: string;
   readonly surface: Surface;
   readonly modelAsked: string | undefined;
+  readonly digestKeyId?: string | undefined;
   readonly requestDigest: string | undefined;
   readonly inputs: DecisionInputs | undefined;
   readonly policyVersion: string;

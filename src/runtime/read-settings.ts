@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { readSecretKeys } from "../secret-box.ts";
 import { defaultSettings, type Settings } from "../settings.ts";
 
 const { deadlines, bodyLimitBytes, attempts, keepAliveMs, leaseMs, revocationStalenessMs } = defaultSettings;
@@ -26,11 +27,17 @@ const schema = z.object({
   STRAIT_KEEP_ALIVE_MS: wholeNumber(10, 3_600_000, keepAliveMs),
   STRAIT_HANG_UP_DRAIN_MS: wholeNumber(0, 60_000, defaultSettings.hangUpDrainMs),
   STRAIT_LEASE_MS: wholeNumber(1_000, 86_400_000, leaseMs),
+  STRAIT_SECRETS_KEY: z.string().default("").transform(secretKeys),
   STRAIT_REVOCATION_STALENESS_MS: wholeNumber(1_000, 86_400_000, revocationStalenessMs),
 });
 
 export type SettingsRead =
-  | { readonly ok: true; readonly settings: Settings }
+  | {
+      readonly ok: true;
+      readonly settings: Settings;
+      /** What seals the secrets in the directory, the newest first; empty where nothing does. */
+      readonly secretKeys: readonly Uint8Array[];
+    }
   | { readonly ok: false; readonly problems: readonly string[] };
 
 /** What variables say of the data path, the same in every runtime; all that is wrong with them at once. An empty one counts as unset. */
@@ -55,7 +62,14 @@ export function readSettings(variables: Readonly<Record<string, string | undefin
       holdMs: values.STRAIT_HOLD_MS,
     },
   };
-  return { ok: true, settings: Object.freeze(settings) };
+  return { ok: true, settings: Object.freeze(settings), secretKeys: values.STRAIT_SECRETS_KEY };
+}
+
+function secretKeys(text: string, context: z.RefinementCtx): readonly Uint8Array[] {
+  const read = readSecretKeys(text);
+  if (read.ok) return read.keys;
+  context.addIssue({ code: "custom", message: read.problem });
+  return z.NEVER;
 }
 
 export function setVariables(variables: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {

@@ -107,6 +107,13 @@ function hasExpired(key: ApiKey, nowMs: number): boolean {
   return key.expiresAt !== undefined && !(nowMs < Date.parse(key.expiresAt));
 }
 
+const tokenIdPrefix = "oidc:";
+
+/** Whether it was a token that the caller of this id showed, and not a key. */
+export function isTokenId(keyId: string): boolean {
+  return keyId.startsWith(tokenIdPrefix);
+}
+
 async function byToken(token: string, ports: AuthenticatePorts): Promise<Authenticated> {
   const tenantId = tenantOfToken(token);
   if (tenantId === undefined) return invalidKey;
@@ -116,7 +123,7 @@ async function byToken(token: string, ports: AuthenticatePorts): Promise<Authent
   const verified = await verifyToken(token, oidc, ports.clock.nowMs());
   if (!verified.ok) return verified;
   const { subject, scopes } = verified.value;
-  const keyId = `oidc:${hex(ports.sha256(`${oidc.issuer}\n${subject}`)).slice(0, 16)}`;
+  const keyId = `${tokenIdPrefix}${hex(ports.sha256(`${oidc.issuer}\n${subject}`)).slice(0, 16)}`;
   const caller: Caller = { entry, tenant: entry.tenant, keyId, keyName: "oidc", scopes };
   const { state } = entry.tenant.verification;
   return state === "verified" ? allow(caller) : { ...refuse({ kind: "tenant_not_verified", state }), caller };

@@ -1,4 +1,4 @@
-import type { Caller } from "./authenticate.ts";
+import { isTokenId, type Caller } from "./authenticate.ts";
 import type { DirectoryEntry } from "./tenant.ts";
 
 /**
@@ -9,7 +9,7 @@ export function callerRevoked(caller: Caller, entry: DirectoryEntry | undefined)
   // Directories answer with the very same object as long as nothing changed.
   if (entry === caller.entry) return undefined;
   if (entry === undefined || entry.tenant.verification.state !== "verified") return "tenant";
-  if (caller.keyId.startsWith("oidc:")) return entry.tenant.oidc?.issuer === caller.tenant.oidc?.issuer ? undefined : "key";
+  if (isTokenId(caller.keyId)) return entry.tenant.oidc?.issuer === caller.tenant.oidc?.issuer ? undefined : "key";
   const key = entry.keys.find(({ id }) => id === caller.keyId);
   return key === undefined || key.revokedAt !== undefined ? "key" : undefined;
 }

@@ -1,3 +1,4 @@
+import { base64Url } from "../base64.ts";
 import type { Entropy, Sha256 } from "../clock.ts";
 
 /**
@@ -69,11 +70,4 @@ export function hex(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
   return text;
-}
-
-function base64Url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");
 }

@@ -1,5 +1,6 @@
 import type { Country } from "../region/country.ts";
 import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
+import type { DigestKey } from "./digest-key.ts";
 import type { LimitSetting } from "./limit-setting.ts";
 import type { Ownership } from "./ownership.ts";
 
@@ -79,6 +80,8 @@ export interface Tenant {
   readonly legalHold?: LegalHold | undefined;
   /** Random, shown nowhere: what end users' names are hashed with, so that nobody finds a name by trying names. */
   readonly endUserSecret?: string | undefined;
+  /** What its requests and answers are digested with in receipts, newest first; `undefined` until it is first needed. */
+  readonly digestKeys?: readonly DigestKey[] | undefined;
   /** RFC 3339. */
   readonly createdAt: string;
 }

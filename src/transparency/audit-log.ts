@@ -1,6 +1,6 @@
 import { bytesEqual } from "../bytes.ts";
 import type { Sha256Bytes } from "../hashes.ts";
-import { readBase64 } from "./base64.ts";
+import { readBase64 } from "../base64.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { readDeletion, type LeafRun } from "./deletion-statement.ts";
 import { GrowingRoot, MerkleHasher } from "./merkle.ts";

@@ -10,7 +10,7 @@
  */
 import { bytesEqual, concat } from "../bytes.ts";
 import type { Sha256Bytes } from "../hashes.ts";
-import { base64, readBase64 } from "./base64.ts";
+import { base64, readBase64 } from "../base64.ts";
 import { isValidAt, type LogKey, type SigningKey } from "./log-keys.ts";
 import { hashLength } from "./merkle.ts";
 import type { TreeHead } from "./verify-proof.ts";

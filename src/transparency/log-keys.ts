@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { canonicalJson } from "../canonical-json.ts";
 import type { Sha256Bytes } from "../hashes.ts";
-import { base64Url, readBase64Url } from "./base64.ts";
+import { base64Url, readBase64Url } from "../base64.ts";
 
 /** A public key of the log, with the time for which what it signed counts. */
 export interface LogKey {

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { canonicalJson } from "../canonical-json.ts";
 import type { Sha256Bytes } from "../hashes.ts";
-import { readBase64 } from "./base64.ts";
+import { readBase64 } from "../base64.ts";
 import { openCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import type { LogKey } from "./log-keys.ts";
 import { MerkleHasher } from "./merkle.ts";

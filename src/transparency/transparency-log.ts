@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Sha256Bytes } from "../hashes.ts";
 import type { ShownEntry } from "./audit-log.ts";
-import { base64 } from "./base64.ts";
+import { base64 } from "../base64.ts";
 import { signCheckpoint } from "./checkpoint.ts";
 import type { LogKeys } from "./log-keys.ts";
 import type { LogPlace, LogStore, StoredCheckpoint } from "./log-store.ts";

@@ -12,7 +12,7 @@ export interface RelaySettings {
   /** How long a stream may be silent before a keep-alive is sent. */
   readonly keepAliveMs: number;
   readonly keepAlive: Uint8Array;
-  /** Gets what the client is given of the answer. */
+  /** Gets every byte that is written. */
   readonly digest?: KeyedDigest | undefined;
   /** Once a stream said that it is complete, how long its connection may take to end. */
   readonly lingerMs: number;
@@ -143,21 +143,9 @@ export class Answer {
     this.#queue = [];
   }
 
-  /**
-   * The digest of what went to the client, ended; with what is still to be written where that will be. Keep-alives are not
-   * in it, nor what closes half an event: the upstream said neither.
-   */
-  digested(withRemainder: boolean): string | undefined {
-    const digest = this.#settings?.digest;
-    if (withRemainder) for (const piece of this.#queue) if (piece !== blankLine) digest?.update(piece);
-    return digest?.hex();
-  }
-
   /** What is left to write once all is settled. */
   remainder(): readonly Uint8Array[] {
-    const rest = this.#queue;
-    this.#queue = [];
-    return rest;
+    return this.#queue;
   }
 
   #endOfCut(reason: CutReason, revokedBy: string | undefined): BodyEnd {
@@ -172,8 +160,7 @@ export class Answer {
 
   /** Writes what may be written. What says "complete" waits in the queue until the end. */
   #flush(): void {
-    const outbound = this.#outbound;
-    if (outbound === undefined) return;
+    if (this.#outbound === undefined) return;
     if (!this.#body.finished && this.#end === undefined && this.#queue.length > 0) {
       for (let index = 0; index < this.#queue.length; index++) {
         if (this.#blocked) {
@@ -182,14 +169,19 @@ export class Answer {
         }
         const piece = this.#queue[index] as Uint8Array;
         this.#wroteBytes = true;
-        this.#settings?.digest?.update(piece);
-        if (!outbound.write(piece)) this.#blocked = true;
+        this.#write(piece);
       }
       this.#queue.length = 0;
       // Silence is what the client hears: bytes of an event that is not whole yet, or is kept from it, do not break it.
       this.#lastWriteMs = this.#lastDataMs;
     }
     this.#slowDown();
+  }
+
+  #write(piece: Uint8Array): void {
+    if (this.#outbound === undefined) return;
+    this.#settings?.digest?.update(piece);
+    if (!this.#outbound.write(piece)) this.#blocked = true;
   }
 
   /** The client is gone: what still comes is read for what it says of itself, as fast as it comes. */
@@ -238,7 +230,7 @@ export class Answer {
       const quietMs = nowMs - this.#lastWriteMs;
       if (quietMs >= settings.keepAliveMs) {
         this.#lastWriteMs = nowMs;
-        if (this.#outbound?.write(settings.keepAlive) === false) this.#blocked = true;
+        this.#write(settings.keepAlive);
         this.#slowDown();
       } else quietLeft -= quietMs;
     }

@@ -5,6 +5,7 @@ import { bodies, bodyLimitBytes } from "./calls/bodies.ts";
 import { brokenAnswers } from "./calls/broken-answers.ts";
 import type { Context, Guarantees } from "./calls/context.ts";
 import { control } from "./calls/control.ts";
+import { digestKeys } from "./calls/digest-keys.ts";
 import { keyHeaders } from "./calls/keys.ts";
 import { faults, shortDeadlines } from "./calls/faults.ts";
 import { hangUps } from "./calls/hang-up.ts";
@@ -41,6 +42,7 @@ export function blackBoxSuite(runtime: string, start: StartGateway, guarantees: 
       places(context, guarantees);
       receipts(context);
       receiptLog(context);
+      digestKeys(context);
       control(context);
       limits(context);
       usage(context);

@@ -2,6 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hashes } from "../../src/runtime/node/hashes.ts";
+import { digestBody } from "../../src/tenant/digest-body.ts";
+import { digestKeySet } from "../../src/tenant/digest-key-set.ts";
 import { publishedKeys } from "../../src/transparency/log-keys.ts";
 import type { TransparencyLog } from "../../src/transparency/transparency-log.ts";
 import { receipt } from "../stores/samples.ts";
@@ -48,6 +51,51 @@ describe("strait receipt and strait log", () => {
     const refused = await strait(["receipt", "verify", proof, "--key", file("keys.json")]);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("Not proved") });
     expect(await gateway.run(["receipt", "get", "acme", "nobody"])).toMatchObject({ code: 1 });
+  });
+
+  it("checks bodies that were kept against the receipt's digests", async () => {
+    const secret = new Uint8Array(32).fill(1);
+    const body = '{"model":"model-a"}';
+    const requestDigest = digestBody(Buffer.from(body), { key: secret }, hashes);
+    await world.journal.append(receipt("kept", { digestKeyId: "dk_1", requestDigest }));
+    const proof = file("proof.json", (await gateway.run(["receipt", "get", "acme", "kept"])).stdout);
+    const digestKeys = (id: string): string =>
+      JSON.stringify(digestKeySet([{ id, key: secret, createdAt: "2026-01-01T00:00:00Z", retiredAt: undefined }]));
+    const words = [
+      "receipt",
+      "verify",
+      proof,
+      "--key",
+      file("keys.json"),
+      "--digest-keys",
+      file("mine.json", digestKeys("dk_1")),
+    ];
+    const kept = [...words, "--request", file("request.json", body)];
+    expect(await strait(kept)).toMatchObject({ code: 0, stdout: expect.stringContaining("Digested: the request is") });
+    expect(JSON.parse((await strait([...kept, "--json"])).stdout)).toMatchObject({ proved: true, digested: ["request"] });
+    const refused = async (...more: readonly string[]): Promise<string> => {
+      const run = await strait([...words, ...more]);
+      expect(run).toMatchObject({ code: 1, stdout: "" });
+      return run.stderr;
+    };
+    expect(await refused("--request", file("other.json", `${body}\n`))).toContain("these bytes are not the request");
+    expect(await refused("--answer", file("request.json"))).toContain("no digest of the answer");
+    file("mine.json", digestKeys("dk_2"));
+    expect(await refused("--request", file("request.json"))).toContain("dk_1 is not among those given");
+    expect(await strait([...words.slice(0, 5), "--request", file("request.json")])).toMatchObject({ code: 2 });
+    expect(await strait([...words.slice(0, 5), "--digest-keys", file("keys.json"), "--request", proof])).toMatchObject({
+      code: 2,
+    });
+  });
+
+  it("lists a tenant's digest keys and rotates them, without showing one", async () => {
+    const listed = await gateway.run(["digest-key", "list", "acme"]);
+    expect(listed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^DIGEST KEY .*\ndk_\w+ .* now$/m) });
+    const rotated = await gateway.run(["digest-key", "rotate", "acme", "--json"]);
+    const { digestKeys } = JSON.parse(rotated.stdout) as { digestKeys: { id: string; retiredAt: string | null }[] };
+    expect(digestKeys.map(({ retiredAt }) => retiredAt === null)).toEqual([true, false]);
+    expect(listed.stdout).toContain(digestKeys[1]?.id);
+    expect(rotated.stdout).not.toContain("plain.");
   });
 
   it("verifies that the log grew, with a proof from a file or from the gateway, and finds a fork", async () => {

@@ -5,6 +5,7 @@ import { createControl } from "../../src/control/create-control.ts";
 import type { ControlPorts } from "../../src/control/create-control.ts";
 import type { Catalogue, Model } from "../../src/region/catalogue.ts";
 import { Shadow } from "../../src/bundle/shadow.ts";
+import { createSecretBox } from "../../src/secret-box.ts";
 import { Health } from "../../src/routing/health.ts";
 import { PolicyShelf } from "../../src/bundle/policy-shelf.ts";
 import { openPolicy } from "../support/permits.ts";
@@ -104,6 +105,7 @@ export function control(overrides: Partial<ControlPorts> = {}): Fixture {
     clock,
     entropy,
     sha256,
+    secretBox: createSecretBox([], entropy),
     operatorKeyDigest,
     catalogue: () => catalogue,
     policies: () => shelf,

@@ -34,7 +34,7 @@ test("the OpenAPI document lists every route that is served, and no other", asyn
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
   expect(described.sort()).toEqual([...served].sort());
-  expect(described).toHaveLength(25);
+  expect(described).toHaveLength(27);
 });
 
 test("it is OpenAPI 3.1, asks for the operator key everywhere, and describes each route's refusals", async () => {

@@ -9,6 +9,7 @@ import {
   type Sampler,
 } from "@opentelemetry/sdk-trace";
 import type { ExchangePorts } from "../../src/exchange-ports.ts";
+import { DirectoryDigestKeys } from "../../src/control/digest-keys.ts";
 import { createGateway, type Gateway } from "../../src/gateway.ts";
 import type { Receipt } from "../../src/ledger/receipt.ts";
 import type { LogFields } from "../../src/log.ts";
@@ -21,6 +22,7 @@ import { Health } from "../../src/routing/health.ts";
 import { sha256 } from "../../src/runtime/node/clock.ts";
 import { hashes } from "../../src/runtime/node/hashes.ts";
 import { openSqliteStores, type SqliteStores } from "../../src/runtime/node/sqlite.ts";
+import { createSecretBox } from "../../src/secret-box.ts";
 import { defaultSettings, type Settings } from "../../src/settings.ts";
 import { mintKey } from "../../src/tenant/key.ts";
 import { periodsOf } from "../../src/quota/limit.ts";
@@ -160,14 +162,18 @@ export class Gate {
         });
       },
     });
+    const entropy = new SeededEntropy(99);
+    const secretBox = createSecretBox([], entropy);
+    const { directory } = stores;
     this.gateway = createGateway({
       clock,
-      entropy: new SeededEntropy(99),
+      entropy,
       sha256,
       hashes,
       log: logTo,
       tracer: provider.getTracer("test"),
-      directory: stores.directory,
+      directory,
+      digestKeys: new DirectoryDigestKeys({ directory, clock, entropy, sha256, secretBox, catalogue: () => world.catalogue }),
       world: () => world,
       quota: stores.quota,
       journal: stores.journal,

@@ -2,11 +2,10 @@ import { createHmac } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import type { RefusalReceipt } from "../../src/ledger/receipt.ts";
 import { StoreUnavailable } from "../../src/quota/store.ts";
-import { sha256 } from "../../src/runtime/node/clock.ts";
 import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
 import { eventStream, json } from "../support/scripted-transport.ts";
 import { openaiChat, sse } from "../upstream/streams.ts";
-import { tenant } from "../support/permits.ts";
+import { digestSecret, tenant } from "../support/permits.ts";
 import { Gate, settings, type Asked, type GateOptions } from "./gate.ts";
 
 let gates: Gate[] = [];
@@ -23,8 +22,7 @@ async function open(options: GateOptions = {}): Promise<Gate> {
 }
 
 function digestOf(text: string): string {
-  const key = sha256(`receipt digests\n${tenant.id}\n${tenant.endUserSecret ?? ""}`);
-  return `hmac-sha256:${createHmac("sha256", key).update(text).digest("hex")}`;
+  return `hmac-sha256:${createHmac("sha256", digestSecret).update(text).digest("hex")}`;
 }
 
 const document = JSON.stringify({ id: "1", model: "m", choices: [], usage: { prompt_tokens: 12, completion_tokens: 5 } });
@@ -41,12 +39,13 @@ describe("a receipt's digests", () => {
     gate.transport.last.answer(200, json, document);
     await gate.finished(asked);
     expect(await gate.receiptOf(asked)).toMatchObject({
+      digestKeyId: "dk_1",
       requestDigest: digestOf(plain),
       answerDigest: digestOf(asked.outbound.text),
     });
   });
 
-  it("are of a stream's text as the client got it, without the keep-alives in between", async () => {
+  it("are of a stream's bytes as the client got them, with the keep-alives in between", async () => {
     const gate = await open();
     const asked = await gate.reached();
     const [first = "", second = ""] = openaiChat.map((event) => sse([event]));
@@ -56,15 +55,13 @@ describe("a receipt's digests", () => {
       .data(first + second);
     await gate.settle();
     await gate.clock.pass(settings.keepAliveMs + 1);
-    const withKeepAlive = asked.outbound.text;
-    expect(withKeepAlive.length).toBeGreaterThan(first.length + second.length);
+    expect(asked.outbound.text.length).toBeGreaterThan(first.length + second.length);
     gate.transport.last.data(sse(openaiChat.slice(2))).end();
     await gate.finished(asked);
-    const given = first + second + asked.outbound.text.slice(withKeepAlive.length);
-    expect((await gate.receiptOf(asked))?.answerDigest).toBe(digestOf(given));
+    expect((await gate.receiptOf(asked))?.answerDigest).toBe(digestOf(asked.outbound.text));
   });
 
-  it("are of as much as a client got that left, or whose upstream broke off", async () => {
+  it("are of as much as a client got that left; of a stream that broke, with the event that says so", async () => {
     const gate = await open();
     const [first = "", second = ""] = openaiChat.map((event) => sse([event]));
     const left = await gate.reached();
@@ -84,7 +81,11 @@ describe("a receipt's digests", () => {
     await gate.settle();
     gate.transport.last.end();
     await gate.finished(broken);
-    expect(await gate.receiptOf(broken)).toMatchObject({ end: "upstream_failed", answerDigest: digestOf(first + second) });
+    expect(broken.outbound.text).toContain("error");
+    expect(await gate.receiptOf(broken)).toMatchObject({
+      end: "upstream_failed",
+      answerDigest: digestOf(broken.outbound.text),
+    });
     expect(await gate.receiptOf(broken)).toMatchObject({ refusal: { kind: "upstream_cut_off" } });
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { makeDemoTenants } from "../../src/demo-tenants.ts";
 import { permittedModels } from "../../src/policy/permitted-models.ts";
+import { createSecretBox } from "../../src/secret-box.ts";
 import { entropy, sha256, testClock } from "../control/control-fixture.ts";
 import { MemoryDirectory } from "../control/memory-directory.ts";
 import { catalogueOf, shippedFiles } from "../region/regions-fixture.ts";
@@ -19,7 +20,14 @@ const instants = [
 
 async function startAt(atMs: number, directory: MemoryDirectory): Promise<void> {
   const clock = { ...testClock(), ms: atMs };
-  await makeDemoTenants({ directory, clock, entropy, sha256, catalogue: () => catalogue });
+  await makeDemoTenants({
+    directory,
+    clock,
+    entropy,
+    sha256,
+    secretBox: createSecretBox([], entropy),
+    catalogue: () => catalogue,
+  });
 }
 
 function expectServed(directory: MemoryDirectory, atMs: number): void {

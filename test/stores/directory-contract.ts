@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { DirectoryDigestKeys } from "../../src/control/digest-keys.ts";
 import type { PlaceMismatches } from "../../src/place-mismatches.ts";
+import { createSecretBox } from "../../src/secret-box.ts";
+import type { DigestKeys, OpenDigestKey } from "../../src/tenant/digest-key.ts";
 import { auditEntry, directoryEntry, mismatches } from "./samples.ts";
 import type { OpenStoreWorld, StoreWorld } from "./store-world.ts";
 
@@ -55,6 +58,21 @@ export function directoryContract(name: string, openWorld: OpenStoreWorld): void
       expect(await world.directory.save(directoryEntry("acme", 1), auditEntry("2", "acme"))).toBe(false);
       expect(await world.directory.save(directoryEntry("acme", 3), auditEntry("3", "acme"))).toBe(false);
       expect(await world.directory.save(directoryEntry("new", 2), auditEntry("4", "new"))).toBe(false);
+    });
+
+    it("lets gateways that find a tenant without a digest key make one between them", async () => {
+      await world.directory.save(directoryEntry("acme", 1), auditEntry("1", "acme"));
+      const current = async (seed: number): Promise<OpenDigestKey> => {
+        const entry = await world.directory.find("acme");
+        if (entry === undefined) throw new Error("no entry");
+        return digestKeysOf(world, seed).current(entry.tenant);
+      };
+      const made = await Promise.all([1, 2, 3, 4].map(current));
+      expect(new Set(made.map(({ id }) => id)).size).toBe(1);
+      await world.restart();
+      expect(await current(5)).toEqual(made[0]);
+      expect((await world.directory.audit("acme", 10)).map(({ action }) => action)).toEqual(["digest_key.make", "tenant.add"]);
+      expect(await world.directory.find("acme")).toMatchObject({ revision: 2 });
     });
 
     it("lists entries in order of id, page by page", async () => {
@@ -114,6 +132,17 @@ export function directoryContract(name: string, openWorld: OpenStoreWorld): void
       expect(new Map(await world.directory.lastUsed("acme"))).toEqual(new Map([["key_1", 123]]));
     });
   });
+}
+
+function digestKeysOf(world: StoreWorld, seed: number): DigestKeys {
+  const unasked = (): never => {
+    throw new Error("a tenant without a secret has no key to go on with");
+  };
+  const entropy = { bytes: (count: number) => new Uint8Array(count).fill(seed) };
+  const clock = { nowMs: () => world.nowMs(), after: () => () => undefined };
+  const secretBox = createSecretBox([], entropy);
+  const { directory } = world;
+  return new DirectoryDigestKeys({ directory, clock, entropy, sha256: unasked, secretBox, catalogue: unasked });
 }
 
 function nameOf({ deployment, replica }: PlaceMismatches): string {

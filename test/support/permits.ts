@@ -19,6 +19,9 @@ export const openPolicy: Policy = {
   boundariesMs: [],
 };
 
+/** What the tenant's receipts are digested with. */
+export const digestSecret: Uint8Array = new Uint8Array(32).fill(7);
+
 export const tenant: Tenant = {
   id: "acme",
   name: "Acme",
@@ -36,6 +39,9 @@ export const tenant: Tenant = {
   leastEvidence: undefined,
   oidc: undefined,
   endUserSecret: "a secret of the tenant",
+  digestKeys: [
+    { id: "dk_1", sealed: `plain.${Buffer.from(digestSecret).toString("base64url")}`, createdAt: "2026-01-01T00:00:00Z" },
+  ],
   createdAt: "2026-01-01T00:00:00Z",
 };
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hex } from "../../src/tenant/key.ts";
 import { openCheckpoint, readCheckpoint } from "../../src/transparency/checkpoint.ts";
 import { verifyReceiptProof } from "../../src/transparency/receipt-proof.ts";
-import { readBase64 } from "../../src/transparency/base64.ts";
+import { readBase64 } from "../../src/base64.ts";
 import { verifyConsistency } from "../../src/transparency/verify-proof.ts";
 import { receipt } from "../stores/samples.ts";
 import type { LogWorld } from "../stores/store-world.ts";

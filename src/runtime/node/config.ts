@@ -34,6 +34,8 @@ export interface Config {
   readonly countryTableDays: number;
   /** Whether the operator knows of the environment's proxy, and that upstreams are not reached through it. */
   readonly ignoresProxy: boolean;
+  /** What seals the secrets in the directory, the newest first. */
+  readonly secretKeys: readonly Uint8Array[];
   readonly settings: Settings;
 }
 
@@ -98,6 +100,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     countryTable: values.STRAIT_COUNTRY_TABLE ?? bundledTable(),
     countryTableDays: values.STRAIT_COUNTRY_TABLE_DAYS,
     ignoresProxy: values.STRAIT_PROXY === "ignore",
+    secretKeys: settings.secretKeys,
     settings: settings.settings,
   };
   return { ok: true, config: Object.freeze(config) };

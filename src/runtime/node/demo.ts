@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeDemoTenants, type DemoTenant } from "../../demo-tenants.ts";
 import type { World } from "../../policy/world.ts";
+import { createSecretBox } from "../../secret-box.ts";
 import { sha256, systemClock, systemEntropy } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { log } from "./log.ts";
@@ -28,6 +29,7 @@ export async function prepareDemo(config: Config, world: World): Promise<readonl
       clock: systemClock,
       entropy: systemEntropy,
       sha256,
+      secretBox: createSecretBox(config.secretKeys, systemEntropy),
       catalogue: () => world.catalogue,
     });
   } finally {

@@ -11,6 +11,7 @@ import { sweepExpired } from "../../ledger/sweep.ts";
 import { OpenExchanges } from "../../open-exchanges.ts";
 import type { World } from "../../policy/world.ts";
 import { Health } from "../../routing/health.ts";
+import { createSecretBox } from "../../secret-box.ts";
 import { publishedKeys } from "../../transparency/log-keys.ts";
 import { TransparencyLog } from "../../transparency/transparency-log.ts";
 import type { Credentials } from "../../upstream/address.ts";
@@ -87,6 +88,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     entropy: systemEntropy,
     sha256,
     hashes,
+    secretBox: createSecretBox(config.secretKeys, systemEntropy),
     log,
     tracer: telemetry.tracer,
     directory: stores.directory,

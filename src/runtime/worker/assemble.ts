@@ -4,6 +4,7 @@ import { createApplication, type Application } from "../../application.ts";
 import { OpenExchanges } from "../../open-exchanges.ts";
 import { Revocations } from "../../revocation/revocations.ts";
 import { Health } from "../../routing/health.ts";
+import { createSecretBox } from "../../secret-box.ts";
 import { hex } from "../../tenant/key.ts";
 import { simulatedWorld } from "../../simulated-world.ts";
 import { publishedKeys } from "../../transparency/log-keys.ts";
@@ -58,11 +59,13 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
     elapsed: systemClock,
     stalenessMs: config.settings.revocationStalenessMs,
   });
+  const secretBox = createSecretBox(config.secretKeys, systemEntropy);
   const application = createApplication({
     clock: systemClock,
     entropy: systemEntropy,
     sha256,
     hashes,
+    secretBox,
     log,
     tracer: telemetry.tracer,
     ...stores,
@@ -90,6 +93,7 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
       clock: systemClock,
       entropy: systemEntropy,
       sha256,
+      secretBox,
       catalogue: () => policies.at(systemClock.nowMs()).catalogue,
     };
     await prepareDemo(ports, config, new URL(first.url).origin);

@@ -10,6 +10,8 @@ export interface Config {
   readonly operatorKey: string | undefined;
   /** The key set that a policy bundle must be signed by; without one the bundled policy.toml holds. */
   readonly policyKeys: string | undefined;
+  /** What seals the secrets in the directory, the newest first. */
+  readonly secretKeys: readonly Uint8Array[];
   readonly settings: Settings;
 }
 
@@ -46,7 +48,8 @@ export function readConfig(variables: Variables): ConfigRead {
     problems.push("STRAIT_SIMULATOR_URL must be a URL on loopback");
   }
   if (!read.ok || problems.length > 0) return { ok: false, problems };
-  return { ok: true, config: Object.freeze({ demo, simulatorUrl, operatorKey, policyKeys, settings: read.settings }) };
+  const { secretKeys, settings } = read;
+  return { ok: true, config: Object.freeze({ demo, simulatorUrl, operatorKey, policyKeys, secretKeys, settings }) };
 }
 
 /** Whether a request came to this machine itself. On Cloudflare's network no request ever says so. */

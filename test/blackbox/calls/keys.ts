@@ -72,6 +72,11 @@ export function keyHeaders(context: () => Context): void {
         tenantId: tenant.id,
         keyId: expect.stringMatching(/^oidc:/),
       });
+      // It opens calls, and not what shows whether a text is one that somebody else of the tenant sent.
+      const digestKeys = await fetch(`${gateway.url}/v1/strait/digest-keys`, {
+        headers: { authorization: `Bearer ${await sign(privateKey, "5m")}` },
+      });
+      expect([digestKeys.status, await digestKeys.text()]).toEqual([403, expect.stringContaining("keys without a scope")]);
       const scoped = await sign(privateKey, "5m", { strait_models: "gpt-4o" });
       await ask(scoped, "gpt-4o");
       expect(await errorOf(ask(scoped))).toBeInstanceOf(OpenAI.PermissionDeniedError);

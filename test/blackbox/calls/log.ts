@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { hashes } from "../../../src/runtime/node/hashes.ts";
-import { readBase64 } from "../../../src/transparency/base64.ts";
+import { readBase64 } from "../../../src/base64.ts";
 import { openCheckpoint } from "../../../src/transparency/checkpoint.ts";
 import { readPublicKeys, type LogKey } from "../../../src/transparency/log-keys.ts";
 import { MerkleHasher } from "../../../src/transparency/merkle.ts";

@@ -6,10 +6,11 @@ import { catalogue } from "../harness/catalogue.ts";
 import type { GatewayUnderTest, StartGateway } from "../harness/gateway-under-test.ts";
 import { Operator, type TestTenant } from "../harness/operator.ts";
 import { startOtlpSink, type OtlpSink } from "../harness/otlp-sink.ts";
-import { eventually, receiptOf } from "../harness/receipts.ts";
+import { digestKeyOf, eventually, receiptOf } from "../harness/receipts.ts";
 
 const prompt = "PLANTED-prompt-7d1f0c4e";
 const credential = "PLANTED-credential-5b2e9a77";
+const secretsKey = "UExBTlRFRC1zZWNyZXRzLWtleS0wNGI3LTMyLWJ5dGU";
 const baggage = "PLANTED-baggage-0c6d";
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 
@@ -33,6 +34,7 @@ export function secrets(start: StartGateway, startMs: number): void {
     const answers: string[] = [];
     const reading: Promise<unknown>[] = [];
     const receipts: string[] = [];
+    let digestKey = "";
     let audit = "";
     let output = "";
     let spans: Buffer = Buffer.alloc(0);
@@ -44,10 +46,12 @@ export function secrets(start: StartGateway, startMs: number): void {
         OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
         OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
         OTEL_BSP_SCHEDULE_DELAY: "100",
+        STRAIT_SECRETS_KEY: secretsKey,
       };
       gateway = await start({ credential, environment });
       operator = new Operator(gateway);
       tenant = await operator.addTenant();
+      digestKey = await digestKeyOf(gateway.url, tenant.key);
       await callAll();
       await Promise.all(reading);
       audit = JSON.stringify(await operator.audit(tenant.id));
@@ -161,6 +165,8 @@ export function secrets(start: StartGateway, startMs: number): void {
       ["upstream's credential", () => credential],
       ["operator's key", () => gateway.operatorKey],
       ["client's baggage", () => baggage],
+      ["tenant's digest key", () => digestKey],
+      ["key that seals it", () => secretsKey],
     ];
 
     describe.each(places)("is not in %s:", (_place, contentOfPlace) => {

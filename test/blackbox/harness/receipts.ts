@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { DigestKeySet } from "../../../src/tenant/digest-key-set.ts";
 import type { Receipt } from "../../../src/ledger/receipt.ts";
 
 export async function receiptResponse(url: string, key: string, requestId: string): Promise<Response> {
@@ -11,6 +12,13 @@ export async function receiptOf(url: string, key: string, requestId: string): Pr
   if (response.status !== 200)
     throw new Error(`the receipt of ${requestId} was answered with ${response.status}: ${await response.text()}`);
   return (await response.json()) as Receipt;
+}
+
+/** The key that the tenant's receipts are digested with now, base64url. */
+export async function digestKeyOf(url: string, key: string): Promise<string> {
+  const response = await fetch(`${url}/v1/strait/digest-keys`, { headers: { authorization: `Bearer ${key}` } });
+  const { keys } = (await response.json()) as DigestKeySet;
+  return keys[0]?.k ?? "";
 }
 
 /** The receipt of an exchange that ends without its client. */

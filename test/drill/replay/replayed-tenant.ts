@@ -63,6 +63,7 @@ export class ReplayedTenant {
       permit: this.permit,
       hold,
       endUser: undefined,
+      digestKeyId: "replay",
       gatewayPlace: "replay",
       traceId: undefined,
       startedAtMs,

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { auditLog, type ShownEntry } from "../../../transparency/audit-log.ts";
-import { readBase64 } from "../../../transparency/base64.ts";
+import { readBase64 } from "../../../base64.ts";
 import { MerkleHasher } from "../../../transparency/merkle.ts";
 import type { ConsistencyProof } from "../../../transparency/transparency-log.ts";
 import { verifyConsistency } from "../../../transparency/verify-proof.ts";

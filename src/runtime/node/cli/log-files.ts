@@ -12,8 +12,12 @@ export const keyOption: Option = {
 };
 
 export function readFileOf(path: string): string {
+  return readBytesOf(path).toString("utf8");
+}
+
+export function readBytesOf(path: string): Buffer {
   try {
-    return readFileSync(path, "utf8");
+    return readFileSync(path);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
     throw usageFailure(`${path} cannot be read (${code}).`);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { auditCommand } from "./audit-command.ts";
 import { checkCommand } from "./check-command.ts";
+import { digestKeyCommands } from "./digest-key-commands.ts";
 import { explainCommand } from "./explain-command.ts";
 import { exportCommand } from "./export-command.ts";
 import type { Command, Session } from "./command.ts";
@@ -29,6 +30,7 @@ import { usageCommand } from "./usage-command.ts";
 export const commands: readonly Command[] = [
   ...tenantCommands,
   ...keyCommands,
+  ...digestKeyCommands,
   ...limitCommands,
   priceCommand,
   usageCommand,
