@@ -28,12 +28,18 @@ export function showCheckpoint(inbound: Inbound, outbound: Outbound, dialect: Di
   return answerLookup(lookup, inbound, outbound, dialect, ports);
 }
 
-/** Shows that the log of `size` entries, which the caller has kept a checkpoint of, is the beginning of what it is now. */
+/**
+ * Shows that the log of `size` entries, which the caller has kept a checkpoint of, is the beginning of what it was at the
+ * checkpoint of `to` entries, or without that is now.
+ */
 export function showConsistency(inbound: Inbound, outbound: Outbound, dialect: Dialect, ports: ExchangePorts): Promise<void> {
   const lookup: Lookup = async ({ tenant }) => {
-    const size = Number(/^size=(\d{1,15})$/.exec(inbound.query)?.[1]);
-    const proof = Number.isNaN(size) ? undefined : await ports.logs?.of(tenant.id).consistency(size);
-    const expected = "the number of entries of a checkpoint that you have kept";
+    const [, size, to] = /^size=(\d{1,15})(?:&to=(\d{1,15}))?$/.exec(inbound.query) ?? [];
+    const proof =
+      size === undefined
+        ? undefined
+        : await ports.logs?.of(tenant.id).consistency(Number(size), to === undefined ? undefined : Number(to));
+    const expected = "the number of entries of a checkpoint that you have kept, and in `to` that of a later one";
     return proof === undefined ? refuse({ kind: "invalid_field", param: "size", expected }) : allow(proof);
   };
   return answerLookup(lookup, inbound, outbound, dialect, ports);

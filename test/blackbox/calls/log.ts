@@ -86,7 +86,11 @@ export function receiptLog(context: () => Context): void {
       expect(later.checkpoint.size).toBeGreaterThan(earlier.checkpoint.size);
       const path = proof.consistency.map((text) => readBase64(text) ?? new Uint8Array());
       expect(verifyConsistency(earlier.checkpoint, later.checkpoint, path, new MerkleHasher(sha256Bytes))).toBe(true);
-      expect((await get("/v1/strait/log/consistency?size=many")).status).toBe(400);
+      const between = `/v1/strait/log/consistency?size=${earlier.checkpoint.size}&to=`;
+      await get(`/v1/strait/receipts/${await served()}/proof`);
+      expect(await (await get(`${between}${later.checkpoint.size}`)).json()).toEqual(proof);
+      for (const unsigned of [`${between}1000000`, `${between}many`, "/v1/strait/log/consistency?size=many"])
+        expect((await get(unsigned)).status).toBe(400);
     });
   });
 }
