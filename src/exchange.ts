@@ -111,7 +111,9 @@ async function admit(exchange: UnderWay): Promise<Decision<Admitted>> {
   const permit = permitFor(caller.value, subject.value, call.surface, world, ports, decidedAtMs);
   if (trace.recording) authorising.set(permit.ok ? permitAttributes(permit.value) : deniedAttributes(permit.inputs, world));
   authorising.end(permit.ok ? undefined : permit.refusal);
-  known.inputs = permit.ok ? permit.value.inputs : permit.inputs;
+  const decided = permit.ok ? permit.value : permit;
+  known.inputs = decided.inputs;
+  known.refused = decided.refused;
   if (!permit.ok) return refuse(await turnDown(permit.refusal, known, exchange));
   known.permit = permit.value;
   reply.add(degradedHeaders(permit.value));

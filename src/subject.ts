@@ -8,7 +8,7 @@ import type { ExchangePorts, ModelCall } from "./exchange-ports.ts";
 import { authorise, narrow } from "./policy/authorise.ts";
 import { plainRequest, type DecisionInputs, type RequestInputs } from "./policy/decision-inputs.ts";
 import { nationalityClaim, nationalityHeader } from "./policy/nationality.ts";
-import type { Permit } from "./policy/permit.ts";
+import type { Permit, RefusedCandidate } from "./policy/permit.ts";
 import type { World } from "./policy/world.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Surface } from "./region/catalogue.ts";
@@ -48,10 +48,15 @@ export async function readSubject(
   return allow({ request: { ...request.value, model }, boundTo: { deployment: issued.deployment, responseId }, nationality });
 }
 
-/** A permit; or a refusal, which where the policy was asked tells by what it decided. */
+/** A permit; or a refusal, which where the policy was asked tells by what it decided and what it refused. */
 export type Permitted =
   | { readonly ok: true; readonly value: Permit }
-  | { readonly ok: false; readonly refusal: Refusal; readonly inputs?: DecisionInputs };
+  | {
+      readonly ok: false;
+      readonly refusal: Refusal;
+      readonly inputs?: DecisionInputs;
+      readonly refused?: readonly RefusedCandidate[];
+    };
 
 type DecisionPorts = Pick<ExchangePorts, "shadow"> & { readonly revocations: Pick<RevocationGate, "standing"> };
 
@@ -82,7 +87,9 @@ export function permitFor(
   const bound = boundTo === undefined ? permit : narrow(permit.value, boundTo.deployment, boundTo.responseId);
   if (!bound.ok) return bound;
   const { tenant, keyId } = caller;
-  return revocations.standing(bound.value, { tenant, keyId, model: bound.value.model });
+  const { model: served, inputs, refused } = bound.value;
+  const standing = revocations.standing(bound.value, { tenant, keyId, model: served });
+  return standing.ok ? standing : { ...standing, inputs, refused };
 }
 
 /** Where the same request may be served another model, for upstreams that choose the model themselves. */

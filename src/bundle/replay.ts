@@ -104,7 +104,9 @@ function differencesOf(record: DecisionRecord, { outcome }: Judgement): string[]
   if (!outcome.ok) {
     const { kind } = outcome.refusal;
     if (end !== "refused") return [`it was served, and is refused now (${kind})`];
-    return refusal?.kind === kind ? [] : [`it was refused as ${refusal?.kind ?? "nothing"}, and is refused as ${kind} now`];
+    if (refusal?.kind === kind)
+      return candidatesRefused === undefined || sameRefused(candidatesRefused, outcome.refused) ? [] : [otherCandidates];
+    return [`it was refused as ${refusal?.kind ?? "nothing"}, and is refused as ${kind} now`];
   }
   if (wasRefused) return [`it was refused (${refusal?.kind ?? "for no reason"}), and is permitted now`];
   const { grant } = outcome;
@@ -113,15 +115,16 @@ function differencesOf(record: DecisionRecord, { outcome }: Judgement): string[]
     differences.push(`it was for the model ${model}, and is for ${grant.model.id} now`);
   if (rules !== undefined && rules.join("\n") !== grant.rules.join("\n"))
     differences.push(`it was permitted by ${rules.join(", ")}, and is by ${grant.rules.join(", ")} now`);
-  if (candidatesRefused !== undefined && !sameRefused(candidatesRefused, grant))
-    differences.push("other deployments were refused, or for other reasons");
+  if (candidatesRefused !== undefined && !sameRefused(candidatesRefused, grant.refused)) differences.push(otherCandidates);
   const admitted = new Set(grant.deployments.map(({ id }) => id));
   for (const { deployment } of attempts)
     if (!admitted.has(deployment)) differences.push(`it was sent to ${deployment}, which is not admitted now`);
   return differences;
 }
 
-function sameRefused(groups: readonly RefusedGroup[], { refused }: Grant): boolean {
+const otherCandidates = "other deployments were refused, or for other reasons";
+
+function sameRefused(groups: readonly RefusedGroup[], refused: Grant["refused"]): boolean {
   const were = groups.flatMap(({ rule, reason, deployments }) => deployments.map((id) => JSON.stringify([id, rule, reason])));
   const are = refused.map(({ deployment, rule, reason }) => JSON.stringify([deployment, rule, reason]));
   return were.sort().join("\n") === are.sort().join("\n");

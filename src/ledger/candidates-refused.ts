@@ -1,5 +1,5 @@
 import { writtenOnce } from "../canonical-json.ts";
-import type { RefusedCandidate } from "../policy/permit.ts";
+import type { CutOffCandidate, RefusedCandidate } from "../policy/permit.ts";
 
 /** Deployments that the policy refused for one reason. */
 export interface CandidatesRefused {
@@ -25,4 +25,17 @@ export function candidatesRefused(refused: readonly RefusedCandidate[]): readonl
     known.set(refused, grouped);
   }
   return grouped;
+}
+
+/** Deployments that the policy admits and an order of revocation, or a quarantine, took away. */
+export interface CandidatesCutOff {
+  readonly order: string;
+  readonly deployments: readonly string[];
+}
+
+/** By order; `undefined` where there is none, as almost always. */
+export function candidatesCutOff(cutOff: readonly CutOffCandidate[]): readonly CandidatesCutOff[] | undefined {
+  if (cutOff.length === 0) return undefined;
+  const byOrder = Map.groupBy(cutOff, ({ order }) => order);
+  return [...byOrder].map(([order, group]) => ({ order, deployments: group.map(({ deployment }) => deployment) }));
 }

@@ -1,7 +1,8 @@
 import type { ModelRequest } from "../dialect/model-request.ts";
 import type { Permit } from "../policy/permit.ts";
 import { isWithdrawal, type Refusal } from "../refusal.ts";
-import type { Deployment, Region } from "../region/catalogue.ts";
+import type { Deployment } from "../region/catalogue.ts";
+import { endpointHost } from "../region/endpoint-host.ts";
 import { priceAt } from "../region/price-at.ts";
 import { showCountries } from "../region/country.ts";
 import type { Hold } from "../quota/estimate.ts";
@@ -9,7 +10,7 @@ import type { Caller } from "../tenant/authenticate.ts";
 import { servedBy, type Forwarded } from "../upstream/forward.ts";
 import { headerValue } from "../edge.ts";
 import type { End } from "../upstream/record.ts";
-import { candidatesRefused } from "./candidates-refused.ts";
+import { candidatesCutOff, candidatesRefused } from "./candidates-refused.ts";
 import { receiptSchema, type EvidenceSeen, type Receipt } from "./receipt.ts";
 import { refusalRecord } from "./refusal-record.ts";
 import type { Settled, SettlementFacts } from "./settlement.ts";
@@ -71,7 +72,9 @@ export function intentReceipt(basis: ReceiptBasis): Receipt {
     catalogueDigest: permit.catalogueDigest,
     inputs: permit.inputs,
     candidatesRefused: candidatesRefused(permit.refused),
+    candidatesCutOff: candidatesCutOff(permit.cutOff),
     rules: permit.rules,
+    ...(permit.degradations.length === 0 ? {} : { degradations: permit.degradations }),
     gatewayPlace: basis.gatewayPlace,
     attempts: [],
     stream: request.stream,
@@ -117,7 +120,9 @@ export function outcomeReceipt(
     evidence: {
       region: headerValue(headers, "x-ms-region"),
       inferenceGeo: reading?.inferenceGeo,
-      servedModel: reading?.servedModel,
+      servedModel: headerValue(headers, "x-ms-served-model") ?? reading?.servedModel,
+      deploymentName: headerValue(headers, "x-ms-deployment-name"),
+      spilloverFrom: headerValue(headers, "x-ms-spillover-from-deployment"),
       upstreamRequestId: forwarded?.upstreamRequestId,
       ...connectedTo(forwarded),
     },
@@ -150,17 +155,6 @@ function connectedTo(forwarded: Forwarded | undefined): Partial<EvidenceSeen> {
     ...(last?.addressCheck === undefined ? {} : { addressCheck: last.addressCheck }),
     ...(last?.addressCountry === undefined ? {} : { addressCountry: last.addressCountry }),
   };
-}
-
-const hosts = new WeakMap<Region, string>();
-
-function endpointHost(region: Region): string {
-  let host = hosts.get(region);
-  if (host === undefined) {
-    ({ host } = new URL(region.endpoint));
-    hosts.set(region, host);
-  }
-  return host;
 }
 
 /** By which price it was charged, so that the sum can be done again after the price has changed. */

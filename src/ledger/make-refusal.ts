@@ -1,11 +1,11 @@
 import type { ModelRequest } from "../dialect/model-request.ts";
 import type { DecisionInputs } from "../policy/decision-inputs.ts";
-import type { Permit } from "../policy/permit.ts";
+import type { Permit, RefusedCandidate } from "../policy/permit.ts";
 import type { World } from "../policy/world.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Surface } from "../region/catalogue.ts";
 import type { Caller } from "../tenant/authenticate.ts";
-import { candidatesRefused } from "./candidates-refused.ts";
+import { candidatesCutOff, candidatesRefused } from "./candidates-refused.ts";
 import { receiptSchema, type RefusalReceipt } from "./receipt.ts";
 import { refusalRecord } from "./refusal-record.ts";
 
@@ -22,8 +22,9 @@ export interface RefusalBasis {
   digestKeyId?: string | undefined;
   request?: ModelRequest;
   endUser?: string | undefined;
-  /** What the policy decided by, and its permit where it gave one: then it was the limits that refused. */
+  /** What the policy decided by, and each deployment that it refused; its permit where it gave one: then something else refused. */
   inputs?: DecisionInputs | undefined;
+  refused?: readonly RefusedCandidate[] | undefined;
   permit?: Permit;
 }
 
@@ -51,7 +52,8 @@ export function refusalReceipt(
     policyVersion: permit?.policyVersion ?? policy.version,
     policyDigest: permit?.policyDigest ?? policy.digest,
     catalogueDigest: permit?.catalogueDigest ?? catalogue.digest,
-    candidatesRefused: permit === undefined ? undefined : candidatesRefused(permit.refused),
+    candidatesRefused: basis.refused && candidatesRefused(basis.refused),
+    candidatesCutOff: permit && candidatesCutOff(permit.cutOff),
     refusal: refusalRecord(refusal),
     gatewayPlace: basis.gatewayPlace,
     stream: request?.stream,

@@ -1,8 +1,9 @@
 import type { DecisionInputs } from "../policy/decision-inputs.ts";
+import type { Degradation } from "../policy/permit.ts";
 import type { RefusalKind } from "../refusal.ts";
 import type { EvidenceGrade, Surface } from "../region/catalogue.ts";
 import type { AddressCheck } from "../upstream/check-address.ts";
-import type { CandidatesRefused } from "./candidates-refused.ts";
+import type { CandidatesCutOff, CandidatesRefused } from "./candidates-refused.ts";
 import type { Attempt, End } from "../upstream/record.ts";
 import type { MeteredUsage } from "../upstream/usage.ts";
 
@@ -12,8 +13,11 @@ export interface EvidenceSeen {
   readonly region: string | undefined;
   /** `usage.inference_geo`. */
   readonly inferenceGeo: string | undefined;
-  /** The model that the answer names. */
+  /** `x-ms-served-model`, else the model that the answer names. */
   readonly servedModel: string | undefined;
+  /** `x-ms-deployment-name` and `x-ms-spillover-from-deployment`: what really answered, and what was too full to. */
+  readonly deploymentName?: string | undefined;
+  readonly spilloverFrom?: string | undefined;
   /** `x-request-id`, `apim-request-id` or `request-id` of the upstream. */
   readonly upstreamRequestId: string | undefined;
   /** What the last attempt was connected to, and by what it was checked: `not-visible` where the runtime shows no address. */
@@ -60,8 +64,12 @@ export interface Receipt {
   readonly inputs?: DecisionInputs | undefined;
   /** Deployments that the policy refused, by reason. */
   readonly candidatesRefused?: readonly CandidatesRefused[] | undefined;
+  /** Deployments that the policy admits and an order took away before anything was sent, by order. */
+  readonly candidatesCutOff?: readonly CandidatesCutOff[] | undefined;
   /** The rules that allowed it. */
   readonly rules: readonly string[];
+  /** Those of them that lessened what was asked, and to what. */
+  readonly degradations?: readonly Degradation[] | undefined;
   /** Where the gateway itself ran. */
   readonly gatewayPlace: string;
   readonly attempts: readonly Attempt[];
@@ -129,6 +137,7 @@ export interface RefusalReceipt {
   readonly policyDigest: string;
   readonly catalogueDigest: string;
   readonly candidatesRefused: readonly CandidatesRefused[] | undefined;
+  readonly candidatesCutOff?: readonly CandidatesCutOff[] | undefined;
   readonly refusal: RefusalRecord;
   readonly gatewayPlace: string;
   readonly stream: boolean | undefined;

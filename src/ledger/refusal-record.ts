@@ -10,9 +10,17 @@ export function refusalRecord(refusal: Refusal): RefusalRecord {
 function reasonsOf(refusal: Refusal): readonly string[] | undefined {
   switch (refusal.kind) {
     case "policy_denied":
+    case "policy_review":
       return [refusal.rule, ...refusal.reasons];
     case "fact_unknown":
+    case "fact_stale":
+    case "fact_conflicting":
       return [refusal.fact];
+    case "verification_expired":
+      return [refusal.expiredAt];
+    case "revoked":
+    case "quarantined":
+      return refusal.order === undefined ? undefined : [refusal.order];
     case "limit_reached":
     case "never_fits":
       return [refusal.limit];

@@ -6,12 +6,17 @@ import type { Tenant } from "../tenant/tenant.ts";
 import { CompiledPolicy } from "./compiled-policy.ts";
 import { decideBy, type Judgement } from "./decide.ts";
 import { inputsOf, plainRequest, type AuthoriseRequest, type DecisionInputs } from "./decision-inputs.ts";
-import type { Permit } from "./permit.ts";
+import type { Permit, RefusedCandidate } from "./permit.ts";
 
-/** A permit; or the refusal, with what it was decided by. */
+/** A permit; or the refusal, with what it was decided by and what spoke against each candidate. */
 export type Authorised =
   | { readonly ok: true; readonly value: Permit }
-  | { readonly ok: false; readonly refusal: Refusal; readonly inputs: DecisionInputs };
+  | {
+      readonly ok: false;
+      readonly refusal: Refusal;
+      readonly inputs: DecisionInputs;
+      readonly refused: readonly RefusedCandidate[];
+    };
 
 /** Every permit ever made here, by identity. Nothing else adds to it, and it is not exported. */
 const genuine = new WeakSet<Permit>();
@@ -66,10 +71,12 @@ function memoryAt(policy: Policy, catalogue: Catalogue, atMs: number): Memory {
 }
 
 function decisionOf({ outcome, inputs }: Judgement, tenant: Tenant, policy: Policy, catalogue: Catalogue): Authorised {
-  if (!outcome.ok) return { ok: false, refusal: Object.freeze(outcome.refusal), inputs };
+  if (!outcome.ok) return { ok: false, refusal: Object.freeze(outcome.refusal), inputs, refused: outcome.refused };
   const versions = { policyVersion: policy.version, policyDigest: policy.digest, catalogueDigest: catalogue.digest };
-  return { ok: true, value: issue({ ...outcome.grant, tenantId: tenant.id, inputs, ...versions }) };
+  return { ok: true, value: issue({ ...outcome.grant, tenantId: tenant.id, cutOff: nothing, inputs, ...versions }) };
 }
+
+const nothing: Permit["cutOff"] = Object.freeze([]);
 
 function issue(permit: Permit): Permit {
   const frozen = Object.freeze(permit);
@@ -108,10 +115,17 @@ export function narrow(permit: Permit, deploymentId: string, id: string): Decisi
   return refuse({ kind: "policy_denied", model, rule: refused.kind, reasons: [refused.rule], sentence });
 }
 
-/** The permit less the deployments that are cut off: itself where none is, and nothing where all are. */
-export function without(permit: Permit, isCutOff: (deployment: Deployment) => boolean): Permit | undefined {
+/** The permit less the deployments that an order cuts off: itself where none is, and nothing where all are. */
+export function without(permit: Permit, orderAgainst: (deployment: Deployment) => string | undefined): Permit | undefined {
   if (!genuine.has(permit)) throw new TypeError("Not a permit: only authorise() makes one.");
-  const deployments = permit.deployments.filter((deployment) => !isCutOff(deployment));
+  const deployments: Deployment[] = [];
+  const cutOff = [...permit.cutOff];
+  for (const deployment of permit.deployments) {
+    const order = orderAgainst(deployment);
+    if (order === undefined) deployments.push(deployment);
+    else cutOff.push(Object.freeze({ deployment: deployment.id, order }));
+  }
   if (deployments.length === permit.deployments.length) return permit;
-  return deployments.length === 0 ? undefined : issue({ ...permit, deployments: Object.freeze(deployments) });
+  if (deployments.length === 0) return undefined;
+  return issue({ ...permit, deployments: Object.freeze(deployments), cutOff: Object.freeze(cutOff) });
 }

@@ -7,7 +7,8 @@ import { evaluate, type Evaluation } from "./evaluate.ts";
 import { instantOf } from "./facts.ts";
 import type { Finding } from "./finding.ts";
 import { Horizon } from "./horizon.ts";
-import type { Degradation, Permit } from "./permit.ts";
+import type { Degradation, Permit, RefusedCandidate } from "./permit.ts";
+import { refusedCandidate } from "./refused-candidate.ts";
 import { refusalOf } from "./refusal-of.ts";
 
 /** What may run, and where. */
@@ -18,7 +19,10 @@ export interface Judgement {
   readonly inputs: DecisionInputs;
   /** Of the model asked for, and then of each lesser one that a rule put in its place; none where no rule was asked. */
   readonly evaluations: readonly Evaluation[];
-  readonly outcome: { readonly ok: true; readonly grant: Grant } | { readonly ok: false; readonly refusal: Refusal };
+  readonly outcome:
+    | { readonly ok: true; readonly grant: Grant }
+    /** `refused`: every candidate, with what speaks against it; none where it did not come to that. */
+    | { readonly ok: false; readonly refusal: Refusal; readonly refused: readonly RefusedCandidate[] };
   /** Milliseconds since the epoch: from `inputs.atMs` until just before here the same is decided, whatever the instant. */
   readonly untilMs: number;
 }
@@ -42,25 +46,27 @@ export function decideBy(inputs: DecisionInputs, compiled: CompiledPolicy): Judg
     outcome,
     untilMs: Math.min(horizon.untilMs, compiled.untilMs),
   });
-  if (!isInForce(compiled.policy, inputs.atMs)) return judge({ ok: false, refusal: { kind: "policy_not_in_force" } });
+  const refuse = (refusal: Refusal, refused: readonly RefusedCandidate[] = noCandidates): Judgement =>
+    judge({ ok: false, refusal, refused });
+  if (!isInForce(compiled.policy, inputs.atMs)) return refuse({ kind: "policy_not_in_force" });
   const unverified = verificationRefusal(inputs, horizon);
-  if (unverified !== undefined) return judge({ ok: false, refusal: unverified });
+  if (unverified !== undefined) return refuse(unverified);
 
   let model = catalogue.models.get(catalogue.modelNames.get(inputs.model) ?? "");
-  if (model === undefined) return judge({ ok: false, refusal: { kind: "model_not_found", model: inputs.model } });
+  if (model === undefined) return refuse({ kind: "model_not_found", model: inputs.model });
   for (;;) {
     const applied = evaluations.flatMap(({ replacement }) => (replacement === undefined ? [] : [replacement.by.rule]));
     const evaluation = evaluate(inputs, model, applied, compiled, horizon);
     evaluations.push(evaluation);
     // A lesser model was not named by the client: the refusal says which one it is about.
     const refusal = refusalOf(evaluation, evaluations.length === 1 ? inputs.model : model.id);
-    if (refusal !== undefined) return judge({ ok: false, refusal });
+    if (refusal !== undefined) return refuse(refusal, candidatesRefusedBy(refusal, evaluation));
     const { replacement } = evaluation;
     if (replacement === undefined) return judge({ ok: true, grant: grantOf(evaluation, evaluations, compiled) });
     model = catalogue.models.get(replacement.modelId);
     // Where degrading leads nowhere, or in a circle, the rule that wanted it denies.
     if (model === undefined || evaluations.some((earlier) => earlier.model === model))
-      return judge({ ok: false, refusal: denialOf(replacement.by, inputs.model) });
+      return refuse(denialOf(replacement.by, inputs.model), placesRefused(evaluation, replacement.by));
   }
 }
 
@@ -81,6 +87,21 @@ function verificationRefusal({ tenant }: DecisionInputs, horizon: Horizon): Refu
 function denialOf({ rule, kind, codes, sentence }: Finding, model: string): Refusal {
   if (kind === "exemption" || kind === "surface") throw new TypeError(`A rule of kind ${kind} degrades nothing.`);
   return { kind: "policy_denied", model, rule: kind, reasons: [...new Set([rule, ...codes])], sentence };
+}
+
+const noCandidates: readonly RefusedCandidate[] = Object.freeze([]);
+
+function candidatesRefusedBy({ kind }: Refusal, evaluation: Evaluation): readonly RefusedCandidate[] {
+  // It must look like a model that is not there, and where would be a hint that it is.
+  if (kind === "model_not_found") return noCandidates;
+  const { objections } = evaluation.subject;
+  return placesRefused(evaluation, objections.find(({ decision }) => decision === "deny") ?? objections[0]);
+}
+
+/** Each place by what speaks against itself; those that nothing does, by what speaks against the subject. */
+function placesRefused({ placement }: Evaluation, against: Finding | undefined): readonly RefusedCandidate[] {
+  const others = placement.admitted.flatMap((deployment) => refusedCandidate(deployment, against));
+  return Object.freeze([...placement.refused, ...others]);
 }
 
 /** Of the last evaluation, by all rules that looked along the way. */

@@ -37,7 +37,9 @@ export const plainRequest: RequestInputs = Object.freeze({
 /** A fact, with the date of what shows it. */
 export interface FactInput {
   readonly value: string;
-  /** RFC 3339; `null`: nothing shows it. */
+  /** The reference of the document that shows it; `null`: nothing does. Absent in receipts of before it was written down. */
+  readonly evidence?: string | null;
+  /** RFC 3339: as of when. */
   readonly asOf: string | null;
   /** What current documents say instead. */
   readonly contradictedBy: readonly string[];
@@ -45,6 +47,9 @@ export interface FactInput {
 
 export interface TenantInputs {
   readonly state: VerificationState;
+  /** RFC 3339: since when, and by which document. Absent in receipts of before it was written down. */
+  readonly stateSince?: string;
+  readonly stateEvidence?: string | null;
   /** RFC 3339; `null`: the evidence does not expire. */
   readonly verifiedUntil: string | null;
   readonly name: string;
@@ -90,9 +95,11 @@ export function tenantInputs(tenant: Tenant): TenantInputs {
 function readTenant(tenant: Tenant): TenantInputs {
   const { facts, factsEvidence = {}, verification } = tenant;
   const fact = <Value extends string>(value: Value | undefined, evidence: FactEvidence | undefined) =>
-    value === undefined ? null : { value, ...datesOf(evidence) };
+    value === undefined ? null : { value, ...shownBy(evidence) };
   return {
     state: verification.state,
+    stateSince: verification.since,
+    stateEvidence: verification.evidence ?? null,
     verifiedUntil: verification.expiresAt ?? null,
     name: tenant.name,
     identifiers: tenant.identifiers ?? [],
@@ -109,6 +116,10 @@ function readTenant(tenant: Tenant): TenantInputs {
   };
 }
 
-function datesOf(evidence: FactEvidence | undefined): Omit<FactInput, "value"> {
-  return { asOf: evidence?.asOf ?? null, contradictedBy: (evidence?.contradictions ?? []).map(({ value }) => value) };
+function shownBy(evidence: FactEvidence | undefined): Omit<FactInput, "value"> {
+  return {
+    evidence: evidence?.reference ?? null,
+    asOf: evidence?.asOf ?? null,
+    contradictedBy: (evidence?.contradictions ?? []).map(({ value }) => value),
+  };
 }

@@ -10,6 +10,13 @@ export interface RefusedCandidate {
   readonly reason: string;
 }
 
+/** A deployment that the rules admit, and an order or quarantine takes away. */
+export interface CutOffCandidate {
+  readonly deployment: string;
+  /** The order's id. */
+  readonly order: string;
+}
+
 /** What a rule had left out or put in the place of what was asked. */
 export interface Degradation {
   readonly rule: string;
@@ -30,6 +37,7 @@ export interface Permit {
   /** At least one, in no order of preference. */
   readonly deployments: readonly Deployment[];
   readonly refused: readonly RefusedCandidate[];
+  readonly cutOff: readonly CutOffCandidate[];
   /** The rules that looked at the request and let it pass. */
   readonly rules: readonly string[];
   /** Empty where the tenant gets what it asked for. */

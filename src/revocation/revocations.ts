@@ -258,7 +258,7 @@ export class Revocations implements RevocationGate {
 }
 
 function lessWhatIsHit(permit: Permit, orders: readonly RevocationOrder[]): Permit | undefined {
-  return without(permit, (deployment) => orders.some((order) => hits(order, deployment)));
+  return without(permit, (deployment) => orders.find((order) => hits(order, deployment))?.id);
 }
 
 /** Where operators' orders alone would have left something, it is the quarantine of the rest that a client must be told of. */

@@ -8,6 +8,7 @@ import type { Permit } from "../policy/permit.ts";
 import type { Refusal } from "../refusal.ts";
 import { showCountries } from "../region/country.ts";
 import type { Deployment, Surface } from "../region/catalogue.ts";
+import { endpointHost } from "../region/endpoint-host.ts";
 import { choose, waitMs } from "../routing/choose.ts";
 import type { Health } from "../routing/health.ts";
 import { upstreamRequest, type Credentials, type StoredResponse } from "./address.ts";
@@ -134,26 +135,15 @@ export async function forward(
     records.push(record);
     watcher?.ended(deployment, record);
 
-    const common = { attempts: records, deployment, reached: true };
+    const common = { attempts: records, deployment, reached: true, upstreamRequestId: record.upstreamRequestId };
     switch (result.kind) {
       case "answering":
         settings.gate.leaving(place.served);
-        return {
-          ...common,
-          kind: "answering",
-          answer: result.answer,
-          upstreamRequestId: upstreamRequestId(result.answer.headers),
-        };
+        return { ...common, kind: "answering", answer: result.answer };
       case "faulted":
-        return { ...common, ...result, upstreamRequestId: upstreamRequestId(result.headers) };
+        return { ...common, ...result };
       case "cut":
-        return {
-          ...common,
-          kind: "cut",
-          reason: result.reason,
-          reached: reached || result.reached,
-          upstreamRequestId: undefined,
-        };
+        return { ...common, kind: "cut", reason: result.reason, reached: reached || result.reached };
       case "failed":
         failure = result.failure;
         reached ||= failure.reached;
@@ -226,13 +216,29 @@ function judgeHealth(result: AttemptResult, health: ReturnType<Health["of"]>, st
 function recordOf(deployment: Deployment, result: AttemptResult, startedAtMs: number, endedAtMs: number): AttemptRecord {
   return {
     deployment: deployment.id,
+    endpointHost: endpointHost(deployment.region),
+    sku: deployment.sku,
     countries: showCountries(deployment.countries),
     startedAtMs,
     endedAtMs,
     ...outcomeOf(result),
+    upstreamRequestId: requestIdOf(result),
     ...connectionFacts(result.connection),
     ...(result.kind === "failed" && result.failure.mismatch !== undefined ? { mismatch: result.failure.mismatch } : {}),
   };
+}
+
+function requestIdOf(result: AttemptResult): string | undefined {
+  switch (result.kind) {
+    case "answering":
+      return upstreamRequestId(result.answer.headers);
+    case "faulted":
+      return upstreamRequestId(result.headers);
+    case "failed":
+      return result.failure.upstreamRequestId;
+    case "cut":
+      return undefined;
+  }
 }
 
 function connectionFacts(connection: Connection | undefined): Partial<AttemptRecord> {

@@ -6,6 +6,9 @@ export type End = "completed" | "upstream_failed" | "client_cancelled" | "deadli
 /** One try at one deployment. */
 export interface Attempt {
   readonly deployment: string;
+  /** The host that it went to, or was to go to; absent, as the SKU, in receipts of older releases. */
+  readonly endpointHost?: string;
+  readonly sku?: string;
   readonly countries: string;
   /** Milliseconds since the epoch. */
   readonly startedAtMs: number;
@@ -14,6 +17,8 @@ export interface Attempt {
   readonly status: number | undefined;
   /** `answered`, or why the attempt failed: `connect`, `first_byte`, `status_503`, `refused_in_stream`, … */
   readonly outcome: string;
+  /** The id that the upstream gave it; absent where it gave none. */
+  readonly upstreamRequestId?: string | undefined;
   /** What it was connected to; absent where it never was, and in receipts of older releases. */
   readonly connectedAddress?: string | undefined;
   readonly addressCheck?: AddressCheck | undefined;

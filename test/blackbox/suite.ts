@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe } from "vitest";
 import { anthropicCalls } from "./calls/anthropic.ts";
 import { azureCalls } from "./calls/azure.ts";
+import { audited } from "./calls/audited.ts";
 import { bodies, bodyLimitBytes } from "./calls/bodies.ts";
 import { brokenAnswers } from "./calls/broken-answers.ts";
 import type { Context, Guarantees } from "./calls/context.ts";
@@ -43,6 +44,7 @@ export function blackBoxSuite(runtime: string, start: StartGateway, guarantees: 
       receipts(context);
       receiptLog(context);
       digestKeys(context);
+      audited(context);
       control(context);
       limits(context);
       usage(context);

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseRecord, replay, Worlds, type DecisionRecord } from "../../src/bundle/replay.ts";
+import { candidatesRefused } from "../../src/ledger/candidates-refused.ts";
 import { authorise } from "../../src/policy/authorise.ts";
 import type { World } from "../../src/policy/world.ts";
 import { surfaces, type Surface } from "../../src/region/catalogue.ts";
@@ -56,14 +57,16 @@ function recordOf(asked: typeof drawnRequest extends fc.Arbitrary<infer Value> ?
         model: decision.value.model.id,
         rules: decision.value.rules,
         attempts: decision.value.deployments.map(({ id }) => ({ deployment: id })),
-        candidatesRefused: decision.value.refused.map(({ deployment, rule, reason }) => ({
-          rule,
-          reason,
-          deployments: [deployment],
-        })),
+        candidatesRefused: candidatesRefused(decision.value.refused),
         end: "completed",
       }
-    : { ...common, inputs: decision.inputs, refusal: { kind: decision.refusal.kind }, end: "refused" };
+    : {
+        ...common,
+        inputs: decision.inputs,
+        refusal: { kind: decision.refusal.kind },
+        candidatesRefused: candidatesRefused(decision.refused),
+        end: "refused",
+      };
   const read = parseRecord(JSON.stringify(record));
   if (read === undefined) throw new Error("a record is not read again");
   return read;
@@ -93,7 +96,8 @@ describe("a decision that is made again", () => {
             ? ([
                 { ...record, end: "completed", refusal: undefined },
                 { ...record, refusal: { kind: record.refusal?.kind === "fact_unknown" ? "policy_denied" : "fact_unknown" } },
-              ][which % 2] ?? record)
+                { ...record, candidatesRefused: [{ rule: "whim", reason: "so", deployments: ["a/b"] }] },
+              ][which % 3] ?? record)
             : ([
                 { ...record, end: "refused", refusal: { kind: "policy_denied" } },
                 { ...record, model: "another" },

@@ -44,7 +44,12 @@ describe("a request that a rule lessens", () => {
     expect([asked.outbound.status, asked.outbound.header("x-strait-region")]).toEqual([200, "swe"]);
     expect(asked.outbound.header("x-strait-model")).toBe("gpt-lesser");
     expect(asked.outbound.header("x-strait-degraded-by")).toBe("smaller");
-    expect(opened.closed[0]?.receipt).toMatchObject({ modelAsked: "gpt-test", model: "gpt-lesser", deployment: "swe/bbb" });
+    expect(opened.closed[0]?.receipt).toMatchObject({
+      modelAsked: "gpt-test",
+      model: "gpt-lesser",
+      deployment: "swe/bbb",
+      degradations: [{ rule: "smaller", toModel: "gpt-lesser" }],
+    });
   });
 
   it("goes upstream without what asks for log probabilities", async () => {
@@ -61,6 +66,9 @@ describe("a request that a rule lessens", () => {
     opened.transport.last.answer(200, json, document);
     await opened.finished(asked);
     expect(asked.outbound.header("x-strait-degraded-by")).toBe("bare");
+    expect(opened.closed[0]?.receipt.degradations).toEqual([
+      { rule: "bare", codes: expect.any(Array), without: "log_probabilities" },
+    ]);
   });
 
   it("is told nothing of it where it is not lessened", async () => {
@@ -70,6 +78,7 @@ describe("a request that a rule lessens", () => {
     await opened.finished(asked);
     expect(asked.outbound.header("x-strait-model")).toBeUndefined();
     expect(asked.outbound.header("x-strait-degraded-by")).toBeUndefined();
+    expect(opened.closed[0]?.receipt).not.toHaveProperty("degradations");
   });
 });
 

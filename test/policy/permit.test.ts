@@ -53,6 +53,7 @@ describe("a permit", () => {
       ],
       rules: ["tenant:tiers", "own_jurisdiction", "evidence", "hosting:gpt"],
       degradations: [],
+      cutOff: [],
       inputs: inputsOf({ tenant, modelName: "gpt", surface: "chat.completions" }, 0),
       policyVersion: "1",
       policyDigest: "policy-digest",
@@ -158,6 +159,18 @@ describe("deciding", () => {
       ["own_jurisdiction", "no_match"],
       ["evidence", "no_match"],
     ]);
+  });
+
+  it("tells of a refusal what spoke against every candidate, and nothing of a model that is to look like none", () => {
+    const refused = (asked: AuthoriseRequest): readonly string[] | undefined => {
+      const decision = authorise(asked, policy, catalogue, 0);
+      return decision.ok ? undefined : decision.refused.map(({ deployment, rule }) => `${deployment} ${rule}`);
+    };
+    const asked = { modelName: "claude", surface: "messages" } as const;
+    expect(refused({ ...asked, tenant: tenantIn("RU") })).toEqual(["claude/1 ownership"]);
+    expect(refused({ ...asked, tenant: tenantIn("RU", { tiers: [] }) })).toEqual([]);
+    // What is unknown refuses each place for itself.
+    expect(refused({ tenant: tenantIn(undefined), modelName: "gpt", surface: "chat.completions" })).toHaveLength(5);
   });
 
   it("needs nothing but JSON", () => {

@@ -19,7 +19,7 @@ const price: Price = {
 function permit(prices: readonly Price[] = [price]): Permit {
   const model = { id: "model-a", contextTokens: 10_000, maxOutputTokens: 1_000 } as Model;
   const deployments = prices.map((of) => ({ model, price: of }) as Deployment);
-  const granted = { model, deployments, refused: [], rules: [], degradations: [] };
+  const granted = { model, deployments, refused: [], cutOff: [], rules: [], degradations: [] };
   const versions = { policyVersion: "1", policyDigest: "p", catalogueDigest: "d" };
   return { ...granted, tenantId: "acme", inputs: {} as Permit["inputs"], ...versions };
 }

@@ -87,6 +87,9 @@ describe("forward", () => {
     expect(run.result?.attempts).toEqual([
       {
         deployment: `${name}/${name}`,
+        endpointHost: `${name}.upstream.test`,
+        sku: "Standard",
+        upstreamRequestId: undefined,
         countries: "SG",
         startedAtMs: run.clock.nowMs(),
         endedAtMs: run.clock.nowMs(),
