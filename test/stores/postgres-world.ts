@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import type { JournalReader } from "../../src/ledger/journal-reader.ts";
 import type { Log } from "../../src/log.ts";
+import type { RetentionStore } from "../../src/retention/retention-store.ts";
 import { openPostgresStores, type PostgresStores } from "../../src/runtime/node/postgres.ts";
 import { openSqliteStores } from "../../src/runtime/node/sqlite.ts";
 import type { PostgresServer } from "../support/postgres-server.ts";
@@ -11,7 +12,9 @@ import { worldBeginsMs, type LogWorld, type ReaderWorld } from "./store-world.ts
 export const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Journal and directory in PostgreSQL, limits beside them in SQLite, as one replica has them. */
-export async function postgresWorld(server: PostgresServer): Promise<ReaderWorld & LogWorld> {
+export async function postgresWorld(
+  server: PostgresServer,
+): Promise<ReaderWorld & LogWorld & { readonly retention: RetentionStore; readonly address: string }> {
   const address = await server.createDatabase();
   const folder = temporaryDirectory();
   const clock = new ManualClock(worldBeginsMs);
@@ -27,6 +30,7 @@ export async function postgresWorld(server: PostgresServer): Promise<ReaderWorld
   let stores = await open();
   let reader = await read(stores);
   return {
+    address,
     quota,
     reader: {
       scan: (query) => reader.scan(query),
@@ -54,6 +58,12 @@ export async function postgresWorld(server: PostgresServer): Promise<ReaderWorld
       entries: (from, count) => stores.tree.entries(from, count),
       checkpoint: (size) => stores.tree.checkpoint(size),
       keepCheckpoint: (checkpoint) => stores.tree.keepCheckpoint(checkpoint),
+    },
+    retention: {
+      get records() {
+        return stores.retention.records;
+      },
+      takeTurn: (everyMs) => stores.retention.takeTurn(everyMs),
     },
     books: {
       async close(receipt, settlement) {

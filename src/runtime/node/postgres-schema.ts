@@ -21,7 +21,9 @@ export interface PostgresMigration {
  * - `log_entry`: the text of each receipt and refusal exactly as the log hashes it, in the order in which they were written;
  *   an unsettled receipt and the one that replaced it are two. `leaf_index` is its place in the tree, NULL until it is
  *   taken in; `forgotten` the retention class by which its `document` was deleted. Receipts of replicas from before have none.
+ *   What the log says of deletions is of tenant `*` and of no request, and is in the tree as soon as it is written.
  * - `log_state`, `log_tile`, `log_checkpoint`: the tree over these.
+ * - `retention_run`: when what was due was last deleted by schedule.
  * - `journal_writer`: up to where each machine that writes receipts has handed them over, and when it last said so.
  * - `usage_part`, `usage_slice`, `used_slice`: sums over receipts, as `usageMigration` tells.
  *
@@ -128,6 +130,13 @@ export const postgresMigrations: readonly PostgresMigration[] = [
         PRIMARY KEY (level, tile)
       )`,
       "CREATE TABLE strait.log_checkpoint (size bigint PRIMARY KEY, at_ms bigint NOT NULL, note text NOT NULL)",
+    ],
+  },
+  {
+    name: "retention, refusals in the order of all",
+    statements: [
+      "CREATE TABLE strait.retention_run (one boolean PRIMARY KEY CHECK (one), at timestamptz NOT NULL)",
+      "CREATE INDEX log_entry_refusal_order ON strait.log_entry (request_id, tenant_id) WHERE refused AND document IS NOT NULL",
     ],
   },
 ];

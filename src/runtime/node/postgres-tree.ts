@@ -1,39 +1,24 @@
 import type { Receipt } from "../../ledger/receipt.ts";
 import type { LogEntry, LogPlace, LogStore, StoredCheckpoint } from "../../transparency/log-store.ts";
-import { hashLength, type MerkleHasher } from "../../transparency/merkle.ts";
-import { appendLeaves, openTiles, tileWidth, type Tile } from "../../transparency/tiles.ts";
+import type { MerkleHasher } from "../../transparency/merkle.ts";
 import type { PostgresPool, Statement } from "./postgres-pool.ts";
 import { isStorable } from "./postgres-text.ts";
-
-const state: Statement = { name: "log-state", text: "SELECT id, size FROM strait.log_state" };
+import { growth, growTree, readTile, readTreeState } from "./postgres-tree-growth.ts";
 
 const waiting: Statement = {
   name: "log-waiting",
   text: "SELECT sequence, document FROM strait.log_entry WHERE leaf_index IS NULL ORDER BY sequence LIMIT $1",
 };
 
-/**
- * Who finds the tree as large as the leaves were made for puts them there, with the tiles and all, or nothing. Of two that
- * try at once the second waits for the first, and then does nothing: its size is not the tree's any more.
- */
 const take: Statement = {
   name: "log-take",
-  text: `WITH grown AS (
-      UPDATE strait.log_state SET size = size + cardinality($2::bigint[]) WHERE size = $1 RETURNING size
-    ), placed AS (
-      UPDATE strait.log_entry SET leaf_index = $1 + place - 1
-      FROM unnest($2::bigint[]) WITH ORDINALITY AS taken (taken_sequence, place)
+  text: `${growTree}, placed AS (
+      UPDATE strait.log_entry SET leaf_index = $1::bigint + place - 1
+      FROM unnest($6::bigint[]) WITH ORDINALITY AS taken (taken_sequence, place)
       WHERE sequence = taken_sequence AND EXISTS (SELECT FROM grown)
-    ), filled AS (
-      INSERT INTO strait.log_tile (level, tile, hashes)
-      SELECT level, tile, decode(hashes, 'hex') FROM unnest($3::smallint[], $4::bigint[], $5::text[]) AS changed (level, tile, hashes)
-      WHERE EXISTS (SELECT FROM grown)
-      ON CONFLICT (level, tile) DO UPDATE SET hashes = excluded.hashes
     )
     SELECT size FROM grown`,
 };
-
-const tile: Statement = { name: "log-tile", text: "SELECT hashes FROM strait.log_tile WHERE level = $1 AND tile = $2" };
 
 const place: Statement = {
   name: "log-place",
@@ -94,38 +79,31 @@ export class PostgresTree implements LogStore {
   }
 
   async origin(): Promise<string> {
-    return `strait/${(await this.#state()).id}`;
+    return `strait/${(await readTreeState(this.#pool)).id}`;
   }
 
   async size(): Promise<number> {
-    return (await this.#state()).size;
+    return (await readTreeState(this.#pool)).size;
   }
 
   async integrate(most: number): Promise<number> {
     for (;;) {
       // In this order: what was taken in after the size was read makes the size another, and nothing is written.
-      const { size } = await this.#state();
+      const { size } = await readTreeState(this.#pool);
       const rows = await this.#pool.repeatable<WaitingRow>(waiting, [most]);
       if (rows.length === 0) return 0;
-      const open = await Promise.all(openTiles(size).map((one) => this.#openTile(one, size)));
-      const leaves = rows.map(({ document }) => this.#hasher.leafOfText(document));
-      const changed = appendLeaves(size, open, leaves, this.#hasher);
+      const documents = rows.map(({ document }) => document);
       // May be repeated where a connection broke: done already, it finds another size and the next round goes on from there.
       const grown = await this.#pool.repeatable(take, [
-        size,
+        ...(await growth(this.#pool, this.#hasher, size, documents)),
         rows.map(({ sequence }) => sequence),
-        changed.map(({ level }) => level),
-        changed.map(({ index }) => index),
-        changed.map(({ hashes }) => Buffer.from(hashes).toString("hex")),
       ]);
       if (grown.length > 0) return rows.length;
     }
   }
 
-  async tile(level: number, index: number): Promise<Uint8Array> {
-    const [row] = await this.#pool.repeatable<{ hashes: Uint8Array }>(tile, [level, index]);
-    if (row === undefined) throw new Error(`the tree has no tile ${index} of level ${level}`);
-    return row.hashes;
+  tile(level: number, index: number): Promise<Uint8Array> {
+    return readTile(this.#pool, level, index);
   }
 
   async place(tenantId: string, requestId: string): Promise<LogPlace> {
@@ -164,19 +142,6 @@ export class PostgresTree implements LogStore {
 
   async keepCheckpoint({ size, atMs, note }: StoredCheckpoint): Promise<void> {
     await this.#pool.repeatable(keep, [size, atMs, note]);
-  }
-
-  async #state(): Promise<{ readonly id: string; readonly size: number }> {
-    const [row] = await this.#pool.repeatable<{ id: string; size: string }>(state, []);
-    if (row === undefined) throw new Error("the tree has no state");
-    return { id: row.id, size: Number(row.size) };
-  }
-
-  /** As it was when the tree had `size` entries: another replica may have filled it further since. */
-  async #openTile({ level, index }: Pick<Tile, "level" | "index">, size: number): Promise<Tile> {
-    const hashes = await this.tile(level, index);
-    const count = Math.floor(size / tileWidth ** level) % tileWidth;
-    return { level, index, hashes: hashes.subarray(0, count * hashLength) };
   }
 }
 

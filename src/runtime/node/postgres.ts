@@ -3,6 +3,7 @@ import type { JournalReader } from "../../ledger/journal-reader.ts";
 import type { Journal, RefusalJournal } from "../../ledger/journal.ts";
 import type { UsedReader } from "../../ledger/used-amounts.ts";
 import type { Log } from "../../log.ts";
+import type { RetentionStore } from "../../retention/retention-store.ts";
 import type { DirectoryAdmin } from "../../tenant/directory.ts";
 import type { LogStore } from "../../transparency/log-store.ts";
 import { MerkleHasher } from "../../transparency/merkle.ts";
@@ -17,6 +18,7 @@ import { migratePostgres } from "./postgres-migrate.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import { PostgresReader } from "./postgres-reader.ts";
 import { PostgresRefusals } from "./postgres-refusals.ts";
+import { postgresRetention } from "./postgres-retention.ts";
 import { directoryChannel } from "./postgres-schema.ts";
 import { PostgresTree } from "./postgres-tree.ts";
 import { PostgresUsageSlices } from "./postgres-usage-slices.ts";
@@ -44,6 +46,7 @@ export interface PostgresStores {
   /** Reads for bills and reports, and tells the others from here on how far this writer is. */
   openReader(writer: JournalWriter): Promise<JournalReader>;
   readonly used: UsedReader;
+  readonly retention: RetentionStore;
   /** Keeps what `used` and the reader sum from small, however much is written. */
   sumUp(): Promise<void>;
   /** Writes what is queued and closes the connections. What is asked for afterwards is refused with `StoreUnavailable`. */
@@ -104,6 +107,7 @@ export async function openPostgresStores(
     directory,
     openReader,
     used: new PostgresUsed(reading),
+    retention: postgresRetention(reading, hasher),
     sumUp: () => slices.keepUp(),
     close: () => (closing ??= close()),
   };

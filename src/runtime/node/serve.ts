@@ -107,7 +107,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     open,
     revocations: followed.revocations,
     orders: followed.revocations,
-    applyRetention: retention && recordedRetention({ records: retention.records, ...deletion }),
+    applyRetention: recordedRetention({ records: retention.records, ...deletion }),
     settings: config.settings,
     operatorKey: options.operatorKey,
   });
@@ -130,7 +130,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
   }, leaseMs / 3);
   sweep();
   const stopKeeping = keepLog(receiptLog, systemClock, log);
-  const stopDeleting = retention && scheduleRetention(retention, () => application.deleteDue(), systemClock, log);
+  const stopDeleting = scheduleRetention(retention, () => application.deleteDue(), systemClock, log);
   await listen(server, config);
 
   let stopping: Promise<void> | undefined;
@@ -147,7 +147,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     server.closeAllConnections();
     clearInterval(sweeping);
     stopWatching();
-    await stopDeleting?.();
+    await stopDeleting();
     await followed.close();
     await stopKeeping();
     regions.close();

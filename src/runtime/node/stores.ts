@@ -38,8 +38,8 @@ interface Ledger {
   readonly directory: DirectoryAdmin;
   /** Usage and exports. */
   readonly reader: JournalReader;
-  /** What may be deleted when it is due; PostgreSQL's stores delete nothing so far. */
-  readonly retention?: RetentionStore;
+  /** What may be deleted when it is due. */
+  readonly retention: RetentionStore;
   /** Brings the sums that usage is read from up to date. */
   sumUp(): Promise<void>;
 }
@@ -123,7 +123,7 @@ interface SharedLedger {
 async function openPostgres(url: string, { config, clock, log, closing }: Opening): Promise<SharedLedger> {
   const shared = await openPostgresStores(url, clock, log, { stalenessMs: config.directoryStalenessMs });
   closing.push(() => shared.close());
-  const { refusals, tree, directory } = shared;
+  const { refusals, tree, directory, retention } = shared;
   const waitingFolder = join(config.dataDir, "receipts");
   const journal = await WriteAheadJournal.open(shared.journal, waitingFolder, clock, log, { synchronous: config.synchronous });
   closing.push(() => journal.close());
@@ -138,7 +138,7 @@ async function openPostgres(url: string, { config, clock, log, closing }: Openin
     },
     async ledger(heldNoMoreUntilMs) {
       const reader = await shared.openReader(journalWriter(waitingFolder, heldNoMoreUntilMs));
-      return { journal, refusals, tree, directory, reader, sumUp: () => shared.sumUp() };
+      return { journal, refusals, tree, directory, reader, retention, sumUp: () => shared.sumUp() };
     },
   };
 }
@@ -175,7 +175,7 @@ function onValkey(valkey: ValkeyStore, local: SqliteStores, ledger: Ledger, open
     journal,
     refusals,
     tree,
-    ...(retention === undefined ? {} : { retention }),
+    retention,
     books: inOrder(journal, quota, log),
     directory,
     reader,

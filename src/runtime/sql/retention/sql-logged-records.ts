@@ -1,5 +1,6 @@
 import type { DeletionRule, RecordPage, RetainedRecord } from "../../../retention/retained-records.ts";
-import { deletionSchema, deletionText, leafRuns } from "../../../transparency/deletion-statement.ts";
+import { stateDeletion } from "../../../retention/state-deletion.ts";
+import { leafRuns } from "../../../transparency/deletion-statement.ts";
 import type { SqlDatabase } from "../database.ts";
 import type { LoggedTable, SqlTree } from "../tree.ts";
 import { pageOf, type SqlRecords } from "./sql-records.ts";
@@ -74,25 +75,10 @@ export class SqlLoggedRecords implements SqlRecords {
       count += 1;
       if (leaf !== undefined) leaves.push(leaf);
     }
-    if (leaves.length > 0)
-      this.#state(
-        leaves.toSorted((a, b) => a - b),
-        rule,
-      );
+    if (leaves.length > 0) {
+      const runs = leafRuns(leaves.toSorted((a, b) => a - b));
+      this.#tree.forget(runs, rule.className, rule.atMs, stateDeletion(runs, rule));
+    }
     return count;
-  }
-
-  #state(leaves: readonly number[], { className, beforeMs, policyVersion, policyDigest, atMs }: DeletionRule): void {
-    const runs = leafRuns(leaves);
-    const statement = {
-      schema: deletionSchema,
-      retentionClass: className,
-      beforeMs,
-      policyVersion,
-      policyDigest,
-      deletedAtMs: atMs,
-      leaves: runs,
-    } as const;
-    this.#tree.forget(runs, className, atMs, deletionText(statement));
   }
 }
