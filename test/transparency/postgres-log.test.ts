@@ -15,11 +15,7 @@ import { logContract } from "./log-contract.ts";
 import { refusal } from "./log-fixture.ts";
 import { hasher } from "./memory-tiles.ts";
 import { naiveRoot } from "./naive-tree.ts";
-
-/** As replicas from before there was a log write a receipt. */
-const writtenBefore = `INSERT INTO strait.receipt (tenant_id, request_id, started_at_ms, unsettled, document)
-  SELECT one->>'tenantId', one->>'requestId', (one->>'startedAtMs')::bigint, one->>'end' = 'unsettled', one FROM CAST($1 AS jsonb) AS one
-  ON CONFLICT (tenant_id, request_id) DO UPDATE SET unsettled = false, document = excluded.document`;
+import { writtenBefore } from "./written-before.ts";
 
 describeOnPostgres("the log in PostgreSQL", () => {
   let server: PostgresServer;
