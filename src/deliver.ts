@@ -125,8 +125,9 @@ export function finish(forwarded: Forwarded, outcome: Outcome, { call, reply }: 
 }
 
 /** The bytes that are sent last: the rest of an answer, and of a stream that broke the event that its client's SDK raises. */
-function ending(answer: Answer, { refusal }: BodyEnd, call: ModelCall, reply: Reply): readonly Uint8Array[] {
-  const rest = answer.remainder();
-  if (refusal === undefined || !answer.stream || reply.status === undefined) return rest;
-  return [...rest, reply.errorEvent(refusal, call.surface)];
+function ending(answer: Answer, { end, refusal }: BodyEnd, call: ModelCall, reply: Reply): readonly Uint8Array[] {
+  if (refusal === undefined) return answer.remainder();
+  // Refused although it came whole: there is no record of it. What says that it is complete would be believed.
+  const rest = end === "completed" ? [] : answer.remainder();
+  return answer.stream && reply.status !== undefined ? [...rest, reply.errorEvent(refusal, call.surface)] : rest;
 }

@@ -204,7 +204,7 @@ function partsOf(refusal: Refusal): Parts {
       return unavailable(
         503,
         "gateway_store_unavailable",
-        "The gateway cannot check your limits right now, and admits nothing unchecked. Try again shortly.",
+        "The gateway cannot check your limits or keep records right now, and serves nothing without. Try again shortly.",
         after(refusal.retryAfterMs),
       );
     case "no_deployment_available":

@@ -137,6 +137,35 @@ describe("an exchange whose own machinery fails", () => {
     expect(await gate.receiptOf(asked)).toMatchObject({ end: "unsettled", usageSource: "held" });
   });
 
+  it("whose books cannot be closed keeps from a client what would say that its stream is complete", async () => {
+    const gate = await open({ limits, ports: { books: { close: () => Promise.reject(new StoreUnavailable("full")) } } });
+    const asked = await gate.reached();
+    gate.transport.last
+      .connected()
+      .head(200, eventStream)
+      .data(role + first + second);
+    await gate.settle();
+    gate.transport.last.data(sse(openaiChat.slice(3))).end();
+    await gate.finished(asked);
+    expect(asked.outbound.text).toContain(first + second);
+    expect(asked.outbound.text).not.toContain("[DONE]");
+    expect(asked.outbound.text).toMatch(/gateway_store_unavailable.*\n\n$/);
+    expect([asked.outbound.ended, asked.outbound.cuts]).toEqual([1, 0]);
+  });
+
+  it("whose books cannot be closed breaks off a document that was long under way, without its end", async () => {
+    const gate = await open({ limits, ports: { books: { close: () => Promise.reject(new StoreUnavailable("full")) } } });
+    const asked = await gate.reached({ body: plain });
+    const long = JSON.stringify({ ...(JSON.parse(document) as object), padding: "x".repeat(2_000_000) });
+    gate.transport.last.connected().head(200, json).data(long.slice(0, 1_500_000));
+    await gate.settle();
+    gate.transport.last.data(long.slice(1_500_000)).end();
+    await gate.finished(asked);
+    expect(asked.outbound.status).toBe(200);
+    expect(asked.outbound.text.length).toBeLessThan(long.length);
+    expect([asked.outbound.ended, asked.outbound.cuts]).toEqual([0, 1]);
+  });
+
   it("whose head cannot be written ends the upstream's call, settles once, and says 500", async () => {
     const gate = await open({ limits });
     const asked = await gate.reached();
