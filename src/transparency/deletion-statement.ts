@@ -2,6 +2,7 @@
  * What the log says for ever of entries whose documents were deleted: an entry of its own, so that nobody can say later
  * that another rule did it, or that what is missing was deleted by one.
  */
+import { z } from "zod";
 import { canonicalJson } from "../canonical-json.ts";
 
 export const deletionSchema = "strait.deletion.v1";
@@ -29,9 +30,24 @@ export function deletionText(statement: DeletionStatement): string {
 export function readDeletion(document: string): DeletionStatement | undefined {
   // A receipt is not read as JSON for it: an audit goes over millions.
   if (!document.includes(deletionSchema)) return undefined;
-  const content = JSON.parse(document) as Partial<DeletionStatement>;
-  return content.schema === deletionSchema ? (content as DeletionStatement) : undefined;
+  try {
+    return statementSchema.safeParse(JSON.parse(document)).data;
+  } catch {
+    return undefined;
+  }
 }
+
+const count = z.int().min(0);
+
+const statementSchema: z.ZodType<DeletionStatement> = z.object({
+  schema: z.literal(deletionSchema),
+  retentionClass: z.string(),
+  beforeMs: z.number(),
+  policyVersion: z.string(),
+  policyDigest: z.string(),
+  deletedAtMs: z.number(),
+  leaves: z.array(z.tuple([count, count])),
+});
 
 /** Entries in rising order, as runs. */
 export function leafRuns(leaves: readonly number[]): readonly LeafRun[] {

@@ -32,31 +32,53 @@ const bytes32 = z
   .transform((text) => readBase64Url(text))
   .refine((bytes): bytes is Uint8Array => bytes?.length === 32, "must be 32 bytes in base64url");
 
-const keySchema = z.object({
+const members = {
   kty: z.literal("OKP", "must be OKP"),
   crv: z.literal("Ed25519", "must be Ed25519"),
   x: bytes32,
   d: bytes32.optional(),
   validFrom: time.optional(),
   validUntil: time.optional(),
-});
+};
 
-const keySetSchema = z.union([
+/** As `publishedKeys` writes it. */
+const publicMembers = {
+  ...members,
+  kid: z.string().optional(),
+  use: z.literal("sig").optional(),
+  alg: z.literal("EdDSA").optional(),
+};
+
+const keySchema = z.object({ ...members, kid: z.string().optional() });
+const publicKeySchema = z.strictObject(publicMembers);
+
+const keySetSchema: z.ZodType<readonly StoredKey[]> = z.union([
   z.object({ keys: z.array(keySchema).min(1) }).transform(({ keys }) => keys),
   keySchema.transform((key) => [key]),
 ]);
 
+const publicKeySetSchema: z.ZodType<readonly StoredKey[]> = z.union([
+  z.strictObject({ keys: z.array(publicKeySchema).min(1) }).transform(({ keys }) => keys),
+  publicKeySchema.transform((key) => [key]),
+]);
+
 export type KeysRead<Keys> = { readonly ok: true; readonly keys: Keys } | { readonly ok: false; readonly problem: string };
 
-/** Public keys out of a JWK set (RFC 7517), or out of one JWK. Private parts are not looked at. */
+/**
+ * Public keys out of a JWK set (RFC 7517), or out of one JWK. Private parts are not looked at. Whatever else a key says must
+ * be known and true of it: what is trusted hangs on this file alone, and a member that nobody knows may take something back.
+ */
 export function readPublicKeys(text: string, sha256: Sha256Bytes): KeysRead<readonly LogKey[]> {
-  const read = readKeySet(text);
-  return read.ok ? { ok: true, keys: read.keys.map((key) => publicPart(key, sha256)) } : read;
+  const read = readKeySet(text, publicKeySetSchema);
+  if (!read.ok) return read;
+  const keys = read.keys.map((key) => publicPart(key, sha256));
+  const isMisnamed = read.keys.some(({ kid }, index) => kid !== undefined && kid !== keys[index]?.kid);
+  return isMisnamed ? { ok: false, problem: "a `kid` is not the thumbprint (RFC 7638) of its key" } : { ok: true, keys };
 }
 
 /** The log's own keys: one with its private part `d` at the least, and those that it replaced without theirs. */
 export async function readLogKeys(text: string, sha256: Sha256Bytes): Promise<KeysRead<LogKeys>> {
-  const read = readKeySet(text);
+  const read = readKeySet(text, keySetSchema);
   if (!read.ok) return read;
   const signers: SigningKey[] = [];
   for (const key of read.keys) {
@@ -109,14 +131,14 @@ export function publishedKeys({ keys }: LogKeys): PublishedKeys {
 
 type StoredKey = z.output<typeof keySchema>;
 
-function readKeySet(text: string): KeysRead<readonly StoredKey[]> {
+function readKeySet(text: string, schema: z.ZodType<readonly StoredKey[]>): KeysRead<readonly StoredKey[]> {
   let document: unknown;
   try {
     document = JSON.parse(text);
   } catch {
     return { ok: false, problem: "it is not JSON" };
   }
-  const parsed = keySetSchema.safeParse(document);
+  const parsed = schema.safeParse(document);
   if (parsed.success) return { ok: true, keys: parsed.data };
   return { ok: false, problem: "it is neither a JWK of an Ed25519 key nor a set of such" };
 }

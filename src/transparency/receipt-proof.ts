@@ -5,8 +5,8 @@
 import { z } from "zod";
 import { canonicalJson } from "../canonical-json.ts";
 import type { Sha256Bytes } from "../hashes.ts";
-import { readBase64 } from "../base64.ts";
 import { openCheckpoint, type Checkpoint } from "./checkpoint.ts";
+import { hashText, mostSiblings } from "./hash-text.ts";
 import type { LogKey } from "./log-keys.ts";
 import { MerkleHasher } from "./merkle.ts";
 import { verifyInclusion } from "./verify-proof.ts";
@@ -24,16 +24,11 @@ export interface ReceiptProof {
   readonly checkpoint: string;
 }
 
-const hash = z
-  .string()
-  .transform((text) => readBase64(text))
-  .refine((bytes): bytes is Uint8Array => bytes?.length === 32);
-
 const proofSchema = z.strictObject({
   format: z.literal(proofFormat),
   receipt: z.record(z.string(), z.unknown()),
   leafIndex: z.int().min(0),
-  inclusion: z.array(hash).max(64),
+  inclusion: z.array(hashText).max(mostSiblings),
   checkpoint: z.string().max(10_000),
 });
 

@@ -3,6 +3,7 @@ import type { Sha256Bytes } from "../hashes.ts";
 import type { ShownEntry } from "./audit-log.ts";
 import { base64 } from "../base64.ts";
 import { signCheckpoint } from "./checkpoint.ts";
+import type { ConsistencyProof } from "./consistency-proof.ts";
 import type { LogKeys } from "./log-keys.ts";
 import type { LogPlace, LogStore, StoredCheckpoint } from "./log-store.ts";
 import { MerkleHasher } from "./merkle.ts";
@@ -13,14 +14,6 @@ import { Tree } from "./tree.ts";
 const checkpointEntries = 1_000;
 /** Some two milliseconds of work, for which every stream of this process waits. */
 const integrateBatch = 250;
-
-export interface ConsistencyProof {
-  /** Signed notes. */
-  readonly earlier: string;
-  readonly later: string;
-  /** Base64. */
-  readonly consistency: readonly string[];
-}
 
 /** A proof, or why there is none. */
 export type Proved = ReceiptProof | Exclude<LogPlace["kind"], "in_tree" | "waiting">;

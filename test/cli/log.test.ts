@@ -15,7 +15,8 @@ import { served, strait, type Served } from "./cli-fixture.ts";
 
 const key = await newKey();
 
-describe("strait receipt and strait log", () => {
+// Each run of the command is a process, and a busy machine starts few of them a second.
+describe("strait receipt and strait log", { timeout: 20_000 }, () => {
   let folder: string;
   let world: LogWorld;
   let log: TransparencyLog;
@@ -125,12 +126,22 @@ describe("strait receipt and strait log", () => {
 
   it("rotates a key: the old one stays for what it signed, and cannot sign any more", async () => {
     const keyFile = file("log-key.json", JSON.stringify({ keys: [key] }));
-    expect(await strait(["log", "rotate", keyFile])).toMatchObject({ code: 0 });
+    const before = Date.now();
+    expect(await strait(["log", "rotate", keyFile])).toMatchObject({ code: 0, stdout: expect.stringContaining("Restart every") });
     const { keys } = JSON.parse(readFileSync(keyFile, "utf8")) as { keys: Record<string, string>[] };
     expect(keys).toHaveLength(2);
     expect(keys[0]).toMatchObject({ d: expect.any(String), validFrom: expect.any(String) });
-    expect(keys[1]).toMatchObject({ x: key["x"], validUntil: keys[0]?.["validFrom"] });
+    expect(keys[1]?.["x"]).toBe(key["x"]);
     expect(keys[1]).not.toHaveProperty("d");
+    // For a day more, since gateways go on with it until they are started anew.
+    const untilMs = Date.parse(keys[1]?.["validUntil"] ?? "");
+    expect(untilMs - before).toBeGreaterThanOrEqual(86_400_000);
+    expect(untilMs - before).toBeLessThan(86_400_000 + 60_000);
+    const stolen = file("stolen.json", JSON.stringify({ keys: [key] }));
+    expect(await strait(["log", "rotate", stolen, "--old-until", "0d"])).toMatchObject({ code: 0 });
+    const [young, old] = (JSON.parse(readFileSync(stolen, "utf8")) as { keys: Record<string, string>[] }).keys;
+    expect(old?.["validUntil"]).toBe(young?.["validFrom"]);
+    expect(await strait(["log", "rotate", stolen, "--old-until", "soon"])).toMatchObject({ code: 2 });
   });
 
   it("makes the first key where there is no file yet", async () => {

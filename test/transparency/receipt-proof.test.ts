@@ -25,21 +25,6 @@ describe("a receipt's proof", () => {
     return proof;
   }
 
-  it("is broken by a change of any bit of its file", async () => {
-    const key = await newKey();
-    const keys = publicKeys(key);
-    const file = Buffer.from(JSON.stringify(await prove(key)));
-    expect((await verifyReceiptProof(file.toString(), keys, sha256Bytes)).ok).toBe(true);
-    const unharmed: string[] = [];
-    for (let index = 0; index < file.length; index += 1) {
-      const bit = 1 << (index % 8);
-      const spoiled = Buffer.from(file);
-      spoiled[index] = (spoiled[index] ?? 0) ^ bit;
-      if ((await verifyReceiptProof(spoiled.toString(), keys, sha256Bytes)).ok) unharmed.push(`byte ${index}, bit ${bit}`);
-    }
-    expect(unharmed).toEqual([]);
-  });
-
   it("survives a file written with other blanks, or its members in another order", async () => {
     const key = await newKey();
     const proof = await prove(key);

@@ -1,9 +1,6 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { auditLog, type ShownEntry } from "../../../transparency/audit-log.ts";
-import { readBase64 } from "../../../base64.ts";
-import { MerkleHasher } from "../../../transparency/merkle.ts";
-import type { ConsistencyProof } from "../../../transparency/transparency-log.ts";
-import { verifyConsistency } from "../../../transparency/verify-proof.ts";
+import { verifyConsistencyProof, type ConsistencyProof } from "../../../transparency/consistency-proof.ts";
 import { systemClock } from "../clock.ts";
 import { hashes } from "../hashes.ts";
 import { newLogKey } from "../log-key.ts";
@@ -11,6 +8,7 @@ import { required, type Argument, type Command } from "./command.ts";
 import type { ControlClient } from "./control-client.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { keyOption, noteIn, openNote, readFileOf, readKeysOf } from "./log-files.ts";
+import { expiry, instantMs } from "./values.ts";
 
 const tenantArgument: Argument = { name: "TENANT", help: "a tenant whose receipts are in the log" };
 
@@ -50,14 +48,13 @@ export const logCommands: readonly Command[] = [
       const fail = (problem: string): Failure => new Failure(exitCodes.failed, problem, { verified: false, problem });
       if (earlier.origin !== later.origin) throw fail("The checkpoints are of different logs.");
       const [proof, tenant] = [input.option("proof"), input.option("tenant")];
-      const path =
-        proof === undefined
-          ? earlier.size === later.size
-            ? []
-            : await askConsistency(session.client(), tenant, earlier.size, later.size)
-          : readConsistency(readFileOf(proof));
-      if (!verifyConsistency(earlier, later, path, new MerkleHasher(hashes.sha256Bytes)))
-        throw fail("Not consistent: the later log does not begin with the earlier one. Keep both checkpoints: they show a fork.");
+      const isAsked = proof === undefined && earlier.size !== later.size;
+      const text = isAsked
+        ? await askConsistency(session.client(), tenant, earlier.size, later.size)
+        : proof && readFileOf(proof);
+      const verdict = await verifyConsistencyProof(text, earlier, later, keys, hashes.sha256Bytes);
+      if (!verdict.ok)
+        throw fail(`Not consistent: ${verdict.problem}. Keep both checkpoints: where the log was forked, they show it.`);
       if (session.json) return session.print(JSON.stringify({ verified: true, from: earlier.size, to: later.size }));
       session.print(
         `Consistent: ${later.origin} grew from ${earlier.size} to ${later.size} entries, and nothing before was changed.`,
@@ -90,18 +87,27 @@ export const logCommands: readonly Command[] = [
     path: ["log", "rotate"],
     summary: "put a new signing key into the log's key file, or make the file; the gateway uses it from its next start on",
     arguments: [{ name: "FILE", help: "the file that STRAIT_LOG_KEY names" }],
-    options: [],
+    options: [
+      {
+        name: "old-until",
+        value: "TIME|DAYS",
+        help: "until when what the old key signs counts, as RFC 3339 or as days from now (default: 1d; 0d where it was stolen)",
+      },
+    ],
     notes:
-      "The old key stays, without its private part, so that what it signed can still be checked; keep a copy of the file until all replicas run on the new one.",
+      "The old key stays, without its private part, so that what it signed can still be checked. Gateways sign with it until they are started anew: see to that before its time is over, or what they sign later is not believed.",
     async run(input, session) {
       const file = required(input, "FILE");
       const nowMs = systemClock.nowMs();
-      const keys = (existsSync(file) ? readKeySet(file) : []).map((key) => retired(key, nowMs));
+      const until = expiry(input.option("old-until") ?? "1d", nowMs);
+      const untilMs = instantMs(until, "old-until");
+      const keys = (existsSync(file) ? readKeySet(file) : []).map((key) => retired(key, untilMs));
       const fresh = newLogKey(nowMs);
       // Written beside it and put in its place: a gateway that starts meanwhile finds the one or the other.
       writeFileSync(`${file}.new`, `${JSON.stringify({ keys: [fresh, ...keys] }, undefined, 2)}\n`, { mode: 0o600, flag: "wx" });
       renameSync(`${file}.new`, file);
-      session.print(`The new key is valid from ${fresh["validFrom"]}. Restart every gateway that signs this log.`);
+      session.print(`The new key is valid from ${fresh["validFrom"]}.`);
+      if (keys.length > 0) session.print(`Restart every gateway that signs this log before ${new Date(untilMs).toISOString()}.`);
     },
   },
 ];
@@ -118,27 +124,11 @@ async function* pagesOf(client: ControlClient, path: string): AsyncGenerator<rea
   }
 }
 
-async function askConsistency(
-  client: ControlClient,
-  tenant: string | undefined,
-  size: number,
-  to: number,
-): Promise<Uint8Array[]> {
+async function askConsistency(client: ControlClient, tenant: string | undefined, size: number, to: number): Promise<string> {
   if (tenant === undefined) throw usageFailure("Name a file with the proof (--proof), or whose log to ask for it (--tenant).");
   const path = `/tenants/${encodeURIComponent(tenant)}/log/consistency?size=${size}&to=${to}`;
   const { document } = await client.send<ConsistencyProof>({ method: "GET", path });
-  return readConsistency(JSON.stringify(document));
-}
-
-/** What is no hash is nothing, which proves nothing. */
-function readConsistency(text: string): Uint8Array[] {
-  try {
-    const { consistency } = JSON.parse(text) as { consistency?: unknown };
-    if (Array.isArray(consistency)) return consistency.map((hash: unknown) => readBase64(String(hash)) ?? new Uint8Array());
-  } catch {
-    // Falls through to what is said of every file that is no proof.
-  }
-  throw usageFailure("The proof's file is not what GET /v1/strait/log/consistency answers.");
+  return JSON.stringify(document);
 }
 
 type StoredKey = Readonly<Record<string, unknown>>;
@@ -153,7 +143,7 @@ function readKeySet(file: string): readonly StoredKey[] {
   throw usageFailure(`${file} is no set of keys.`);
 }
 
-function retired(key: StoredKey, nowMs: number): StoredKey {
+function retired(key: StoredKey, untilMs: number): StoredKey {
   const kept = Object.fromEntries(Object.entries(key).filter(([name]) => name !== "d"));
-  return "validUntil" in kept ? kept : { ...kept, validUntil: new Date(nowMs).toISOString() };
+  return "validUntil" in kept ? kept : { ...kept, validUntil: new Date(untilMs).toISOString() };
 }
