@@ -48,6 +48,9 @@ describe("strait receipt and strait log", { timeout: 20_000 }, () => {
     const proof = file("proof.json", got.stdout);
     const verified = await strait(["receipt", "verify", proof, "--key", file("keys.json")]);
     expect(verified).toMatchObject({ code: 0, stdout: expect.stringContaining("Proved: r1 is entry 1 of 4") });
+    expect(verified.stdout).toMatch(/^who +tenant acme, key key_1$/m);
+    expect(verified.stdout).toMatch(/^served +model-a, somewhere\/model-a, Standard$/m);
+    expect(verified.stdout).toMatch(/^tokens +held 100, charged 10$/m);
     file("proof.json", got.stdout.replace('"acme"', '"emca"'));
     const refused = await strait(["receipt", "verify", proof, "--key", file("keys.json")]);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("Not proved") });
@@ -108,6 +111,8 @@ describe("strait receipt and strait log", { timeout: 20_000 }, () => {
     const words = ["log", "verify", old, young, "--key", file("keys.json")];
     expect(await strait([...words, "--proof", proof])).toMatchObject({ code: 0, stdout: expect.stringContaining("from 4 to 5") });
     expect(await gateway.run([...words, "--tenant", "acme"])).toMatchObject({ code: 0 });
+    // Who has neither is no operator: what they can fetch is said, and no operator key asked for.
+    expect(await strait(words)).toMatchObject({ code: 2, stderr: expect.stringContaining("consistency?size=4&to=5") });
     const turned = ["log", "verify", young, old, "--key", file("keys.json"), "--proof", proof];
     expect(await strait(turned)).toMatchObject({ code: 1 });
   });

@@ -4,7 +4,7 @@ import { verifyConsistencyProof, type ConsistencyProof } from "../../../transpar
 import { systemClock } from "../clock.ts";
 import { hashes } from "../hashes.ts";
 import { newLogKey } from "../log-key.ts";
-import { required, type Argument, type Command } from "./command.ts";
+import { required, type Argument, type Command, type Session } from "./command.ts";
 import type { ControlClient } from "./control-client.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { keyOption, noteIn, openNote, readFileOf, readKeysOf } from "./log-files.ts";
@@ -38,7 +38,7 @@ export const logCommands: readonly Command[] = [
         value: "FILE",
         help: "the consistency proof, as GET /v1/strait/log/consistency answers it; nobody is asked",
       },
-      { name: "tenant", value: "TENANT", help: "without --proof: ask the gateway for it" },
+      { name: "tenant", value: "TENANT", help: "for operators, without --proof: ask the gateway for it" },
     ],
     async run(input, session) {
       const keys = readKeysOf(input);
@@ -49,9 +49,7 @@ export const logCommands: readonly Command[] = [
       if (earlier.origin !== later.origin) throw fail("The checkpoints are of different logs.");
       const [proof, tenant] = [input.option("proof"), input.option("tenant")];
       const isAsked = proof === undefined && earlier.size !== later.size;
-      const text = isAsked
-        ? await askConsistency(session.client(), tenant, earlier.size, later.size)
-        : proof && readFileOf(proof);
+      const text = isAsked ? await askConsistency(session, tenant, earlier.size, later.size) : proof && readFileOf(proof);
       const verdict = await verifyConsistencyProof(text, earlier, later, keys, hashes.sha256Bytes);
       if (!verdict.ok)
         throw fail(`Not consistent: ${verdict.problem}. Keep both checkpoints: where the log was forked, they show it.`);
@@ -124,10 +122,13 @@ async function* pagesOf(client: ControlClient, path: string): AsyncGenerator<rea
   }
 }
 
-async function askConsistency(client: ControlClient, tenant: string | undefined, size: number, to: number): Promise<string> {
-  if (tenant === undefined) throw usageFailure("Name a file with the proof (--proof), or whose log to ask for it (--tenant).");
+async function askConsistency(session: Session, tenant: string | undefined, size: number, to: number): Promise<string> {
+  if (tenant === undefined)
+    throw usageFailure(
+      `Name a file with the proof: GET /v1/strait/log/consistency?size=${size}&to=${to}, with a key of the tenant, and --proof FILE. Operators may ask by --tenant TENANT.`,
+    );
   const path = `/tenants/${encodeURIComponent(tenant)}/log/consistency?size=${size}&to=${to}`;
-  const { document } = await client.send<ConsistencyProof>({ method: "GET", path });
+  const { document } = await session.client().send<ConsistencyProof>({ method: "GET", path });
   return JSON.stringify(document);
 }
 

@@ -5,6 +5,7 @@ import { hashes } from "../hashes.ts";
 import { required, type Command, type Input } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { keyOption, readBytesOf, readFileOf, readKeysOf } from "./log-files.ts";
+import { receiptSummary } from "./receipt-summary.ts";
 
 export const receiptCommands: readonly Command[] = [
   {
@@ -40,7 +41,8 @@ export const receiptCommands: readonly Command[] = [
         help: "with --request or --answer: the tenant's digest keys, as GET /v1/strait/digest-keys answers them",
       },
     ],
-    notes: "It says what the receipt says; that this is what happened, the log's operator vouches for with the key.",
+    notes:
+      "It shows what the receipt says, all of it with --json; that this is what happened, the log's operator vouches for with the key.",
     async run(input, session) {
       const keys = readKeysOf(input);
       const verdict = await verifyReceiptProof(readFileOf(required(input, "FILE")), keys, hashes.sha256Bytes);
@@ -56,6 +58,7 @@ export const receiptCommands: readonly Command[] = [
       session.print(
         `Proved: ${String(receipt["requestId"])} is entry ${leafIndex} of ${checkpoint.size} in ${checkpoint.origin}, signed at ${signedAt} by key ${kid}.`,
       );
+      session.print(receiptSummary(receipt));
       for (const body of digested) session.print(`Digested: the ${body} is, byte by byte, the one that the receipt is of.`);
     },
   },
