@@ -44,7 +44,7 @@ describe("SqliteBatcher", () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  const add = (name: string, bulk = ""): Promise<void> =>
+  const add = (name: string, bulk = ""): Promise<boolean> =>
     batcher.run(() => database.run("INSERT INTO item VALUES (?, ?)", name, bulk));
   const stored = (): string[] => other.all<{ name: string }>("SELECT name FROM item ORDER BY name").map((row) => row.name);
 

@@ -31,7 +31,7 @@ describe("an integration that is cut off", () => {
       const dying: SqlDatabase = {
         run(sql, ...parameters) {
           if (left-- === 0) throw new Error("killed");
-          file.run(sql, ...parameters);
+          return file.run(sql, ...parameters);
         },
         all: (sql, ...parameters) => file.all(sql, ...parameters),
       };

@@ -39,8 +39,8 @@ export class SqliteDatabase implements SqlDatabase {
     this.#database.exec(`PRAGMA wal_autocheckpoint = ${options.checkpointThread ? 0 : 4_000}`);
   }
 
-  run(sql: string, ...parameters: readonly SqlValue[]): void {
-    this.#statement(sql).run(...parameters);
+  run(sql: string, ...parameters: readonly SqlValue[]): boolean {
+    return this.#statement(sql).run(...parameters).changes !== 0;
   }
 
   all<Row>(sql: string, ...parameters: readonly SqlValue[]): Row[] {

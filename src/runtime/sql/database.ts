@@ -6,7 +6,8 @@ export type SqlValue = string | number | Uint8Array | null;
  * puts a transaction around it. Adapters keep statements prepared, so callers pass constant SQL and bind every value.
  */
 export interface SqlDatabase {
-  run(sql: string, ...parameters: readonly SqlValue[]): void;
+  /** Whether it wrote anything. To ask a statement for that with `RETURNING` costs as much as a small row does. */
+  run(sql: string, ...parameters: readonly SqlValue[]): boolean;
   all<Row>(sql: string, ...parameters: readonly SqlValue[]): Row[];
 }
 

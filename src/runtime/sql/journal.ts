@@ -20,10 +20,10 @@ export class SqlJournal {
   }
 
   append(receipt: Receipt): void {
-    const inserted = this.#database.all(
+    const inserted = this.#database.run(
       `INSERT INTO receipt (sequence, tenant_id, request_id, started_at_ms, response_id, unsettled, document)
        VALUES (${nextReceipt}, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (tenant_id, request_id) DO NOTHING RETURNING 1`,
+       ON CONFLICT (tenant_id, request_id) DO NOTHING`,
       receipt.tenantId,
       receipt.requestId,
       receipt.startedAtMs,
@@ -31,7 +31,7 @@ export class SqlJournal {
       receipt.end === "unsettled" ? 1 : 0,
       journalText(receipt),
     );
-    if (inserted.length === 0 && receipt.end !== "unsettled") this.#correct(receipt);
+    if (!inserted && receipt.end !== "unsettled") this.#correct(receipt);
   }
 
   /**

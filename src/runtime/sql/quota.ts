@@ -71,6 +71,8 @@ const lateSettlementMs = 24 * 3_600_000;
 export class SqlQuota {
   readonly #database: SqlDatabase;
   readonly #groups: CounterGroups;
+  /** What open reservations hold, of those that were placed here since `forget`: to settle one, nothing has to be read. */
+  readonly #placed = new Map<string, readonly StoredHold[]>();
 
   constructor(database: SqlDatabase) {
     this.#database = database;
@@ -83,6 +85,7 @@ export class SqlQuota {
 
   forget(): void {
     this.#groups.forget();
+    this.#placed.clear();
   }
 
   reserve(request: ReservationRequest, nowMs: number): ReserveOutcome {
@@ -106,21 +109,28 @@ export class SqlQuota {
   settle(settlement: Settlement, nowMs: number): boolean {
     const { tenantId, id, charge, rest } = settlement;
     requireAmounts(charge);
+    const placed = this.#unplace(tenantId, id);
+    if (placed !== undefined && rest === undefined) {
+      this.#database.run("DELETE FROM reservation WHERE tenant_id = ? AND id = ?", tenantId, id);
+      this.#settleWhole(tenantId, placed, settleHold, charge, nowMs);
+      return true;
+    }
     const sql = "DELETE FROM reservation WHERE tenant_id = ? AND id = ? RETURNING state, holds, intent";
     const [row] = this.#database.all<SettledRow>(sql, tenantId, id);
     if (row === undefined) return false;
     if (rest !== undefined) this.#settlePart(tenantId, row, charge, rest, nowMs);
-    else {
-      const replace = row.state === open ? settleHold : settleLate;
-      this.#eachHold(tenantId, row.holds, (state, hold) => replace(state, hold, amountOf(hold.unit, charge), nowMs));
-    }
+    else this.#settleWhole(tenantId, readHolds(row), row.state === open ? settleHold : settleLate, charge, nowMs);
     return true;
+  }
+
+  #settleWhole(tenantId: string, holds: readonly StoredHold[], replace: typeof settleHold, charge: Amounts, nowMs: number): void {
+    this.#eachHold(tenantId, holds, (state, hold) => replace(state, hold, amountOf(hold.unit, charge), nowMs));
   }
 
   #settlePart(tenantId: string, row: SettledRow, charge: Amounts, rest: Rest, nowMs: number): void {
     requireAmounts(rest.hold);
     const kept: StoredHold[] = [];
-    this.#eachHold(tenantId, row.holds, (state, hold, scope, key) => {
+    this.#eachHold(tenantId, readHolds(row), (state, hold, scope, key) => {
       const used = amountOf(hold.unit, charge);
       const amount = amountOf(hold.unit, rest.hold);
       if (row.state !== open) return settleLate(state, hold, used + amount, nowMs);
@@ -142,8 +152,10 @@ export class SqlQuota {
       nowMs,
       count,
     );
-    for (const { tenant_id: tenantId, id, holds } of overdue) {
-      this.#eachHold(tenantId, holds, (state, hold) => settleHold(state, hold, hold.amount, nowMs));
+    for (const row of overdue) {
+      const { tenant_id: tenantId, id } = row;
+      this.#unplace(tenantId, id);
+      this.#eachHold(tenantId, readHolds(row), (state, hold) => settleHold(state, hold, hold.amount, nowMs));
       this.#database.run(`UPDATE reservation SET state = ${expired} WHERE tenant_id = ? AND id = ?`, tenantId, id);
     }
     this.#database.run(`DELETE FROM reservation WHERE state = ${recorded} AND expires_at_ms < ?`, nowMs - lateSettlementMs);
@@ -193,14 +205,22 @@ export class SqlQuota {
       JSON.stringify(holds),
       request.intent,
     );
+    this.#placed.set(placedName(request.tenantId, request.id), holds);
+  }
+
+  #unplace(tenantId: string, id: string): readonly StoredHold[] | undefined {
+    const name = placedName(tenantId, id);
+    const placed = this.#placed.get(name);
+    if (placed !== undefined) this.#placed.delete(name);
+    return placed;
   }
 
   #eachHold(
     tenantId: string,
-    stored: string,
+    holds: readonly StoredHold[],
     apply: (state: CounterState, hold: PlacedHold, scope: string, key: string) => void,
   ): void {
-    for (const [scope, key, unit, window, amount, mark] of JSON.parse(stored) as StoredHold[]) {
+    for (const [scope, key, unit, window, amount, mark] of holds) {
       const group = this.#groups.group(tenantId, scope);
       apply(this.#groups.counter(group, key), { unit, window, amount, mark }, scope, key);
       this.#groups.change(group);
@@ -216,6 +236,14 @@ function judgedOf(opened: Opened, hold: Amounts, nowMs: number): Judged {
 
 function stateOf({ limit, counter }: Opened, nowMs: number): LimitState {
   return { limit, ...standing(counter, limit.setting, nowMs) };
+}
+
+function placedName(tenantId: string, id: string): string {
+  return `${id}\n${tenantId}`;
+}
+
+function readHolds({ holds }: Pick<OpenRow, "holds">): readonly StoredHold[] {
+  return JSON.parse(holds) as StoredHold[];
 }
 
 /** One that was placed before input and output were told apart counts as input. */

@@ -11,8 +11,8 @@ export class ObjectDatabase implements SqlDatabase {
     this.#areas = areas;
   }
 
-  run(sql: string, ...parameters: readonly SqlValue[]): void {
-    this.#storage.sql.exec(sql, ...parameters);
+  run(sql: string, ...parameters: readonly SqlValue[]): boolean {
+    return this.#storage.sql.exec(sql, ...parameters).rowsWritten > 0;
   }
 
   all<Row>(sql: string, ...parameters: readonly SqlValue[]): Row[] {
