@@ -4,8 +4,6 @@ import type { UsageQuery } from "../../src/ledger/journal-reader.ts";
 import { StoreUnavailable } from "../../src/quota/store.ts";
 import { SqliteDatabase } from "../../src/runtime/node/sqlite-database.ts";
 import { migrate } from "../../src/runtime/sql/database.ts";
-import { hasher } from "../transparency/memory-tiles.ts";
-import { SqlJournal } from "../../src/runtime/sql/journal.ts";
 import { ledgerMigrations } from "../../src/runtime/sql/schema.ts";
 import { openSqliteStores, type SqliteStores } from "../../src/runtime/node/sqlite.ts";
 import { requestIdAt } from "../stores/journal-reader-contract.ts";
@@ -116,10 +114,18 @@ describe("reading a SQLite journal that others write to", () => {
     });
     file.transact(() => {
       migrate(file, "ledger", ledgerMigrations.slice(0, 1));
-      for (const number of [1, 2, 3])
-        new SqlJournal(file, hasher).append(
-          receipt(`r${number}`, { startedAtMs: beganMs, tenantId: `t${number}`, end: number === 1 ? "unsettled" : "completed" }),
+      for (const number of [1, 2, 3]) {
+        const [tenantId, requestId, unsettled] = [`t${number}`, `r${number}`, number === 1];
+        const document = receipt(requestId, { startedAtMs: beganMs, tenantId, end: unsettled ? "unsettled" : "completed" });
+        file.run(
+          "INSERT INTO receipt (tenant_id, request_id, started_at_ms, unsettled, document) VALUES (?, ?, ?, ?, ?)",
+          tenantId,
+          requestId,
+          beganMs,
+          unsettled ? 1 : 0,
+          JSON.stringify(document),
         );
+      }
     });
     file.close();
     gateways = [openSqliteStores(folder, clock)];

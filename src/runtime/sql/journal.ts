@@ -4,6 +4,7 @@ import { hex } from "../../tenant/key.ts";
 import type { MerkleHasher } from "../../transparency/merkle.ts";
 import type { SqlDatabase } from "./database.ts";
 import { nextReceipt } from "./next-row.ts";
+import { writeEntry } from "./usage-entry.ts";
 
 interface DocumentRow {
   readonly document: string;
@@ -21,14 +22,15 @@ export class SqlJournal {
 
   append(receipt: Receipt): void {
     const inserted = this.#database.run(
-      `INSERT INTO receipt (sequence, tenant_id, request_id, started_at_ms, response_id, unsettled, document)
-       VALUES (${nextReceipt}, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO receipt (sequence, tenant_id, request_id, started_at_ms, response_id, unsettled, usage, document)
+       VALUES (${nextReceipt}, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (tenant_id, request_id) DO NOTHING`,
       receipt.tenantId,
       receipt.requestId,
       receipt.startedAtMs,
       receipt.responseId ?? null,
       receipt.end === "unsettled" ? 1 : 0,
+      writeEntry(receipt),
       journalText(receipt),
     );
     if (!inserted && receipt.end !== "unsettled") this.#correct(receipt);
@@ -52,9 +54,10 @@ export class SqlJournal {
     const corrects = hex(this.#hasher.leafOfText(earlier.document));
     this.#database.run(
       `UPDATE receipt SET sequence = ${nextReceipt}, started_at_ms = ?, response_id = ?, unsettled = 0,
-       document = ? WHERE ${which}`,
+       usage = ?, document = ? WHERE ${which}`,
       receipt.startedAtMs,
       receipt.responseId ?? null,
+      writeEntry(receipt),
       journalText({ ...receipt, corrects }),
       tenantId,
       requestId,

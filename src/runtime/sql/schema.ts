@@ -12,7 +12,8 @@ import type { Migration } from "./database.ts";
  *   their key: they come and go with every request, and every page that a commit changes is written whole. There are never
  *   more of them than requests in flight, so that looking for overdue ones may read them all.
  * - `receipt`: one exchange each; `document` is the receipt as JSON. Appending by row id keeps large documents out of the
- *   indexes.
+ *   indexes. `usage` is what it adds to `usage_slice`, as `usage-entry.ts` has it; null while it is unsettled, and in rows
+ *   from before there was this column.
  * - `key_use`: when a key was last used.
  * - `usage_slice`: sums over receipts of one quarter of an hour since the epoch, apart by what usage is asked by; `region`
  *   is empty where none was reached. Receipts up to the row id in `reading_progress` are in it, save those that are
@@ -117,6 +118,7 @@ export const ledgerMigrations: readonly Migration[] = [
     "CREATE TABLE deletion (sequence INTEGER PRIMARY KEY, document TEXT NOT NULL)",
     "CREATE TABLE retention_run (one INTEGER PRIMARY KEY CHECK (one = 1), at_ms INTEGER NOT NULL)",
   ],
+  ["ALTER TABLE receipt ADD COLUMN usage TEXT"],
 ];
 
 /**

@@ -3,31 +3,28 @@ import type { Receipt } from "../../ledger/receipt.ts";
 import { daysBetween } from "../../ledger/usage-days.ts";
 import { addSums, noUsage, sumsOf, type UsageGroup, type UsageRow, type UsageSums } from "../../ledger/usage-sums.ts";
 import type { SqlDatabase, SqlValue } from "./database.ts";
+import { addColumns, readEntry, sumColumns, writeEntry } from "./usage-entry.ts";
 
 /** What a slice is apart by, with where each stands in the table. */
 const columns = { tenant: "tenant_id", key: "key_id", model: "model", region: "region", end: "end" } as const;
 
-/** The columns of sums, in the order in which `written` and `read` have them. */
-const sumColumns: readonly string[] = [
-  "requests",
-  "refused",
-  "input",
-  "cached_input",
-  "cache_write",
-  "output",
-  "reasoning",
-  "input_unknown",
-  "cached_input_unknown",
-  "cache_write_unknown",
-  "output_unknown",
-  "reasoning_unknown",
-  "charged_tokens",
-  "cost_micro_usd",
-];
-
 const upsert = `INSERT INTO usage_slice (tenant_id, quarter, key_id, model, region, end, ${sumColumns.join(", ")})
   VALUES (?, ?, ?, ?, ?, ?, ${sumColumns.map(() => "?").join(", ")})
   ON CONFLICT (tenant_id, quarter, key_id, model, region, end) DO UPDATE SET ${sumColumns.map((name) => `${name} = ${name} + excluded.${name}`).join(", ")}`;
+
+/** Receipts from before rows had entries are read as they are. */
+const nextRows = `SELECT sequence, tenant_id, started_at_ms, usage, CASE WHEN usage IS NULL AND unsettled = 0 THEN document END AS document
+  FROM receipt WHERE sequence > ? ORDER BY sequence LIMIT ?`;
+const orderRows = `INSERT OR IGNORE INTO receipt_order (started_at_ms, sequence)
+  SELECT started_at_ms, sequence FROM receipt WHERE sequence > ? AND sequence <= ?`;
+
+interface RolledRow {
+  readonly sequence: number;
+  readonly tenant_id: string;
+  readonly started_at_ms: number;
+  readonly usage: string | null;
+  readonly document: string | null;
+}
 
 type SliceRow = Readonly<Record<string, string | number>>;
 
@@ -62,31 +59,24 @@ export class SqlUsage {
   /** Takes the next receipts into the slices and into the order of all, at most `count`; in a transaction of the owner's. */
   roll(count: number): void {
     const progress = this.progress();
-    const rows = this.#database.all<{ sequence: number; document: string }>(
-      "SELECT sequence, document FROM receipt WHERE sequence > ? ORDER BY sequence LIMIT ?",
-      progress,
-      count,
-    );
-    const slices = new Map<string, { readonly key: readonly SqlValue[]; sums: UsageSums }>();
-    for (const { sequence, document } of rows) {
-      const receipt = JSON.parse(document) as Receipt;
-      this.#database.run(
-        "INSERT OR IGNORE INTO receipt_order (started_at_ms, sequence) VALUES (?, ?)",
-        receipt.startedAtMs,
-        sequence,
-      );
+    const rows = this.#database.all<RolledRow>(nextRows, progress, count);
+    const last = rows.at(-1)?.sequence;
+    if (last === undefined) return;
+    this.#database.run(orderRows, progress, last);
+    const slices = new Map<string, { readonly key: readonly SqlValue[]; sums: readonly number[] }>();
+    for (const { tenant_id: tenantId, started_at_ms: startedAtMs, usage, document } of rows) {
+      const written = document === null ? usage : writeEntry(JSON.parse(document) as Receipt);
       // It comes again, at the end, once more is known of it.
-      if (receipt.end === "unsettled") continue;
-      const quarter = Math.floor(receipt.startedAtMs / quarterMs);
-      const key = [receipt.tenantId, quarter, receipt.keyId, receipt.model, receipt.region ?? "", receipt.end];
+      if (written === null) continue;
+      const { keyId, model, region, end, sums } = readEntry(written);
+      const key = [tenantId, Math.floor(startedAtMs / quarterMs), keyId, model, region, end];
       const name = JSON.stringify(key);
       const slice = slices.get(name);
-      if (slice === undefined) slices.set(name, { key, sums: sumsOf(receipt) });
-      else slice.sums = addSums(slice.sums, sumsOf(receipt));
+      if (slice === undefined) slices.set(name, { key, sums });
+      else slice.sums = addColumns(slice.sums, sums);
     }
-    for (const { key, sums } of slices.values()) this.#database.run(upsert, ...key, ...written(sums));
-    const last = rows.at(-1);
-    if (last !== undefined) this.#database.run("UPDATE reading_progress SET sequence = ?", last.sequence);
+    for (const { key, sums } of slices.values()) this.#database.run(upsert, ...key, ...sums);
+    this.#database.run("UPDATE reading_progress SET sequence = ?", last);
   }
 
   /** What the slices say, in steps: between two of them other work may be done. */
@@ -191,17 +181,6 @@ function groupOfReceipt(receipt: Receipt, asked: readonly UsageDimension[], day:
 
 function text(value: string | number | undefined): string | undefined {
   return value === undefined || value === "" ? undefined : String(value);
-}
-
-function written({ requests, refused, tokens, unknown, chargedTokens, costMicroUsd }: UsageSums): number[] {
-  const five = (counts: UsageSums["tokens"]): number[] => [
-    counts.inputTokens,
-    counts.cachedInputTokens,
-    counts.cacheWriteTokens,
-    counts.outputTokens,
-    counts.reasoningTokens,
-  ];
-  return [requests, refused, ...five(tokens), ...five(unknown), chargedTokens, costMicroUsd];
 }
 
 function read(row: SliceRow): UsageSums {
