@@ -121,6 +121,7 @@ export class StreamBody implements AnswerBody {
 /** A JSON document. Held whole while it is small, so that it is settled before the client sees it. */
 export class DocumentBody implements AnswerBody {
   readonly #scanner = new MemberScanner(["usage", "model", "id", "service_tier"]);
+  #whole: BodyReading | undefined;
   readonly refused: StreamRefusal | undefined = undefined;
   /** A document has no place for anything else. */
   readonly betweenEvents = false;
@@ -131,6 +132,12 @@ export class DocumentBody implements AnswerBody {
   }
 
   get reading(): BodyReading {
+    // Once all of it came, it says the same to everybody who asks: who served it, what it cost, what its receipt has.
+    if (!this.#scanner.complete) return this.#read();
+    return (this.#whole ??= this.#read());
+  }
+
+  #read(): BodyReading {
     const reported = this.#scanner.get("usage");
     const usage = readUsage(reported, this.#scanner.get("service_tier"));
     return {

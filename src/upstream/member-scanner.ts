@@ -1,3 +1,5 @@
+import { bytesEqual, concat } from "../bytes.ts";
+
 export interface ScanOptions {
   /** A member whose text is larger is taken for not there. */
   readonly maxMemberBytes?: number;
@@ -5,13 +7,18 @@ export interface ScanOptions {
   readonly depth?: 1 | 2;
 }
 
+interface Wanted {
+  readonly name: string;
+  /** As it stands in a document, quotes included; written with escapes it has other forms. */
+  readonly bytes: Uint8Array;
+}
+
 /**
  * Picks a few members out of a JSON object while its bytes pass, at any chunk boundary, without holding or
  * parsing the rest: an answer of embeddings may be many megabytes around forty bytes of usage.
  */
 export class MemberScanner {
-  readonly #wanted: ReadonlySet<string>;
-  readonly #wantedLengths: ReadonlySet<number>;
+  readonly #wanted: readonly Wanted[];
   readonly #found = new Map<string, unknown>();
   readonly #maxMemberBytes: number;
   readonly #level: number;
@@ -24,12 +31,14 @@ export class MemberScanner {
   #expectKey = false;
   #inObject = false;
   #key: string | undefined;
-  #capturing = false;
-  #capture: number[] = [];
+  #keyHasEscapes = false;
+  /** Where in the bytes at hand the key or the member begins that is being taken; `undefined` where none is. */
+  #from: number | undefined;
+  /** What came of it in earlier bytes. */
+  #earlier: Uint8Array = nothing;
 
   constructor(wanted: readonly string[], { maxMemberBytes = 16_384, depth = 1 }: ScanOptions = {}) {
-    this.#wanted = new Set(wanted);
-    this.#wantedLengths = new Set(wanted.map((name) => name.length));
+    this.#wanted = wanted.map((name) => ({ name, bytes: encoder.encode(JSON.stringify(name)) }));
     this.#maxMemberBytes = maxMemberBytes;
     this.#level = depth;
   }
@@ -46,100 +55,103 @@ export class MemberScanner {
   push(bytes: Uint8Array): void {
     for (let index = 0; index < bytes.length; index++) {
       const byte = bytes[index] as number;
-      if (this.#inString) {
-        if (this.#capturing) this.#keep(byte);
-        if (this.#escaped) this.#escaped = false;
-        else if (byte === 0x5c) this.#escaped = true;
-        else if (byte === 0x22) this.#endString();
-        else if (!this.#capturing) index = skipPlain(bytes, index);
-        continue;
-      }
-      this.#structure(byte);
+      if (!this.#inString) this.#structure(byte, bytes, index);
+      else if (this.#escaped) this.#escaped = false;
+      else if (byte === 0x5c) this.#escaped = this.#keyHasEscapes = true;
+      else if (byte === 0x22) this.#endString(bytes, index + 1);
+      else index = skipPlain(bytes, index);
     }
+    this.#carry(bytes);
   }
 
-  #structure(byte: number): void {
+  #structure(byte: number, bytes: Uint8Array, index: number): void {
     if (this.#closed) return; // whatever follows belongs to no document
     switch (byte) {
       case 0x22: // "
         this.#inString = true;
-        if (this.#depth === this.#level && this.#expectKey) this.#begin();
+        if (this.#depth === this.#level && this.#expectKey) {
+          this.#from = index;
+          this.#keyHasEscapes = false;
+        }
         break;
       case 0x7b: // {
       case 0x5b: // [
         this.#depth++;
-        if (this.#depth === this.#level) {
-          this.#expectKey = this.#inObject = byte === 0x7b;
-          return;
-        }
+        if (this.#depth === this.#level) this.#expectKey = this.#inObject = byte === 0x7b;
         break;
       case 0x7d: // }
       case 0x5d: // ]
-        if (this.#depth === this.#level) this.#endMember();
+        if (this.#depth === this.#level) this.#endMember(bytes, index);
         this.#depth--;
         if (this.#depth === 0) this.#closed = true;
         break;
       case 0x2c: // ,
         if (this.#depth === this.#level) {
-          this.#endMember();
+          this.#endMember(bytes, index);
           this.#expectKey = this.#inObject;
-          return;
         }
         break;
       case 0x3a: // :
         if (this.#depth === this.#level && this.#expectKey) {
           this.#expectKey = false;
-          if (this.#key !== undefined && this.#wanted.has(this.#key)) this.#begin();
-          else this.#key = undefined;
-          return;
+          if (this.#key !== undefined) this.#from = index + 1;
         }
         break;
       default:
     }
-    if (this.#capturing) this.#keep(byte);
   }
 
-  #begin(): void {
-    this.#capturing = true;
-    this.#capture = [];
-  }
-
-  #keep(byte: number): void {
-    if (this.#capture.length < this.#maxMemberBytes) {
-      this.#capture.push(byte);
-      return;
-    }
-    this.#capturing = false;
-    this.#key = undefined;
-  }
-
-  #endString(): void {
+  #endString(bytes: Uint8Array, end: number): void {
     this.#inString = false;
-    if (this.#depth !== this.#level || !this.#expectKey || !this.#capturing) return;
-    // Most names are not wanted, and their length alone tells: reading them all cost more than the rest of the scan.
-    const mayBeWanted = this.#wantedLengths.has(this.#capture.length - 2) || this.#capture.includes(0x5c);
-    this.#key = mayBeWanted ? (this.#parse() as string | undefined) : undefined;
-    this.#capturing = false;
+    if (this.#depth === this.#level && this.#expectKey) this.#key = this.#wantedName(this.#take(bytes, end));
   }
 
-  #endMember(): void {
+  #wantedName(key: Uint8Array | undefined): string | undefined {
+    if (key === undefined) return undefined;
+    const name = this.#keyHasEscapes ? this.#parse(key) : undefined;
+    return this.#wanted.find((one) => (this.#keyHasEscapes ? one.name === name : bytesEqual(one.bytes, key)))?.name;
+  }
+
+  #endMember(bytes: Uint8Array, end: number): void {
+    const member = this.#take(bytes, end);
     // Of two members of one name the last counts, as it does for the client's parser.
-    if (this.#capturing && this.#key !== undefined) {
-      const value = this.#parse();
+    if (this.#key !== undefined && member !== undefined) {
+      const value = this.#parse(member);
       if (value !== undefined) this.#found.set(this.#key, value);
     }
-    this.#capturing = false;
     this.#key = undefined;
   }
 
-  #parse(): unknown {
+  /** What was being taken, up to `end`; `undefined` where nothing was, or it is too large. */
+  #take(bytes: Uint8Array, end: number): Uint8Array | undefined {
+    if (this.#from === undefined) return undefined;
+    const last = bytes.subarray(this.#from, end);
+    const whole = this.#earlier.length === 0 ? last : concat([this.#earlier, last]);
+    this.#from = undefined;
+    this.#earlier = nothing;
+    return whole.length > this.#maxMemberBytes ? undefined : whole;
+  }
+
+  /** Keeps what is being taken beyond the bytes at hand, as long as it is not too large. */
+  #carry(bytes: Uint8Array): void {
+    if (this.#from === undefined) return;
+    const begun = concat([this.#earlier, bytes.subarray(this.#from)]);
+    const isTooLarge = begun.length > this.#maxMemberBytes;
+    this.#from = isTooLarge ? undefined : 0;
+    this.#earlier = isTooLarge ? nothing : begun;
+  }
+
+  #parse(text: Uint8Array): unknown {
     try {
-      return JSON.parse(this.#decoder.decode(Uint8Array.from(this.#capture))) as unknown;
+      return JSON.parse(this.#decoder.decode(text)) as unknown;
     } catch {
       return undefined; // not JSON: a member that nobody can read is a member that was not reported
     }
   }
 }
+
+const encoder = new TextEncoder();
+const nothing = new Uint8Array(0);
 
 /** The last index before the next quote or backslash: most of an answer is text in which nothing happens. */
 function skipPlain(bytes: Uint8Array, from: number): number {
