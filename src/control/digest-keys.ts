@@ -20,7 +20,10 @@ export async function newDigestKey(
   return { id, sealed: await secretBox.seal(secret, digestKeyPurpose(tenantId, id)), createdAt };
 }
 
-/** From the next request on receipts are digested with a new key. The old ones stay, so that old receipts can still be checked. */
+/**
+ * From the next request on receipts are digested with a new key. The old ones stay, so that old receipts can still be checked,
+ * and are sealed anew: once every tenant's key was rotated, a sealing key that was replaced is needed no more.
+ */
 export async function rotateDigestKey(
   ports: ChangePorts,
   tenantId: string,
@@ -32,15 +35,23 @@ export async function rotateDigestKey(
   const provided = await provideDigestKeys(ports, found.value.tenant);
   if (!provided.ok) return provided;
   const fresh = await newDigestKey(ports, tenantId, nowRfc3339(ports.clock));
+  const sealed = new Map(
+    await Promise.all(provided.value.map(async (key) => [key.id, await sealAnew(ports, tenantId, key)] as const)),
+  );
   return change(ports, tenantId, by, ({ tenant }, now) => {
     if (tenant.verification.state === "closed") return no({ kind: "tenant_closed", tenantId });
     const known = tenant.digestKeys ?? [];
     if (known.length >= digestKeysLimit) return no({ kind: "too_many_digest_keys", limit: digestKeysLimit });
-    const retired = known.map((key) => (key.retiredAt === undefined ? { ...key, retiredAt: now } : key));
+    const retired = known.map((key) => ({ ...key, sealed: sealed.get(key.id) ?? key.sealed, retiredAt: key.retiredAt ?? now }));
     const digestKeys = [{ ...fresh, createdAt: now }, ...retired];
     const detail = { digestKeyId: fresh.id, retired: known[0]?.id ?? null };
     return done({ value: digestKeys, entry: { tenant: { ...tenant, digestKeys } }, action: "digest_key.rotate", detail });
   });
+}
+
+async function sealAnew({ secretBox }: Pick<ChangePorts, "secretBox">, tenantId: string, key: DigestKey): Promise<string> {
+  const purpose = digestKeyPurpose(tenantId, key.id);
+  return secretBox.seal(await secretBox.open(key.sealed, purpose), purpose);
 }
 
 /** A tenant's keys, made where it has none. Of replicas that make them at once one succeeds, and all go on with what it wrote. */

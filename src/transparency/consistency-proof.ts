@@ -5,6 +5,7 @@ import { openCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import { hashText, mostSiblings } from "./hash-text.ts";
 import type { LogKey } from "./log-keys.ts";
 import { MerkleHasher } from "./merkle.ts";
+import { parseUnambiguous } from "./unambiguous-json.ts";
 import { verifyConsistency } from "./verify-proof.ts";
 
 /** Shows that a log at one checkpoint is the beginning of what it is at another. */
@@ -37,7 +38,7 @@ export async function verifyConsistencyProof(
     return verifyConsistency(earlier, later, [], hasher)
       ? { ok: true }
       : { ok: false, problem: "two different trees have one size" };
-  const proof = readProof(text ?? "");
+  const proof = proofSchema.safeParse(parseUnambiguous(text ?? "")).data;
   if (proof === undefined) return { ok: false, problem: "the proof is not what GET /v1/strait/log/consistency answers" };
   for (const [note, known] of [[proof.earlier, earlier] as const, [proof.later, later] as const]) {
     const opened = await openCheckpoint(note, keys, sha256);
@@ -46,14 +47,6 @@ export async function verifyConsistencyProof(
   }
   if (verifyConsistency(earlier, later, proof.consistency, hasher)) return { ok: true };
   return { ok: false, problem: "the later log does not begin with the earlier one" };
-}
-
-function readProof(text: string): z.output<typeof proofSchema> | undefined {
-  try {
-    return proofSchema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
 }
 
 /** One tree may have been signed twice, by different keys or at different times. */

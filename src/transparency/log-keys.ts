@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { canonicalJson } from "../canonical-json.ts";
 import type { Sha256Bytes } from "../hashes.ts";
+import { parseUnambiguous } from "./unambiguous-json.ts";
 import { base64Url, readBase64Url } from "../base64.ts";
 
 /** A public key of the log, with the time for which what it signed counts. */
@@ -132,12 +133,8 @@ export function publishedKeys({ keys }: LogKeys): PublishedKeys {
 type StoredKey = z.output<typeof keySchema>;
 
 function readKeySet(text: string, schema: z.ZodType<readonly StoredKey[]>): KeysRead<readonly StoredKey[]> {
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch {
-    return { ok: false, problem: "it is not JSON" };
-  }
+  const document = parseUnambiguous(text);
+  if (document === undefined) return { ok: false, problem: "it is not JSON, or names a member twice" };
   const parsed = schema.safeParse(document);
   if (parsed.success) return { ok: true, keys: parsed.data };
   return { ok: false, problem: "it is neither a JWK of an Ed25519 key nor a set of such" };

@@ -9,6 +9,7 @@ import { openCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import { hashText, mostSiblings } from "./hash-text.ts";
 import type { LogKey } from "./log-keys.ts";
 import { MerkleHasher } from "./merkle.ts";
+import { parseUnambiguous } from "./unambiguous-json.ts";
 import { verifyInclusion } from "./verify-proof.ts";
 
 export const proofFormat = "strait.receipt-proof.v1";
@@ -26,7 +27,8 @@ export interface ReceiptProof {
 
 const proofSchema = z.strictObject({
   format: z.literal(proofFormat),
-  receipt: z.record(z.string(), z.unknown()),
+  // Not a record: that leaves out members of some names, and all of it is what was hashed.
+  receipt: z.custom<ReceiptProof["receipt"]>((value) => typeof value === "object" && value !== null && !Array.isArray(value)),
   leafIndex: z.int().min(0),
   inclusion: z.array(hashText).max(mostSiblings),
   checkpoint: z.string().max(10_000),
@@ -45,7 +47,7 @@ export type ProofVerdict =
 
 /** Checks the text of a proof against the log's public keys. */
 export async function verifyReceiptProof(text: string, keys: readonly LogKey[], sha256: Sha256Bytes): Promise<ProofVerdict> {
-  const proof = readProof(text);
+  const proof = proofSchema.safeParse(parseUnambiguous(text)).data;
   if (proof === undefined) return { ok: false, problem: `it is not a document of the form ${proofFormat}` };
   const opened = await openCheckpoint(proof.checkpoint, keys, sha256);
   if (!opened.ok) return opened;
@@ -56,14 +58,4 @@ export async function verifyReceiptProof(text: string, keys: readonly LogKey[], 
   if (!verifyInclusion(leaf, leafIndex, checkpoint.size, inclusion, checkpoint.root, hasher))
     return { ok: false, problem: "the receipt is not the entry that the proof leads to" };
   return { ok: true, receipt, checkpoint, leafIndex, kid };
-}
-
-function readProof(text: string): z.output<typeof proofSchema> | undefined {
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  return proofSchema.safeParse(document).data;
 }

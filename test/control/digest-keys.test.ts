@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { base64Url } from "../../src/base64.ts";
-import { DirectoryDigestKeys, digestKeysLimit } from "../../src/control/digest-keys.ts";
+import { DirectoryDigestKeys, digestKeysLimit, rotateDigestKey } from "../../src/control/digest-keys.ts";
 import { createSecretBox } from "../../src/secret-box.ts";
 import type { DirectoryEntry, Tenant } from "../../src/tenant/tenant.ts";
 import { control, entropy, sha256, type Fixture } from "./control-fixture.ts";
@@ -104,6 +104,23 @@ describe("a tenant's digest key", () => {
       expect(JSON.stringify([...directory.entries.values(), directory.audits])).not.toContain(secret);
     }
     for (const text of sealed) expect(shown).not.toContain(text);
+  });
+
+  test("is sealed anew when it is rotated, so that a sealing key that was replaced can go", async () => {
+    const [old, young] = [entropy.bytes(32), entropy.bytes(32)];
+    const plain = await withTenant({ secretBox: createSecretBox([], entropy) });
+    const rotatedUnder = async (...keys: readonly Uint8Array[]): Promise<void> => {
+      const ports = { ...plain.ports, secretBox: createSecretBox(keys, entropy) };
+      expect((await rotateDigestKey(ports, "acme", { actor: "test" })).ok).toBe(true);
+    };
+    const first = await new DirectoryDigestKeys(plain.ports).current(tenantOf(plain));
+    await rotatedUnder(old);
+    expect(JSON.stringify(tenantOf(plain).digestKeys)).not.toContain("plain.");
+    await rotatedUnder(young, old);
+    const alone = new DirectoryDigestKeys({ ...plain.ports, secretBox: createSecretBox([young], entropy) });
+    const all = await alone.all(tenantOf(plain));
+    expect(all).toHaveLength(3);
+    expect(all.at(-1)).toMatchObject({ id: first.id, key: first.key });
   });
 
   test("that does not open refuses: nothing is recorded under another key", async () => {

@@ -43,6 +43,21 @@ describe("a receipt's proof", () => {
     expect((await verifyReceiptProof(JSON.stringify({ ...proof, note: "paid" }), publicKeys(key), sha256Bytes)).ok).toBe(false);
   });
 
+  it("means one thing: a member that stands twice, or under a name of the language's own, breaks it", async () => {
+    const key = await newKey();
+    const keys = publicKeys(key);
+    const file = JSON.stringify(await prove(key));
+    const holds = async (text: string): Promise<boolean> => (await verifyReceiptProof(text, keys, sha256Bytes)).ok;
+    expect(await holds(file)).toBe(true);
+    const starts = [...file.matchAll(/\{/g)].map(({ index }) => index + 1);
+    expect(starts.length).toBeGreaterThan(2);
+    for (const start of starts) {
+      const [, name = ""] = /"([^"]+)"/.exec(file.slice(start)) ?? [];
+      for (const added of [`"${name}":"said first",`, `"__proto__":{"end":"completed"},`, `"__proto__":null,`])
+        expect([added, await holds(`${file.slice(0, start)}${added}${file.slice(start)}`)]).toEqual([added, false]);
+    }
+  });
+
   it("throws at no text, whatever it is", async () => {
     const keys = publicKeys(await newKey());
     await fc.assert(
@@ -106,7 +121,7 @@ describe("the log's keys", () => {
       const read = await readLogKeys(text, sha256Bytes);
       return read.ok ? "" : read.problem;
     };
-    expect(await problem("{")).toBe("it is not JSON");
+    expect(await problem("{")).toContain("it is not JSON");
     expect(await problem(JSON.stringify({ keys: [] }))).toContain("Ed25519");
     expect(await problem(JSON.stringify({ ...key, kty: "RSA" }))).toContain("Ed25519");
     expect(await problem(JSON.stringify({ ...key, d: undefined }))).toContain("private part");
