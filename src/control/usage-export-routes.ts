@@ -65,12 +65,8 @@ export function addUsageExportRoutes(app: OpenAPIHono, ports: ChangePorts, reade
     if (period.ok && asked.kind === "refusals") {
       if (asked.format !== "jsonl") problems.push({ parameter: "format", expected: "jsonl: what was refused costs nothing" });
       const none = { ...period.value, tenantId: asked.tenant, after: undefined, count: 0 };
-      if ((await reader.scanRefusals?.(none)) === undefined)
-        problems.push(
-          reader.scanRefusals === undefined
-            ? { parameter: "kind", expected: "receipts: this journal keeps no records of refusals" }
-            : { parameter: "tenant", expected: "a tenant's id: here refusals are told of one tenant at a time" },
-        );
+      if ((await reader.scanRefusals(none)) === undefined)
+        problems.push({ parameter: "tenant", expected: "a tenant's id: here refusals are told of one tenant at a time" });
     }
     if (!period.ok || problems.length > 0) return answerProblem(context, malformed(problems));
     const { format, issuer, tenant: tenantId } = asked;

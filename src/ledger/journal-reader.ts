@@ -25,9 +25,9 @@ export interface JournalReader {
   completeUntilMs(): Promise<number>;
   /**
    * Records of what was refused before anything was held, as `scan` gives receipts, by the time that their ids begin with.
-   * Absent where they are not kept; `undefined` where they are told of one tenant at a time, and none is named.
+   * `undefined` where they are told of one tenant at a time, and none is named.
    */
-  scanRefusals?(query: ScanQuery): Promise<readonly RefusalReceipt[] | undefined>;
+  scanRefusals(query: ScanQuery): Promise<readonly RefusalReceipt[] | undefined>;
 }
 
 export interface ScanQuery {

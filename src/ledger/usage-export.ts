@@ -74,7 +74,7 @@ async function* readPages(asked: ExportAsked, ports: ExportPorts): AsyncGenerato
   const names = new Names(ports);
   if (format === "focus" && asked.header) yield csvRow(focusColumns.map(({ name }) => name));
   if (kind === "refusals") {
-    const scan = async (query: ScanQuery): Promise<readonly RefusalReceipt[]> => (await ports.reader.scanRefusals?.(query)) ?? [];
+    const scan = async (query: ScanQuery): Promise<readonly RefusalReceipt[]> => (await ports.reader.scanRefusals(query)) ?? [];
     yield* readLines({ ...asked, toMs }, scan, (refusal) => jsonLine(refusal, refusal.startedAtMs < completeMs));
     return;
   }

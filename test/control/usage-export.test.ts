@@ -203,6 +203,7 @@ describe("streaming an export", () => {
     const late: { api?: UsageFixture } = {};
     const reader: JournalReader = {
       scan: async (query) => (scans++, (await late.api?.stores.reader.scan(query)) ?? []),
+      scanRefusals: async () => [],
       usage: async () => [],
       completeUntilMs: async () => 0,
     };

@@ -81,6 +81,7 @@ describe("usage across tenants", () => {
     const reader = {
       usage: () => Promise.reject(new StoreUnavailable("away")),
       scan: () => Promise.reject(new StoreUnavailable("away")),
+      scanRefusals: () => Promise.reject(new StoreUnavailable("away")),
       completeUntilMs: async () => 0,
     };
     const broken = control({ reader });

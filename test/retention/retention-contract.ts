@@ -8,6 +8,7 @@ import type { AuditReport } from "../../src/transparency/audit-log.ts";
 import { readDeletion, type DeletionStatement } from "../../src/transparency/deletion-statement.ts";
 import type { StoredCheckpoint } from "../../src/transparency/log-store.ts";
 import { verifyReceiptProof } from "../../src/transparency/receipt-proof.ts";
+import { requestIdAt } from "../stores/journal-reader-contract.ts";
 import { auditEntry, directoryEntry, receipt } from "../stores/samples.ts";
 import { worldBeginsMs, type RetentionWorld } from "../stores/store-world.ts";
 import { refusal } from "../transparency/log-fixture.ts";
@@ -82,10 +83,10 @@ export function retentionContract(name: string, openWorld: () => RetentionWorld 
     }
 
     /** Something of each tenant that is never due. */
-    async function writeYoung(mark: string | number = ""): Promise<void> {
+    async function writeYoung(mark = 0): Promise<void> {
       for (const tenantId of tenants) {
         await world.journal.append(receipt(`young${mark}`, { tenantId, startedAtMs: worldBeginsMs - 1_000 }));
-        await world.refusals.append(refusal(`young_no${mark}`, { tenantId, startedAtMs: worldBeginsMs - 1_000 }));
+        await world.refusals.append(refusal(requestIdAt(worldBeginsMs, mark), { tenantId, startedAtMs: worldBeginsMs - 1_000 }));
       }
     }
 
@@ -96,7 +97,7 @@ export function retentionContract(name: string, openWorld: () => RetentionWorld 
         await world.journal.append(receipt(`old${index}`, { tenantId, startedAtMs: longAgo + index, model }));
       }
       for (let index = 0; index < 4; index += 1)
-        await world.refusals.append(refusal(`no${index}`, { tenantId, startedAtMs: longAgo + index }));
+        await world.refusals.append(refusal(requestIdAt(longAgo, index), { tenantId, startedAtMs: longAgo + index }));
       await writeYoung();
     }
 
@@ -131,15 +132,17 @@ export function retentionContract(name: string, openWorld: () => RetentionWorld 
       expect(await audit()).toMatchObject({ forgotten: 14, problems: [] });
       expect(await world.journal.find("acme", "old3")).toBeUndefined();
       expect(await world.journal.list("acme", undefined, 100)).toHaveLength(1);
-      expect(await world.reader.scan({ tenantId: "acme", fromMs: 0, toMs: farMs, after: undefined, count: 100 })).toHaveLength(1);
-      expect(await world.refusals.find("acme", "no1")).toBeUndefined();
-      expect(await world.journal.find("acme", "young")).toBeDefined();
-      expect(await world.refusals.find("acme", "young_no")).toBeDefined();
+      const ofAcme = { tenantId: "acme", fromMs: 0, toMs: farMs, after: undefined, count: 100 };
+      expect(await world.reader.scan(ofAcme)).toHaveLength(1);
+      expect(await world.refusals.find("acme", requestIdAt(longAgo, 1))).toBeUndefined();
+      expect(await world.reader.scanRefusals(ofAcme)).toHaveLength(1);
+      expect(await world.journal.find("acme", "young0")).toBeDefined();
+      expect(await world.refusals.find("acme", requestIdAt(worldBeginsMs, 0))).toBeDefined();
       expect(await log.prove("acme", "old3")).toBe("absent");
-      expect(await log.prove("acme", "no1")).toBe("absent");
+      expect(await log.prove("acme", requestIdAt(longAgo, 1))).toBe("absent");
       expect(await verifyReceiptProof(JSON.stringify(proof), world.publicKeys, sha256Bytes)).toMatchObject({ ok: true });
       expect(await log.consistency(before?.size ?? 0)).toBeDefined();
-      const young = await log.prove("acme", "young");
+      const young = await log.prove("acme", "young0");
       expect(await verifyReceiptProof(JSON.stringify(young), world.publicKeys, sha256Bytes)).toMatchObject({ ok: true });
       expect(await world.directory.audit("*", 10)).toMatchObject([
         { actor: "operator", action: "retention.apply", detail: { deleted: [{ deleted: 10 }, { deleted: 4 }], failed: [] } },

@@ -8,8 +8,9 @@ import {
   showCursor,
   TooManyGroups,
 } from "../../src/ledger/journal-reader.ts";
-import type { Position, UsageQuery } from "../../src/ledger/journal-reader.ts";
-import type { Receipt } from "../../src/ledger/receipt.ts";
+import type { Position, ScanQuery, UsageQuery } from "../../src/ledger/journal-reader.ts";
+import type { Receipt, RefusalReceipt } from "../../src/ledger/receipt.ts";
+import { refusal } from "../transparency/log-fixture.ts";
 import { batch, question, step } from "./drawn-receipts.ts";
 import { naiveUsage, sameUsage } from "./naive-usage.ts";
 import { amounts, limit, receipt, reservation } from "./samples.ts";
@@ -23,11 +24,19 @@ export function requestIdAt(timeMs: number, number: number): string {
   return `req_${timeMs.toString(16).padStart(12, "0")}${number.toString(16).padStart(20, "0")}`;
 }
 
-/**
- * What every reading side of a journal does. Imports nothing of a runtime. `runs`: how many worlds of receipts are drawn,
- * the fewer the further away the store is.
- */
-export function journalReaderContract(name: string, openWorld: () => ReaderWorld | Promise<ReaderWorld>, runs = 40): void {
+interface ReaderOptions {
+  /** How many worlds of receipts are drawn, the fewer the further away the store is. */
+  readonly runs?: number;
+  /** Whether refusals are told across tenants. */
+  readonly refusalsOfAll?: boolean;
+}
+
+/** What every reading side of a journal does. Imports nothing of a runtime. */
+export function journalReaderContract(
+  name: string,
+  openWorld: () => ReaderWorld | Promise<ReaderWorld>,
+  { runs = 40, refusalsOfAll = true }: ReaderOptions = {},
+): void {
   describe(`journal reader: ${name}`, () => {
     let world: ReaderWorld;
     beforeEach(async () => {
@@ -50,6 +59,18 @@ export function journalReaderContract(name: string, openWorld: () => ReaderWorld
         // Through the text that clients keep.
         after = readCursor(showCursor(positionOf(last)));
         expect(after).toEqual(positionOf(last));
+      }
+    }
+
+    async function readRefusals(query: Partial<ScanQuery>, count: number): Promise<RefusalReceipt[]> {
+      const read: RefusalReceipt[] = [];
+      let after = query.after;
+      for (;;) {
+        const page = (await world.reader.scanRefusals({ ...all, ...query, after, count })) ?? [];
+        read.push(...page);
+        const last = page.at(-1);
+        if (last === undefined || page.length < count) return read;
+        after = readCursor(showCursor(positionOf(last)));
       }
     }
 
@@ -95,6 +116,30 @@ export function journalReaderContract(name: string, openWorld: () => ReaderWorld
         ["r1", 7],
         ["r2", 10],
       ]);
+    });
+
+    it("gives refusals by their ids, then by tenant, in a period, from a cursor on and however pages are cut", async () => {
+      const at = (ms: number, number: number, tenantId = "acme"): RefusalReceipt =>
+        refusal(requestIdAt(ms, number), { tenantId, startedAtMs: ms });
+      const ofAcme = [at(4, 9), at(5, 1), at(5, 2), at(6, 0)];
+      const inOrder = [at(4, 9), at(5, 1, "aaa"), at(5, 1), at(5, 1, "other"), at(5, 2), at(6, 0), at(7, 3, "other")];
+      for (const one of inOrder.toReversed()) await world.refusals.append(one);
+      for (const count of [1, 2, 3, 10]) {
+        expect(await readRefusals({ tenantId: "acme" }, count)).toEqual(ofAcme);
+        if (refusalsOfAll) expect(await readRefusals({}, count)).toEqual(inOrder);
+      }
+      for (const tenantId of refusalsOfAll ? [undefined, "acme"] : ["acme"]) {
+        const expected = (tenantId === undefined ? inOrder : ofAcme).filter(
+          (one) => one.startedAtMs === 5 || one.startedAtMs === 6,
+        );
+        expect(await readRefusals({ tenantId, fromMs: 5, toMs: 7 }, 2)).toEqual(expected);
+        const before = { startedAtMs: 3, requestId: requestIdAt(3, 0), tenantId: "zzz" };
+        expect(await readRefusals({ tenantId, fromMs: 5, toMs: 7, after: before }, 2)).toEqual(expected);
+        expect(await readRefusals({ tenantId, after: positionOf(at(7, 3, "other")) }, 2)).toEqual([]);
+      }
+      expect(await world.reader.scanRefusals({ ...all, tenantId: "nobody", count: 10 })).toEqual([]);
+      if (!refusalsOfAll) expect(await world.reader.scanRefusals({ ...all, count: 10 })).toBeUndefined();
+      expect(await world.reader.scan({ ...all, count: 10 })).toEqual([]);
     });
 
     it("sums receipts by each dimension, and keeps unknown counts, refusals and unsettled ones apart", async () => {

@@ -34,6 +34,7 @@ export async function postgresWorld(
     quota,
     reader: {
       scan: (query) => reader.scan(query),
+      scanRefusals: (query) => reader.scanRefusals(query),
       usage: (query) => reader.usage(query),
       completeUntilMs: () => reader.completeUntilMs(),
     },

@@ -59,6 +59,7 @@ export function sqliteWorld(gateways: number): ReaderWorld & LogWorld & { readon
     },
     reader: {
       scan: (query) => next().reader.scan(query),
+      scanRefusals: (query) => next().reader.scanRefusals(query),
       usage: (query) => next().reader.usage(query),
       completeUntilMs: () => next().reader.completeUntilMs(),
     },

@@ -26,6 +26,7 @@ export interface StoreWorld {
 
 /** Stores whose journal can be read for reports as well. */
 export interface ReaderWorld extends StoreWorld {
+  readonly refusals: RefusalJournal;
   readonly reader: JournalReader;
   readonly reservations: ReservationReader;
   /** Brings the sums that usage is read from up to date, as gateways do now and then. */
@@ -40,7 +41,6 @@ export interface LogWorld extends StoreWorld {
 
 /** Stores whose records are deleted when they are due. */
 export interface RetentionWorld extends ReaderWorld {
-  readonly refusals: RefusalJournal;
   /** Deletes what is due, wherever records lie, as operators and the schedule have it done. */
   readonly applyRetention: ApplyRetention;
   /** The log that a tenant's receipts are in: one of all tenants, or one each. It is signed by one of `publicKeys`. */

@@ -22,6 +22,7 @@ async function open(ports: GateOptions["ports"] = {}): Promise<Gate> {
   };
   const reader: JournalReader = {
     scan: (query) => read().scan(query),
+    scanRefusals: (query) => read().scanRefusals(query),
     usage: (query) => read().usage(query),
     completeUntilMs: () => read().completeUntilMs(),
   };
@@ -100,7 +101,8 @@ describe("a tenant's usage", () => {
 
   it("is refused for a while where the store is away, and is no path where no journal can be read", async () => {
     const away = (): Promise<never> => Promise.reject(new StoreUnavailable("away"));
-    const broken = await usage(await open({ reader: { scan: away, usage: away, completeUntilMs: away } }));
+    const reader = { scan: away, scanRefusals: away, usage: away, completeUntilMs: away };
+    const broken = await usage(await open({ reader }));
     expect(broken.outbound.status).toBe(503);
     expect(broken.outbound.header("retry-after")).toBe("1");
     expect((await usage(await open({ reader: undefined }))).outbound.status).toBe(404);

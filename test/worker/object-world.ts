@@ -64,6 +64,7 @@ export async function objectWorld(): Promise<ReaderWorld & LogWorld> {
     books: { close: (receipt, settlement) => at(receipt.tenantId, stores.books).close(receipt, settlement) },
     reader: {
       scan: async (query) => (await handedOver()).scan(query),
+      scanRefusals: (query) => stores.reader.scanRefusals(query),
       usage: async (query) => (await handedOver()).usage(query),
       completeUntilMs: async () => (await handedOver()).completeUntilMs(),
     },

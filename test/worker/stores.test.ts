@@ -15,4 +15,4 @@ journalContract("Durable Objects", objectWorld);
 logContract("Durable Objects", objectWorld);
 directoryContract("Durable Objects", objectWorld);
 oldEntryContract("Durable Objects", objectWorld);
-journalReaderContract("Durable Objects and D1", objectWorld, 6);
+journalReaderContract("Durable Objects and D1", objectWorld, { runs: 6, refusalsOfAll: false });

@@ -1,6 +1,7 @@
 import { TooManyGroups, type JournalReader, type ScanQuery, type UsageQuery } from "../../ledger/journal-reader.ts";
-import type { Receipt } from "../../ledger/receipt.ts";
+import type { Receipt, RefusalReceipt } from "../../ledger/receipt.ts";
 import type { UsageRow } from "../../ledger/usage-sums.ts";
+import { firstIdAt } from "../../request-id.ts";
 import { usageRow, usageStatement, type SumsRow } from "../sql/usage-statement.ts";
 import type { PostgresPool, Statement } from "./postgres-pool.ts";
 import { isStorable } from "./postgres-text.ts";
@@ -17,6 +18,19 @@ const scanAll: Statement = {
 const scanTenant: Statement = {
   name: "receipt-scan-tenant",
   text: `SELECT document FROM strait.receipt WHERE ${after} AND tenant_id = $6 ORDER BY started_at_ms, request_id LIMIT $5`,
+};
+
+const refusals = `refused AND document IS NOT NULL AND request_id >= $1 AND request_id < $2
+  AND (request_id, tenant_id) > ($3, $4)`;
+
+const scanAllRefusals: Statement = {
+  name: "refusal-scan",
+  text: `SELECT document FROM strait.log_entry WHERE ${refusals} ORDER BY request_id, tenant_id LIMIT $5`,
+};
+
+const scanRefusalsOfTenant: Statement = {
+  name: "refusal-scan-tenant",
+  text: `SELECT document FROM strait.log_entry WHERE ${refusals} AND tenant_id = $6 ORDER BY request_id LIMIT $5`,
 };
 
 /** Reads what all replicas wrote, over connections of its own: a long report must not stand in a request's way. */
@@ -39,6 +53,15 @@ export class PostgresReader implements JournalReader {
       ? this.#pool.repeatable<{ document: Receipt }>(scanAll, values)
       : this.#pool.repeatable<{ document: Receipt }>(scanTenant, [...values, tenantId]));
     return rows.map(({ document }) => document);
+  }
+
+  async scanRefusals({ tenantId, fromMs, toMs, after, count }: ScanQuery): Promise<readonly RefusalReceipt[]> {
+    if (tenantId !== undefined && !isStorable(tenantId)) return [];
+    const values = [firstIdAt(fromMs), firstIdAt(toMs), after?.requestId ?? "", after?.tenantId ?? "", count];
+    const rows = await (tenantId === undefined
+      ? this.#pool.repeatable<{ document: string }>(scanAllRefusals, values)
+      : this.#pool.repeatable<{ document: string }>(scanRefusalsOfTenant, [...values, tenantId]));
+    return rows.map(({ document }) => JSON.parse(document) as RefusalReceipt);
   }
 
   async usage(query: UsageQuery): Promise<readonly UsageRow[]> {

@@ -78,7 +78,7 @@ async function open(opening: Opening): Promise<Omit<Stores, "close">> {
       const valkey = await openValkey(quotaUrl, embedded.directory, new ScannedAmounts(reader), opening);
       const behind: JournalReader = {
         scan: (query) => reader.scan(query),
-        ...(reader.scanRefusals === undefined ? {} : { scanRefusals: reader.scanRefusals.bind(reader) }),
+        scanRefusals: (query) => reader.scanRefusals(query),
         usage: (query) => reader.usage(query),
         completeUntilMs: completeBehind(valkey, () => reader.completeUntilMs()),
       };

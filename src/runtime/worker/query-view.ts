@@ -77,6 +77,8 @@ export class QueryView {
         const rows = await this.#run<{ document: string }>(scan, ...bounds);
         return rows.map(({ document }) => JSON.parse(document) as Receipt);
       },
+      // The view has receipts alone.
+      scanRefusals: async () => undefined,
       usage: async (query) => {
         const { text, values } = usageStatement(query, dialect);
         const rows = await this.#run<SumsRow>(text, ...values);

@@ -72,11 +72,10 @@ function tenantStores(bindings: StoreBindings, later: Later): ObjectStores {
     reader: {
       scan: (query) =>
         query.tenantId === undefined ? view.scan(query) : askAgain(query.tenantId, (tenant) => tenant.scan(query)),
-      // The view has receipts alone.
-      async scanRefusals(query) {
-        const { tenantId } = query;
-        return tenantId === undefined ? undefined : askAgain(tenantId, (tenant) => tenant.scanRefusals(query));
-      },
+      scanRefusals: (query) =>
+        query.tenantId === undefined
+          ? view.scanRefusals(query)
+          : askAgain(query.tenantId, (tenant) => tenant.scanRefusals(query)),
       async usage(query) {
         if (query.tenantId === undefined) return view.usage(query);
         const rows = await askAgain(query.tenantId, (tenant) => tenant.usage(query));

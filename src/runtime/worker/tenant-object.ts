@@ -200,7 +200,7 @@ export class TenantObject extends DurableObject {
   }
 
   async scanRefusals(query: ScanQuery): Promise<readonly RefusalReceipt[]> {
-    return (await this.#ledger.reader.scanRefusals?.(query)) ?? [];
+    return (await this.#ledger.reader.scanRefusals(query)) ?? [];
   }
 
   /** `undefined` where there are too many groups: an error would lose its kind on the way. */
