@@ -5,9 +5,9 @@ import { leafRuns } from "../../transparency/deletion-statement.ts";
 import type { MerkleHasher } from "../../transparency/merkle.ts";
 import { pageOf } from "../sql/retention/sql-records.ts";
 import type { PostgresPool, Statement } from "./postgres-pool.ts";
-import { columnsOf, idOf } from "./postgres-record-id.ts";
 import { growth, growTree, readTreeState } from "./postgres-tree-growth.ts";
 
+/** An id is this as JSON. */
 type Name = readonly [startedAtMs: number, requestId: string, tenantId: string];
 
 interface Row {
@@ -15,6 +15,11 @@ interface Row {
   readonly request_id: string;
   readonly started_at_ms: string;
   readonly model: string | null;
+}
+
+interface Forgotten {
+  readonly receipts: number;
+  readonly entries: number;
 }
 
 interface FoundRow {
@@ -62,6 +67,8 @@ const findRefusals: Statement = {
   text: `SELECT tenant_id, request_id, ARRAY[leaf_index] AS leaves FROM strait.log_entry JOIN ${asked} WHERE ${refusalMayGo}`,
 };
 
+const find = { receipts: findReceipts, refusals: findRefusals } as const;
+
 /** Entries lose their documents, what is said of that becomes the next entry, and receipts go: all of it or nothing. */
 const forget: Statement = {
   name: "retention-forget",
@@ -70,22 +77,23 @@ const forget: Statement = {
       SELECT '*', '', false, statement, $1::bigint FROM unnest($6::text[]) AS statement WHERE EXISTS (SELECT FROM grown)
     ), forgotten AS (
       UPDATE strait.log_entry SET document = NULL, forgotten = $7
-      WHERE leaf_index = ANY ($8::bigint[]) AND EXISTS (SELECT FROM grown)
+      WHERE leaf_index = ANY ($8::bigint[]) AND EXISTS (SELECT FROM grown) RETURNING 1
     ), deleted AS (
       DELETE FROM strait.receipt USING unnest($9::text[], $10::text[]) AS due (tenant_id, request_id)
       WHERE receipt.tenant_id = due.tenant_id AND receipt.request_id = due.request_id AND EXISTS (SELECT FROM grown)
+      RETURNING 1
     )
-    SELECT size FROM grown`,
+    SELECT (SELECT count(*)::int FROM deleted) AS receipts, (SELECT count(*)::int FROM forgotten) AS entries FROM grown`,
 };
 
 export function receiptRecords(pool: PostgresPool, hasher: MerkleHasher): RetainedRecords {
   return {
     kind: "receipts",
     async page(from, beforeMs, most) {
-      const values = [beforeMs, ...columnsOf<Name>(from, [Number.MIN_SAFE_INTEGER, "", ""]), most];
-      return pageOfRows(await pool.repeatable<Row>(pageOfReceipts, values), beforeMs, most);
+      const after = nameOf(from);
+      return pageOfRows(await pool.repeatable<Row>(pageOfReceipts, [beforeMs, ...after, most]), beforeMs, most);
     },
-    forget: (records, rule) => forgetLogged(pool, hasher, records, rule, findReceipts, (due) => due),
+    forget: async (records, rule) => (await forgetLogged(pool, hasher, "receipts", records, rule)).receipts,
   };
 }
 
@@ -93,17 +101,21 @@ export function refusalRecords(pool: PostgresPool, hasher: MerkleHasher): Retain
   return {
     kind: "refusals",
     async page(from, beforeMs, most) {
-      const [, ...after] = columnsOf<Name>(from, [0, "", ""]);
+      const [, ...after] = nameOf(from);
       return pageOfRows(await pool.repeatable<Row>(pageOfRefusals, [...after, most]), beforeMs, most);
     },
-    forget: (records, rule) => forgetLogged(pool, hasher, records, rule, findRefusals, () => []),
+    forget: async (records, rule) => (await forgetLogged(pool, hasher, "refusals", records, rule)).entries,
   };
+}
+
+function nameOf(id: string | undefined): Name {
+  return id === undefined ? [Number.MIN_SAFE_INTEGER, "", ""] : (JSON.parse(id) as Name);
 }
 
 function pageOfRows(rows: readonly Row[], beforeMs: number, most: number): RecordPage {
   const records = rows.map((row) => {
-    const atMs = Number(row.started_at_ms);
-    return { id: idOf(atMs, row.request_id, row.tenant_id), tenantId: row.tenant_id, atMs, model: row.model ?? undefined };
+    const name: Name = [Number(row.started_at_ms), row.request_id, row.tenant_id];
+    return { id: JSON.stringify(name), tenantId: row.tenant_id, atMs: name[0], model: row.model ?? undefined };
   });
   return pageOf(records, beforeMs, most);
 }
@@ -111,23 +123,22 @@ function pageOfRows(rows: readonly Row[], beforeMs: number, most: number): Recor
 async function forgetLogged(
   pool: PostgresPool,
   hasher: MerkleHasher,
+  kind: keyof typeof find,
   records: readonly RetainedRecord[],
   rule: DeletionRule,
-  find: Statement,
-  receiptsOf: (due: readonly FoundRow[]) => readonly FoundRow[],
-): Promise<number> {
-  const names = records.map(({ id }) => columnsOf<Name>(id, [0, "", ""]));
+): Promise<Forgotten> {
+  const names = records.map(({ id }) => nameOf(id));
   const values = [names.map(([, , tenantId]) => tenantId), names.map(([, requestId]) => requestId)];
   for (;;) {
-    // In this order: what somebody else deletes after the size was read makes the size another, and nothing is written.
+    // In this order: what somebody else says of deletions after the size was read makes it another, and nothing is written.
     const { size } = await readTreeState(pool);
-    const due = await pool.repeatable<FoundRow>(find, values);
-    if (due.length === 0) return 0;
+    const due = await pool.repeatable<FoundRow>(find[kind], values);
+    if (due.length === 0) return { receipts: 0, entries: 0 };
     const leaves = due.flatMap((row) => row.leaves.map(Number)).toSorted((a, b) => a - b);
     const statements = leaves.length === 0 ? [] : [stateDeletion(leafRuns(leaves), rule)];
-    const receipts = receiptsOf(due);
+    const receipts = kind === "receipts" ? due : [];
     // Not repeated where a connection breaks: done already, it would find another size and count as done by somebody else.
-    const grown = await pool.once(forget, [
+    const [forgotten] = await pool.once<Forgotten>(forget, [
       ...(await growth(pool, hasher, size, statements)),
       statements,
       rule.className,
@@ -135,6 +146,6 @@ async function forgetLogged(
       receipts.map((row) => row.tenant_id),
       receipts.map((row) => row.request_id),
     ]);
-    if (grown.length > 0) return due.length;
+    if (forgotten !== undefined) return forgotten;
   }
 }

@@ -3,7 +3,6 @@ import { quarterMs } from "../../ledger/journal-reader.ts";
 import type { RetainedRecords } from "../../retention/retained-records.ts";
 import { pageOf } from "../sql/retention/sql-records.ts";
 import type { PostgresPool, Statement } from "./postgres-pool.ts";
-import { columnsOf, idOf } from "./postgres-record-id.ts";
 
 const pageOfAudit: Statement = {
   name: "retention-audit",
@@ -33,6 +32,7 @@ export function auditRecords(pool: PostgresPool): RetainedRecords {
   };
 }
 
+/** An id is this as JSON. */
 type KeyName = readonly [tenantId: string, keyId: string];
 
 const pageOfKeyUse: Statement = {
@@ -54,12 +54,12 @@ export function keyUseRecords(pool: PostgresPool): RetainedRecords {
     kind: "key_use",
     async page(from, beforeMs, most) {
       const rows = await pool.repeatable<{ tenant_id: string; key_id: string; last_used_at_ms: string }>(pageOfKeyUse, [
-        ...columnsOf<KeyName>(from, ["", ""]),
+        ...keyName(from),
         beforeMs,
         most,
       ]);
       const records = rows.map((row) => ({
-        id: idOf(row.tenant_id, row.key_id),
+        id: JSON.stringify([row.tenant_id, row.key_id] satisfies KeyName),
         tenantId: row.tenant_id,
         atMs: Number(row.last_used_at_ms),
         model: undefined,
@@ -67,13 +67,14 @@ export function keyUseRecords(pool: PostgresPool): RetainedRecords {
       return pageOf(records, beforeMs, most);
     },
     async forget(records, { beforeMs }) {
-      const names = records.map(({ id }) => columnsOf<KeyName>(id, ["", ""]));
+      const names = records.map(({ id }) => keyName(id));
       const values = [names.map(([tenantId]) => tenantId), names.map(([, keyId]) => keyId), beforeMs];
       return (await pool.once(forgetKeyUse, values)).length;
     },
   };
 }
 
+/** An id is this as JSON. */
 type SliceName = readonly [quarter: number, tenantId: string];
 
 /** Of quarters of an hour of a tenant that have nothing left to be merged. */
@@ -105,20 +106,29 @@ export function usageRecords(pool: PostgresPool): RetainedRecords {
     kind: "usage",
     async page(from, beforeMs, most) {
       const rows = await pool.repeatable<{ quarter: string; tenant_id: string }>(pageOfUsage, [
-        ...columnsOf<SliceName>(from, [Number.MIN_SAFE_INTEGER, ""]),
+        ...sliceName(from),
         Math.floor(beforeMs / quarterMs),
         most,
       ]);
       const records = rows.map((row) => {
         const quarter = Number(row.quarter);
-        return { id: idOf(quarter, row.tenant_id), tenantId: row.tenant_id, atMs: quarter * quarterMs, model: undefined };
+        const id = JSON.stringify([quarter, row.tenant_id] satisfies SliceName);
+        return { id, tenantId: row.tenant_id, atMs: quarter * quarterMs, model: undefined };
       });
       return pageOf(records, beforeMs, most);
     },
     async forget(records) {
-      const names = records.map(({ id }) => columnsOf<SliceName>(id, [0, ""]));
+      const names = records.map(({ id }) => sliceName(id));
       const values = [names.map(([quarter]) => quarter), names.map(([, tenantId]) => tenantId)];
       return (await pool.once(forgetUsage, values)).length;
     },
   };
+}
+
+function keyName(id: string | undefined): KeyName {
+  return id === undefined ? ["", ""] : (JSON.parse(id) as KeyName);
+}
+
+function sliceName(id: string | undefined): SliceName {
+  return id === undefined ? [Number.MIN_SAFE_INTEGER, ""] : (JSON.parse(id) as SliceName);
 }
