@@ -162,6 +162,7 @@ async function serve({ subject, digestKey, basis, permitOf }: Admitted, exchange
     if (isTold) {
       finish(forwarded, outcome, exchange);
       open.close();
+      await ports.revocations.othersCut();
     }
   } catch (error) {
     // Nobody reads the answer any more: left alone, it would gather in memory for as long as the upstream sends.

@@ -21,7 +21,11 @@ export function watchCallers(open: Iterable<OpenExchange>, directory: Directory,
 }
 
 /** Cuts those of one tenant's exchanges whose caller may no longer have them. */
-export async function recheck(tenantId: string, exchanges: readonly OpenExchange[], directory: Directory): Promise<void> {
+export async function recheck(
+  tenantId: string,
+  exchanges: readonly OpenExchange[],
+  directory: Pick<Directory, "find">,
+): Promise<void> {
   let entry;
   try {
     entry = await directory.find(tenantId);

@@ -69,7 +69,7 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
       onError: (context) => answerProblem(context, { kind: "body_too_large", limitBytes: controlBodyLimitBytes }),
     }),
   );
-  addTenantRoutes(app, ports);
+  addTenantRoutes(app, ports, ports.orders);
   addKeyRoutes(app, ports, ports.orders);
   addDigestKeyRoutes(app, ports);
   addLimitRoutes(app, ports, ports.inspectLimits);

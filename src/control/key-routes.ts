@@ -6,9 +6,9 @@ import { findTenant, nowRfc3339 } from "./change.ts";
 import type { ChangePorts } from "./change.ts";
 import { issuedKeyDocument, keyDocument } from "./documents.ts";
 import { issueKey, revokeKey } from "./keys.ts";
-import { spreadKeyRevocation } from "./revocations.ts";
 import { bodyOf, controlPath, ifMatchHeader, keyParams, problemAnswers, shown, tenantParams } from "./route-parts.ts";
 import { issuedKeySchema, keySchema, newKeySchema } from "./schemas.ts";
+import { spreadKeyRevocation } from "./spread.ts";
 
 const tags = ["Keys"];
 const keys = `${controlPath}/tenants/{tenantId}/keys` as const;
@@ -69,7 +69,7 @@ export function addKeyRoutes(app: OpenAPIHono, ports: ChangePorts, orders: Revoc
     const outcome = await revokeKey(ports, tenantId, by, keyId);
     if (!outcome.ok) return answerProblem(context, outcome.refusal);
     const { entry, value } = outcome.value;
-    if (orders !== undefined) await spreadKeyRevocation({ ...ports, orders }, by.actor, tenantId, keyId);
+    if (orders !== undefined) await spreadKeyRevocation({ ...ports, orders }, tenantId, keyId);
     const used = await ports.directory.lastUsed(tenantId);
     return context.json(keyDocument(value, nowRfc3339(ports.clock), used.get(keyId)), 200, entityTag(entry));
   });

@@ -33,9 +33,6 @@ export interface RevocationState {
 /** A directory that does not answer must not hold up the order. */
 const auditWaitMs = 1_000;
 
-/** A directory's staleness is at most a day. */
-const keyOrderMs = 86_400_000;
-
 /** Where there is no tenant to write it under, the audit says this. */
 export const everyTenant = "*";
 
@@ -57,20 +54,6 @@ export async function issueRevocation(
   const writtenTo = await ports.orders.issue(order);
   await note(ports, actor, "revocation.issue", order, { scope, reason, expiresAt: expiresAt ?? null, writtenTo });
   return done({ order, writtenTo });
-}
-
-/**
- * Tells replicas of a key that the directory has as revoked already, by the ways of orders: a replica that is cut off from the
- * directory's store may yet hear of it by another. For as long as no memory of a key can last.
- */
-export async function spreadKeyRevocation(
-  ports: Pick<RevocationPorts, "orders" | "clock" | "entropy">,
-  actor: string,
-  tenantId: string,
-  keyId: string,
-): Promise<void> {
-  const scope = { tenant: tenantId, key: keyId };
-  await ports.orders.issue(newOrder(ports, scope, "its key was revoked", actor, ports.clock.nowMs() + keyOrderMs));
 }
 
 /** Takes an order back, for good. Again changes nothing. */
@@ -124,7 +107,8 @@ export function rfc3339(atMs: number): string {
   return new Date(atMs).toISOString();
 }
 
-function newOrder(
+/** Not yet given to anybody. */
+export function newOrder(
   { clock, entropy }: Pick<RevocationPorts, "clock" | "entropy">,
   scope: RevocationScope,
   reason: string,

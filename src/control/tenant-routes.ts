@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Revocations } from "../revocation/revocations.ts";
 import { answerProblem, entityTag, revisionAsked } from "./answer.ts";
 import { findTenant } from "./change.ts";
 import type { ChangePorts } from "./change.ts";
@@ -9,6 +10,7 @@ import { stateFact } from "./facts.ts";
 import { factStatementSchema, ownershipChangeSchema, verificationChangeSchema } from "./legal-entity-schemas.ts";
 import { setOwnership } from "./ownership.ts";
 import { newTenantSchema, tenantChangeSchema, tenantSchema } from "./schemas.ts";
+import { spreadVerification } from "./spread.ts";
 import { addTenant, changeTenant } from "./tenants.ts";
 import { changeVerification } from "./verification.ts";
 
@@ -62,7 +64,7 @@ const verification = createRoute({
   tags,
   summary: "Verify, suspend or close a tenant",
   description:
-    "Holds from the next request on. `verified` needs `evidence`, `suspended` and `closed` a `reason`; `closed` is final.",
+    "Holds from the next request on; whatever but `verified` also cuts what the tenant has open. `verified` needs `evidence`, `suspended` and `closed` a `reason`; `closed` is final.",
   request: { params: tenantParams, headers: ifMatchHeader, ...bodyOf(verificationChangeSchema) },
   responses: { 200: shown(tenantSchema, "The tenant"), ...problemAnswers },
 });
@@ -89,7 +91,7 @@ const ownership = createRoute({
   responses: { 200: shown(tenantSchema, "The tenant"), ...problemAnswers },
 });
 
-export function addTenantRoutes(app: OpenAPIHono, ports: ChangePorts): void {
+export function addTenantRoutes(app: OpenAPIHono, ports: ChangePorts, orders: Revocations | undefined): void {
   app.openapi(list, async (context) => {
     const { cursor, count } = context.req.valid("query");
     // One more than asked for tells whether there is a next page, without a second question to the store.
@@ -126,7 +128,9 @@ export function addTenantRoutes(app: OpenAPIHono, ports: ChangePorts): void {
     const by = { actor: "operator", revision: revisionAsked(context.req.valid("header")["if-match"]) };
     const outcome = await changeVerification(ports, context.req.valid("param").tenantId, by, context.req.valid("json"));
     if (!outcome.ok) return answerProblem(context, outcome.refusal);
-    return context.json(tenantDocument(outcome.value.entry), 200, entityTag(outcome.value.entry));
+    const { entry, value } = outcome.value;
+    if (orders !== undefined) await spreadVerification({ ...ports, orders }, by.actor, entry.tenant.id, value);
+    return context.json(tenantDocument(entry), 200, entityTag(entry));
   });
 
   app.openapi(facts, async (context) => {

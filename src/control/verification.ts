@@ -16,6 +16,12 @@ export interface VerificationChange {
   readonly by?: string | undefined;
 }
 
+/** What a change came to; without one, `from` is the state as it is. */
+export interface VerificationStep {
+  readonly from: VerificationState;
+  readonly to: Verification;
+}
+
 /**
  * Suspending is open from every living state, because it is what an operator reaches for in haste. `closed` is the
  * end: a company that comes back is a new tenant, whose keys and counters start afresh.
@@ -34,13 +40,14 @@ export async function changeVerification(
   tenantId: string,
   by: ChangeBy,
   input: VerificationChange,
-): Promise<Outcome<Changed<Verification>>> {
+): Promise<Outcome<Changed<VerificationStep>>> {
   return change(ports, tenantId, by, (entry, now) => {
     const current = entry.tenant.verification;
     const evidence = input.evidence ?? (input.state === "verified" ? undefined : current.evidence);
     const same = input.state === current.state;
     const isRenewal = input.evidence !== undefined && input.evidence !== current.evidence;
-    if (same && !isRenewal && (input.expiresAt ?? current.expiresAt) === current.expiresAt) return done({ value: current });
+    if (same && !isRenewal && (input.expiresAt ?? current.expiresAt) === current.expiresAt)
+      return done({ value: { from: current.state, to: current } });
     if (!same && !transitions[current.state].includes(input.state)) {
       return no({ kind: "illegal_transition", from: current.state, to: input.state, allowed: transitions[current.state] });
     }
@@ -50,7 +57,7 @@ export async function changeVerification(
     const { expiresAt, by: who, reason } = input;
     const verification: Verification = { state: input.state, since: now, evidence, expiresAt, by: who, reason };
     return done({
-      value: verification,
+      value: { from: current.state, to: verification },
       entry: { tenant: { ...entry.tenant, verification } },
       action: "tenant.verification",
       detail: {

@@ -13,4 +13,9 @@ export interface RevocationGate {
   guard(exchange: RevocableExchange): () => void;
   /** An exchange that was cut by this order has sent its last byte. */
   ended(orderId: string): void;
+  /**
+   * Awaited between the last byte of what was cut and its books: resolves once whatever else the order hits here was told so,
+   * since to write receipts is more work than to cut. Never rejects.
+   */
+  othersCut(): Promise<void> | undefined;
 }

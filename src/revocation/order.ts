@@ -36,7 +36,7 @@ export interface RevocationOrder {
   readonly id: string;
   readonly scope: RevocationScope;
   readonly reason: string;
-  /** `operator`, or `quarantiner`. */
+  /** `operator`, or `quarantiner` or `directory`. */
   readonly by: string;
   readonly issuedAtMs: number;
   /** `undefined`: until it is restored. */
@@ -51,6 +51,9 @@ export const quarantiner = "gateway";
 export function isQuarantine({ by, scope }: RevocationOrder): boolean {
   return by === quarantiner && scope.deployment !== undefined;
 }
+
+/** Whose orders are those that tell replicas what the directory says already. */
+export const directory = "directory";
 
 /** For so long after its end an order is kept, so that a store that was away all the while learns that it ended. */
 export const orderKeptMs: number = 30 * 86_400_000;

@@ -111,6 +111,11 @@ export class Revocations implements RevocationGate {
     return undefined;
   }
 
+  /** All are cut in the turn in which an order is learned. */
+  othersCut(): undefined {
+    return undefined;
+  }
+
   /** Keeps an exchange in reach until the returned function is called, which must be after its last byte. */
   guard(exchange: RevocableExchange): () => void {
     this.#open.add(exchange);

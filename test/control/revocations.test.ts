@@ -108,7 +108,44 @@ test("a key that is revoked is told to replicas by the ways of orders as well", 
   await call("POST", "/tenants", { id: "acme", name: "Acme" });
   const { json } = await call("POST", "/tenants/acme/keys", { name: "k" });
   expect((await call("DELETE", `/tenants/acme/keys/${idOf(json)}`)).status).toBe(200);
-  expect(ports.orders?.list()).toMatchObject([{ scope: { tenant: "acme", key: json["id"] }, by: "operator" }]);
+  expect(ports.orders?.list()).toMatchObject([{ scope: { tenant: "acme", key: json["id"] }, by: "directory" }]);
+});
+
+test("a tenant that is no longer served is told to replicas by the ways of orders, until it is served again", async () => {
+  const { call, ports } = control();
+  const orders = () => ports.orders?.list().map(({ scope, by, restored }) => ({ ...scope, by, over: restored !== undefined }));
+  const verification = (state: string, more: object) => call("POST", "/tenants/acme/verification", { state, ...more });
+  await call("POST", "/tenants", { id: "acme", name: "Acme" });
+  await verification("under_review", {});
+  await verification("verified", { evidence: "register" });
+  // Nothing was open that could be cut.
+  expect(orders()).toEqual([]);
+  await call("POST", "/revocations", { tenant: "acme", reason });
+  const own = { tenant: "acme", by: "operator", over: false };
+  await verification("suspended", { reason: "unpaid" });
+  await verification("suspended", { reason: "unpaid" });
+  expect(orders()).toHaveLength(2);
+  expect(orders()).toEqual(expect.arrayContaining([own, { tenant: "acme", by: "directory", over: false }]));
+  await verification("verified", { evidence: "payment" });
+  expect(orders()).toHaveLength(2);
+  expect(orders()).toEqual(expect.arrayContaining([own, { tenant: "acme", by: "directory", over: true }]));
+  await verification("under_review", {});
+  expect(orders()?.filter(({ by, over }) => by === "directory" && !over)).toHaveLength(1);
+});
+
+test("a tenant is restored by another replica than the one that was told of its suspension", async () => {
+  const path = new MemoryPath("postgres");
+  const clock = testClock();
+  const replica = (id: string) =>
+    new Revocations({ paths: [path], replica: { id, name: id, startedAtMs: 0 }, clock, elapsed: clock, stalenessMs: 10_000 });
+  const [first, second] = [control({ orders: replica("a"), clock }), control({ orders: replica("b"), clock })];
+  for (const { call } of [first, second]) {
+    await call("POST", "/tenants", { id: "acme", name: "Acme" });
+    await call("POST", "/tenants/acme/verification", { state: "verified", evidence: "register" });
+  }
+  await first.call("POST", "/tenants/acme/verification", { state: "suspended", reason: "unpaid" });
+  await second.call("POST", "/tenants/acme/verification", { state: "verified", evidence: "payment" });
+  expect([...path.orders.values()]).toMatchObject([{ scope: { tenant: "acme" }, restored: { by: "operator" } }]);
 });
 
 test("an order that another replica was given a moment ago is found, and one who started later has no part in how long it took", async () => {

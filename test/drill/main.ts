@@ -5,12 +5,13 @@ import { help, readOptions, UsageError, type Options } from "./options.ts";
 import { replay } from "./replay.ts";
 import { residency } from "./residency.ts";
 import { revocation } from "./revocation.ts";
+import { revocationEdge } from "./revocation-edge.ts";
 import { storeLoss } from "./store-loss.ts";
 import { crash } from "./crash.ts";
 import { quotaExact } from "./quota-exact.ts";
 import { showReport } from "./show-report.ts";
 
-const drills: readonly Drill[] = [quotaExact, crash, storeLoss, replay, revocation, residency];
+const drills: readonly Drill[] = [quotaExact, crash, storeLoss, replay, revocation, revocationEdge, residency];
 
 /** The faults' own time, where nobody asks for more, and what starting, counting and stopping may take beside it. */
 const faultMs = 20_000;

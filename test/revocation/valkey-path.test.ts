@@ -1,26 +1,14 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/runtime/node/clock.ts";
 import { openValkeyRevocations } from "../../src/runtime/node/valkey-revocations.ts";
 import { StoreUnavailable } from "../../src/quota/store.ts";
-import { describeOnValkey, ValkeyServer } from "../support/valkey-server.ts";
+import { ValkeyCluster } from "../support/valkey-cluster.ts";
+import { describeOnValkey, ValkeyServer, type ValkeyUnderTest } from "../support/valkey-server.ts";
 import { revocationPathContract } from "./path-contract.ts";
 
 describeOnValkey("on Valkey", () => {
-  let server: ValkeyServer;
-  beforeAll(async () => {
-    server = await ValkeyServer.start();
-  }, 20_000);
-  afterAll(() => server.stop());
-
-  revocationPathContract(
-    "Valkey, two replicas",
-    async () => {
-      await server.command("FLUSHALL");
-      const paths = [1, 2].map(() => openValkeyRevocations(server.address, systemClock));
-      return { paths, close: async () => paths.forEach((path) => path.close()) };
-    },
-    true,
-  );
+  onServer("Valkey", ValkeyServer.start);
+  onServer("Valkey Cluster", ValkeyCluster.start);
 
   it("rejects what is asked of a server that is not there, soon", async () => {
     const other = await ValkeyServer.start();
@@ -31,3 +19,23 @@ describeOnValkey("on Valkey", () => {
     path.close();
   });
 });
+
+function onServer(name: string, start: () => Promise<ValkeyUnderTest>): void {
+  describe(name, () => {
+    let server: ValkeyUnderTest;
+    beforeAll(async () => {
+      server = await start();
+    }, 20_000);
+    afterAll(() => server?.stop());
+
+    revocationPathContract(
+      "two replicas",
+      async () => {
+        await server.flush();
+        const paths = [1, 2].map(() => openValkeyRevocations(server.address, systemClock));
+        return { paths, close: async () => paths.forEach((path) => path.close()) };
+      },
+      true,
+    );
+  });
+}

@@ -81,6 +81,7 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
       clock: systemClock,
       later: waitUntil,
       log,
+      stalenessMs: config.settings.revocationStalenessMs,
     }),
     orders: revocations,
     settings: { ...config.settings, gatewayPlace: variables["STRAIT_GATEWAY_PLACE"] || placeOf(first) },

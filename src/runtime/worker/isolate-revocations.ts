@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from "../../clock.ts";
+import { sleep, type Cancel, type Clock } from "../../clock.ts";
 import type { Decision } from "../../decision.ts";
 import type { Log } from "../../log.ts";
 import type { OpenExchange } from "../../open-exchange.ts";
@@ -9,14 +9,26 @@ import type { RevocableExchange, Revocations } from "../../revocation/revocation
 import type { Directory } from "../../tenant/directory.ts";
 import { recheck } from "../../watch-callers.ts";
 import type { Later } from "./later.ts";
+import { LookedUp } from "./looked-up.ts";
 import type { ObjectRevocations } from "./object-revocations.ts";
 
 /** News so old are good enough to admit by. */
 const freshMs = 250;
 /** How often an exchange looks at what the isolate knows; costs no call. */
 const lookEveryMs = 150;
-/** How long the directory object lets a question for news wait. */
+/** An exchange that has not looked for so long is gone, however it went. */
+const goneAfterMs = 3 * lookEveryMs;
+/** How long the directory object lets a question for news wait, at the most, and how late its answer may be. */
 const waitMs = 3_000;
+const lateMs = 500;
+/** By then whatever else an order hits has looked and was told. */
+const cuttingMs = 1_000;
+/** Between the books of two that were cut: workerd does all that is ready before it writes to anybody. */
+const apartMs = 5;
+/** What ends within it is acknowledged together. */
+const gatherMs = 100;
+/** How long a request that is to be admitted waits for the directory object. */
+const patienceMs = 2_000;
 
 /**
  * Revocations in an isolate, where a timer or a connection belongs to the request that made it and dies with it. So each
@@ -30,15 +42,29 @@ export class IsolateRevocations implements RevocationGate {
   readonly #clock: Clock;
   readonly #later: Later;
   readonly #log: Log;
+  readonly #waitMs: number;
+  /** Up to which news everything is known here. */
   #mark: string | undefined;
-  /** Grows with each answer: whatever it was about, callers are looked at again. */
-  #answers = 0;
-  #waiting: { readonly by: RevocableExchange; readonly sinceMs: number } | undefined;
+  /** Tenants since the latest answer: whatever it was about, callers are looked at again. */
+  #lookedUp: LookedUp;
+  #question: { readonly by: RevocableExchange; readonly askedAtMs: number; aliveAtMs: number } | undefined;
+  #telling: { sinceMs: number } | undefined;
+  /** When the books begin of what was cut last. */
+  #booksAtMs = 0;
+  /** Whether something ended that whoever tells may have missed. */
+  #untold = false;
 
+  /** `stalenessMs`: how long without news requests are admitted; a quiet directory object is heard well within it. */
   constructor(
     revocations: Revocations,
     path: ObjectRevocations,
-    ports: { readonly directory: Directory; readonly clock: Clock; readonly later: Later; readonly log: Log },
+    ports: {
+      readonly directory: Directory;
+      readonly clock: Clock;
+      readonly later: Later;
+      readonly log: Log;
+      readonly stalenessMs: number;
+    },
   ) {
     this.#revocations = revocations;
     this.#path = path;
@@ -46,12 +72,15 @@ export class IsolateRevocations implements RevocationGate {
     this.#clock = ports.clock;
     this.#later = ports.later;
     this.#log = ports.log;
+    this.#lookedUp = new LookedUp(ports.directory, ports.clock);
+    this.#waitMs = Math.min(waitMs, ports.stalenessMs / 3);
   }
 
+  /** A directory object that does not answer is given up soon: whether what is known is too old, `standing` says. */
   hear(): Promise<void> | undefined {
     const silentForMs = this.#revocations.silentForMs();
-    if (silentForMs < freshMs || (this.#isWaitedFor() && silentForMs < 2 * waitMs)) return undefined;
-    return this.#attend();
+    if (silentForMs < freshMs || (this.#isAsked() && silentForMs < this.#waitMs + lateMs)) return undefined;
+    return Promise.race([this.#attend(), sleep(this.#clock, patienceMs)]);
   }
 
   standing(permit: Permit, subject: RevocationSubject): Decision<Permit> {
@@ -60,44 +89,73 @@ export class IsolateRevocations implements RevocationGate {
 
   guard(exchange: OpenExchange): () => void {
     let cancel: Cancel;
-    let answers = this.#answers;
+    let lookedUp = this.#lookedUp;
     const look = (): void => {
       cancel = this.#clock.after(lookEveryMs, look);
       this.#revocations.enforce(exchange);
-      if (!this.#isWaitedFor()) void this.#awaitNews(exchange);
-      if (answers === this.#answers) return;
-      answers = this.#answers;
-      void recheck(exchange.caller.tenant.id, [exchange], this.#directory);
+      if (this.#question?.by === exchange) this.#question.aliveAtMs = this.#clock.nowMs();
+      if (!this.#isAsked()) void this.#ask(exchange);
+      const tenantId = exchange.caller.tenant.id;
+      if (lookedUp === this.#lookedUp || exchange.life.reason !== undefined || this.#lookedUp.isAskedFor(tenantId)) return;
+      lookedUp = this.#lookedUp;
+      void recheck(tenantId, [exchange], lookedUp);
     };
     cancel = this.#clock.after(lookEveryMs, look);
     return () => {
       cancel();
-      if (this.#waiting?.by === exchange) this.#waiting = undefined;
+      if (this.#question?.by === exchange) this.#question = undefined;
     };
   }
 
   ended(orderId: string): void {
     this.#revocations.ended(orderId);
-    this.#later(this.#attend());
+    this.#untold = true;
+    const nowMs = this.#clock.nowMs();
+    if (this.#telling !== undefined && nowMs - this.#telling.sinceMs < patienceMs) return;
+    this.#telling = { sinceMs: nowMs };
+    this.#later(this.#tell(this.#telling));
   }
 
-  /** A question that was not answered when it should have been is nobody's any more. */
-  #isWaitedFor(): boolean {
-    return this.#waiting !== undefined && this.#clock.nowMs() - this.#waiting.sinceMs < 2 * waitMs;
+  othersCut(): Promise<void> {
+    const nowMs = this.#clock.nowMs();
+    this.#booksAtMs = Math.max(nowMs + cuttingMs, this.#booksAtMs + apartMs);
+    return sleep(this.#clock, this.#booksAtMs - nowMs);
   }
 
-  async #awaitNews(by: RevocableExchange): Promise<void> {
-    const waiting = { by, sinceMs: this.#clock.nowMs() };
-    this.#waiting = waiting;
+  /** A question whose exchange is gone, or that was not answered when it should have been, is nobody's any more. */
+  #isAsked(): boolean {
+    if (this.#question === undefined) return false;
+    const { askedAtMs, aliveAtMs } = this.#question;
+    const nowMs = this.#clock.nowMs();
+    return nowMs - aliveAtMs < goneAfterMs && nowMs - askedAtMs < this.#waitMs + lateMs;
+  }
+
+  /** Waits for news and hears them. What could not be heard is asked for again, and then answered at once. */
+  async #ask(by: RevocableExchange): Promise<void> {
+    const nowMs = this.#clock.nowMs();
+    const question = { by, askedAtMs: nowMs, aliveAtMs: nowMs };
+    this.#question = question;
     try {
-      this.#mark = await this.#path.awaitNews(this.#mark, waitMs);
-      await this.#attend();
+      const mark = await this.#path.awaitNews(this.#mark, this.#waitMs);
+      await this.#revocations.attend(this.#path);
+      this.#mark = mark;
     } catch (error) {
       this.#log.warn("the directory object tells no news", { error: String(error) });
     } finally {
-      if (this.#waiting === waiting) this.#waiting = undefined;
-      this.#answers += 1;
+      if (this.#question === question) this.#question = undefined;
+      this.#lookedUp = new LookedUp(this.#directory, this.#clock);
     }
+  }
+
+  /** Acknowledges what ended, on behalf of all that ends meanwhile: each for itself would keep the object from all else. */
+  async #tell(telling: { sinceMs: number }): Promise<void> {
+    while (this.#untold && this.#telling === telling) {
+      this.#untold = false;
+      await sleep(this.#clock, gatherMs);
+      telling.sinceMs = this.#clock.nowMs();
+      await this.#attend();
+    }
+    if (this.#telling === telling) this.#telling = undefined;
   }
 
   async #attend(): Promise<void> {

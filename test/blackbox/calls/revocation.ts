@@ -8,8 +8,8 @@ import { eventually, receiptLater } from "../harness/receipts.ts";
 import type { Context } from "./context.ts";
 
 const messages = [{ role: "user" as const, content: "Where do you run?" }];
-/** From an order to the last byte of what it cuts; the drill measures it, this only sees that it is no minute. */
-const withinMs = 5_000;
+/** From an order to the last byte of what it cuts; of hundreds at once the drills measure it. */
+const withinMs = 1_000;
 
 interface Cut {
   readonly requestId: string;
@@ -154,8 +154,8 @@ export function revocation(context: () => Context): void {
     if (what === "tenant") await operator.verification(tenant.id, "verified");
     expect(await receiptLater(gateway.url, other.key, requestId)).toMatchObject({
       end: "revoked",
-      // Both ways tell of a key, and either may be first.
-      revokedBy: what === "key" ? expect.stringMatching(/^(key$|revocation_)/) : what,
+      // Both ways tell of it, and either may be first.
+      revokedBy: expect.stringMatching(new RegExp(`^(${what}$|revocation_)`)),
     });
   });
 }
