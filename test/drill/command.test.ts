@@ -17,7 +17,7 @@ describe("the drill command", () => {
   test("explains itself, with every drill and the exit codes", { timeout: startMs }, () => {
     const { code, output } = drill("--help");
     expect(code).toBe(0);
-    for (const name of ["quota-exact", "crash", "store-loss", "replay", "revocation", "residency"])
+    for (const name of ["quota-exact", "crash", "store-loss", "replay", "revocation", "revocation-edge", "residency"])
       expect(output).toContain(`  ${name}  `);
     expect(output).toContain("Exit codes: 0 every bound holds, 1 one does not, 2 usage");
   });

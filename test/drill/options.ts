@@ -24,7 +24,7 @@ export function help(drills: readonly Drill[]): string {
 Runs a fault for real, on loopback, against real servers; prints what was sent, admitted, settled, lost and over, and
 fails where a bound does. "all" runs every drill, one after the other.
 
-${drills.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`).join("\n")}
+${drills.map(({ name, summary }) => `  ${name.padEnd(17)}${summary}`).join("\n")}
 
   --minutes N     let the faults go on for N minutes instead of some seconds
   --traces DIR    replay: the folder of the Azure LLM inference traces (default ../shared/data/traces); where its files are

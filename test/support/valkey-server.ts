@@ -45,6 +45,7 @@ export interface ValkeyUnderTest {
   readonly address: string;
   flush(): Promise<void>;
   set(key: string, value: string | number): Promise<void>;
+  stop(): Promise<void>;
 }
 
 /** A server of a test's own, on a port of loopback, which keeps nothing on disk. */
