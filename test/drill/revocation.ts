@@ -32,8 +32,8 @@ const limits: readonly LimitInput[] = [
 interface Situation {
   readonly title: string;
   readonly revokes: Revoked;
-  begin(stores: SharedStores): Promise<void> | void;
-  end(stores: SharedStores): Promise<void> | void;
+  readonly begin: (stores: SharedStores) => Promise<void> | void;
+  readonly end: (stores: SharedStores) => Promise<void> | void;
 }
 
 const nothing = (): void => undefined;

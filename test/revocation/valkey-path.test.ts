@@ -7,8 +7,13 @@ import { describeOnValkey, ValkeyServer, type ValkeyUnderTest } from "../support
 import { revocationPathContract } from "./path-contract.ts";
 
 describeOnValkey("on Valkey", () => {
-  onServer("Valkey", ValkeyServer.start);
-  onServer("Valkey Cluster", ValkeyCluster.start);
+  describe("a server", () => {
+    onServer(() => ValkeyServer.start());
+  });
+
+  describe("a cluster", () => {
+    onServer(() => ValkeyCluster.start());
+  });
 
   it("rejects what is asked of a server that is not there, soon", async () => {
     const other = await ValkeyServer.start();
@@ -20,22 +25,20 @@ describeOnValkey("on Valkey", () => {
   });
 });
 
-function onServer(name: string, start: () => Promise<ValkeyUnderTest>): void {
-  describe(name, () => {
-    let server: ValkeyUnderTest;
-    beforeAll(async () => {
-      server = await start();
-    }, 20_000);
-    afterAll(() => server?.stop());
+function onServer(start: () => Promise<ValkeyUnderTest>): void {
+  let server: ValkeyUnderTest;
+  beforeAll(async () => {
+    server = await start();
+  }, 20_000);
+  afterAll(() => server?.stop());
 
-    revocationPathContract(
-      "two replicas",
-      async () => {
-        await server.flush();
-        const paths = [1, 2].map(() => openValkeyRevocations(server.address, systemClock));
-        return { paths, close: async () => paths.forEach((path) => path.close()) };
-      },
-      true,
-    );
-  });
+  revocationPathContract(
+    "Valkey, two replicas",
+    async () => {
+      await server.flush();
+      const paths = [1, 2].map(() => openValkeyRevocations(server.address, systemClock));
+      return { paths, close: async () => paths.forEach((path) => path.close()) };
+    },
+    true,
+  );
 }

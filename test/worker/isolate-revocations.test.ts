@@ -9,7 +9,7 @@ import type { ObjectRevocations } from "../../src/runtime/worker/object-revocati
 import type { Caller } from "../../src/tenant/authenticate.ts";
 import type { DirectoryEntry } from "../../src/tenant/tenant.ts";
 import { deployment } from "../support/catalogue.ts";
-import { FakeClock, settled } from "../support/fake-clock.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { permitFor, tenant } from "../support/permits.ts";
 import { MemoryPath } from "../revocation/memory-path.ts";
 import { order } from "../revocation/orders.ts";
@@ -135,13 +135,15 @@ function open(): OpenExchange {
   return exchange;
 }
 
-/** As a request does before it is admitted; resolves once it is decided. */
+/** As a request does before it is admitted; resolves once it is decided, or `waits`. */
 async function admitted(): Promise<string> {
   let answer = "waits";
-  void Promise.resolve(isolate.hear()).then(() => {
+  const decide = async (): Promise<void> => {
+    await isolate.hear();
     const standing = isolate.standing(permit, { tenant, keyId: "k", model });
     answer = standing.ok ? "admitted" : standing.refusal.kind;
-  });
+  };
+  void decide();
   await clock.pass(2_500, 50);
   return answer;
 }
@@ -208,7 +210,11 @@ describe("an isolate with open exchanges", () => {
   it("closes the books of what was cut when all was told, one after the other", async () => {
     const begun: number[] = [];
     const cutAtMs = clock.nowMs();
-    for (let count = 0; count < 20; count += 1) void isolate.othersCut().then(() => begun.push(clock.nowMs() - cutAtMs));
+    const close = async (): Promise<void> => {
+      await isolate.othersCut();
+      begun.push(clock.nowMs() - cutAtMs);
+    };
+    for (let count = 0; count < 20; count += 1) void close();
     await clock.pass(1_200, 240);
     expect(begun[0]).toBeGreaterThanOrEqual(1_000);
     expect(new Set(begun).size).toBe(20);
