@@ -5,7 +5,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../src/runtime/node/clock.ts";
 import { openSqliteStores, type SqliteStores } from "../../src/runtime/node/sqlite.ts";
-import { receipt } from "./samples.ts";
+import { SqliteDatabase } from "../../src/runtime/node/sqlite-database.ts";
+import { migrate } from "../../src/runtime/sql/database.ts";
+import { SqlQuota } from "../../src/runtime/sql/quota.ts";
+import { ledgerMigrations } from "../../src/runtime/sql/schema.ts";
+import { amounts, apply, receipt, reservation } from "./samples.ts";
 import { temporaryDirectory } from "./sqlite-world.ts";
 
 describe("the files of the embedded stores", () => {
@@ -48,6 +52,37 @@ describe("the files of the embedded stores", () => {
       expect((await Promise.all(ends)).map(([code]) => code as number)).toEqual(openers.map(() => 0));
     }
   }, 60_000);
+
+  it("keep what was held when they were written by a version whose reservations had no row ids", async () => {
+    const setting = {
+      name: "m",
+      unit: "tokens",
+      window: "month",
+      ceiling: 100,
+      burst: undefined,
+      key: undefined,
+      model: undefined,
+    } as const;
+    const limits = [apply(setting, "", undefined, systemClock.nowMs())];
+    const before = new SqliteDatabase(join(directory, "ledger.sqlite"), {
+      synchronous: "normal",
+      busyTimeoutMs: 0,
+      exclusive: false,
+      checkpointThread: false,
+    });
+    before.transact(() => {
+      migrate(before, "ledger", ledgerMigrations.slice(0, 5));
+      const quota = new SqlQuota(before);
+      quota.reserve(reservation("r1", limits, amounts(40)), systemClock.nowMs());
+      quota.flush();
+    });
+    before.close();
+    const { quota } = open({});
+    const left = async (): Promise<number | undefined> => (await quota.inspect("acme", limits))[0]?.remaining;
+    expect(await left()).toBe(60);
+    expect(await quota.settle({ id: "r1", tenantId: "acme", charge: amounts(10) })).toBe(true);
+    expect(await left()).toBe(90);
+  });
 
   it("are brought up to date by a thread, while the gateway writes", async () => {
     const stores = open({ checkpointThread: true });

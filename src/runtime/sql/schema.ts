@@ -9,8 +9,9 @@ import type { Migration } from "./database.ts";
  *   for scopes that there is no end of: when the row is back to nothing and may go; null where it stays or holds something.
  * - `reservation`: what is held. `state` 0 open, 1 expired and not yet in the journal, 2 expired and recorded, kept for
  *   a late settlement. `holds` is JSON `[[scope, key, unit, window, amount, mark], …]`. Open ones are in no index beside
- *   their key: they come and go with every request, and every page that a commit changes is written whole. There are never
- *   more of them than requests in flight, so that looking for overdue ones may read them all.
+ *   their id: they come and go with every request, and every page that a commit changes is written whole. There are never
+ *   more of them than requests in flight, so that looking for overdue ones may read them all. By row id, because a table
+ *   without them would put an intent on a page of its own.
  * - `receipt`: one exchange each; `document` is the receipt as JSON. Appending by row id keeps large documents out of the
  *   indexes. `usage` is what it adds to `usage_slice`, as `usage-entry.ts` has it; null while it is unsettled, and in rows
  *   from before there was this column.
@@ -119,6 +120,19 @@ export const ledgerMigrations: readonly Migration[] = [
     "CREATE TABLE retention_run (one INTEGER PRIMARY KEY CHECK (one = 1), at_ms INTEGER NOT NULL)",
   ],
   ["ALTER TABLE receipt ADD COLUMN usage TEXT"],
+  [
+    "ALTER TABLE reservation RENAME TO reservation_before",
+    `CREATE TABLE reservation (
+      tenant_id TEXT NOT NULL, id TEXT NOT NULL, state INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL,
+      requests INTEGER NOT NULL, tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, micro_usd INTEGER NOT NULL,
+      holds TEXT NOT NULL, intent TEXT NOT NULL
+    )`,
+    `INSERT INTO reservation (tenant_id, id, state, expires_at_ms, requests, tokens, output_tokens, micro_usd, holds, intent)
+      SELECT tenant_id, id, state, expires_at_ms, requests, tokens, output_tokens, micro_usd, holds, intent FROM reservation_before`,
+    "DROP TABLE reservation_before",
+    "CREATE UNIQUE INDEX reservation_by_id ON reservation (id, tenant_id)",
+    "CREATE INDEX reservation_expired ON reservation (state, expires_at_ms) WHERE state <> 0",
+  ],
 ];
 
 /**
