@@ -72,6 +72,10 @@ const entriesOf = createRoute({
                 document: z.string().nullable(),
                 leafHash: z.string(),
                 forgotten: z.string().nullable(),
+                droppedBefore: z.number().nullable().openapi({
+                  description:
+                    "Records that were written before it and dropped before the log took them in; null where the store cannot tell.",
+                }),
               }),
             )
             .readonly(),

@@ -14,12 +14,16 @@ export interface ShownEntry {
   readonly leafHash: string;
   /** The retention class by which the document was deleted; `null` where nobody says that it was. */
   readonly forgotten: string | null;
+  /** Records that were written before it and dropped before the log took them in; `null` where the store cannot tell. */
+  readonly droppedBefore: number | null;
 }
 
 export interface AuditReport {
   /** Entries that were looked at. */
   readonly entries: number;
   readonly forgotten: number;
+  /** Whether the store could tell of every entry what was dropped before it. */
+  readonly seesDropped: boolean;
   /** What is wrong, each a sentence; at most `mostProblems`. */
   readonly problems: readonly string[];
 }
@@ -40,6 +44,7 @@ export async function auditLog(
   const problems: string[] = [];
   const root = new GrowingRoot(hasher);
   let forgotten = 0;
+  let seesDropped = true;
   const missing: number[] = [];
   const stated: LeafRun[] = [];
   const say = (problem: string): void => {
@@ -55,7 +60,10 @@ export async function auditLog(
   };
   compare();
   for await (const page of pages) {
-    for (const { leafIndex, document, leafHash, forgotten: retention } of page) {
+    for (const { leafIndex, document, leafHash, forgotten: retention, droppedBefore } of page) {
+      if (droppedBefore === null) seesDropped = false;
+      else if (droppedBefore > 0)
+        say(`before entry ${leafIndex}, ${droppedBefore} of the records written were dropped before the log took them in`);
       if (leafIndex !== root.size) say(`entry ${root.size} is missing: entry ${leafIndex} is shown in its place`);
       const stored = readBase64(leafHash);
       const actual = document === null ? undefined : hasher.leafOfText(document);
@@ -78,7 +86,7 @@ export async function auditLog(
     say(`entry ${leaf} was dropped from the journal: no entry of the log says that it was deleted`);
   for (const { size } of checkpoints)
     if (size > root.size) say(`a tree of ${size} entries was signed, and there are ${root.size}`);
-  return { entries: root.size, forgotten, problems };
+  return { entries: root.size, forgotten, seesDropped, problems };
 }
 
 /** Of `missing`, in rising order, what no run contains. */

@@ -15,6 +15,11 @@ export interface LogEntry {
   readonly document: string | undefined;
   /** The retention class by which the document was deleted; `undefined` where nobody says that it was. */
   readonly forgotten: string | undefined;
+  /**
+   * How many records were written after the one of its kind that came in before it, and were gone when it came in; `undefined`
+   * where the store does not number records without gaps, and cannot tell.
+   */
+  readonly droppedBefore: number | undefined;
 }
 
 export interface StoredCheckpoint {

@@ -77,7 +77,7 @@ describeOnPostgres("retention on PostgreSQL", () => {
       await world.log("acme").advance();
       const all = (await Promise.all(Array.from({ length: 6 }, () => deleted("receipts")))).flat();
       expect(all.reduce((sum, [, count]) => sum + count, 0)).toBe(20);
-      expect(await auditOf(world.log("acme"), [])).toEqual({ entries: 0, forgotten: 0, problems: [] });
+      expect(await auditOf(world.log("acme"), [])).toEqual({ entries: 0, forgotten: 0, seesDropped: true, problems: [] });
       await world.journal.append(receipt("settled_before", { startedAtMs: longAgo, end: "unsettled" }));
       await world.log("acme").advance();
       await write(receipt("settled_before", { startedAtMs: longAgo }));
@@ -86,6 +86,7 @@ describeOnPostgres("retention on PostgreSQL", () => {
       expect(await auditOf(world.log("acme"), [await world.log("acme").advance()])).toEqual({
         entries: 2,
         forgotten: 1,
+        seesDropped: false,
         problems: [],
       });
     });

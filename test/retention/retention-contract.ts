@@ -73,6 +73,7 @@ export function retentionContract(name: string, openWorld: () => RetentionWorld 
       return {
         entries: reports.reduce((sum, { entries }) => sum + entries, 0),
         forgotten: reports.reduce((sum, { forgotten }) => sum + forgotten, 0),
+        seesDropped: reports.every(({ seesDropped }) => seesDropped),
         problems: reports.flatMap(({ problems }) => problems),
       };
     }

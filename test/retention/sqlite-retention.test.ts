@@ -118,7 +118,7 @@ describe("retention on SQLite", () => {
     await stores.journal.append(receipt("unsettled"));
     await stores.refusals.append(refusal("again"));
     await stores.sumUp();
-    expect(await audit(await signed())).toEqual({ entries: 7, forgotten: 2, problems: [] });
+    expect(await audit(await signed())).toEqual({ entries: 7, forgotten: 2, seesDropped: true, problems: [] });
     expect(await (await log()).prove("acme", "unsettled")).toMatchObject({ leafIndex: 5 });
     expect(await (await log()).prove("acme", "again")).toMatchObject({ leafIndex: 6 });
   });

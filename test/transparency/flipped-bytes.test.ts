@@ -116,8 +116,8 @@ describe("a byte that is flipped", () => {
     const [goneHash, statementHash] = [gone, statement].map((text) => base64(hasher.leafOfText(text)));
     const problems = async (document: string): Promise<readonly string[]> => {
       const entries = [
-        { leafIndex: 0, document: null, leafHash: goneHash ?? "", forgotten: "receipts-six-months" },
-        { leafIndex: 1, document, leafHash: statementHash ?? "", forgotten: null },
+        { leafIndex: 0, document: null, leafHash: goneHash ?? "", forgotten: "receipts-six-months", droppedBefore: 0 },
+        { leafIndex: 1, document, leafHash: statementHash ?? "", forgotten: null, droppedBefore: 0 },
       ];
       return (await auditLog(pageOf(entries), [checkpoint], sha256Bytes)).problems;
     };

@@ -107,6 +107,24 @@ export function logContract(name: string, openWorld: () => LogWorld | Promise<Lo
       expect(await rootNow()).toBe(hex(naiveRoot(entries)));
     });
 
+    it("says of no record that it was dropped, in whatever order records are written, corrected and taken in", async () => {
+      const step = fc.record({ id: fc.nat(4), write: fc.constantFrom("receipt", "unsettled", "refusal", "nothing") });
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.uuid(), async (steps, name) => {
+          for (const { id, write } of steps) {
+            if (write === "receipt") await world.journal.append(receipt(`${name}-${id}`));
+            if (write === "unsettled") await world.journal.append(receipt(`${name}-${id}`, { end: "unsettled" }));
+            if (write === "refusal") await world.refusals.append(refusal(`${name}-no-${id}`));
+            if (write === "nothing") await world.tree.integrate(id + 1);
+          }
+          while ((await world.tree.integrate(100)) > 0);
+          const entries = await world.tree.entries(0, 10_000);
+          expect(entries.filter(({ droppedBefore }) => droppedBefore !== undefined && droppedBefore !== 0)).toEqual([]);
+        }),
+        { numRuns: 20 },
+      );
+    });
+
     it("signs each size once, and every later tree is the earlier one grown", async () => {
       const log = await logOf(world, key);
       const notes: string[] = [];

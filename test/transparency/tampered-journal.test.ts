@@ -10,7 +10,7 @@ import { readCheckpoint, type Checkpoint } from "../../src/transparency/checkpoi
 import { TransparencyLog } from "../../src/transparency/transparency-log.ts";
 import { receipt } from "../stores/samples.ts";
 import { temporaryDirectory } from "../stores/sqlite-world.ts";
-import { logKeys, newKey } from "./log-fixture.ts";
+import { logKeys, newKey, refusal } from "./log-fixture.ts";
 
 const { sha256Bytes } = hashes;
 
@@ -32,11 +32,25 @@ describe("a journal that was tampered with", () => {
     }
   }
 
+  /** Writes receipts, and as many refusals, that the log does not have yet. */
+  async function waiting(prefix: string, count: number): Promise<void> {
+    const stores = openSqliteStores(directory, systemClock);
+    for (let index = 0; index < count; index += 1) {
+      await stores.journal.append(receipt(`${prefix}${index}`));
+      await stores.refusals.append(refusal(`no_${prefix}${index}`));
+    }
+    stores.close();
+  }
+
   /** Writes receipts, signs, and gives what an auditor would keep. */
   async function written(prefix: string, count: number): Promise<Checkpoint> {
     const stores = openSqliteStores(directory, systemClock);
     for (let index = 0; index < count; index += 1) await stores.journal.append(receipt(`${prefix}${index}`));
     stores.close();
+    return signed();
+  }
+
+  async function signed(): Promise<Checkpoint> {
     const checkpoint = readCheckpoint((await withLog((log) => log.advance())).note);
     if (checkpoint === undefined) throw new Error("no checkpoint");
     return checkpoint;
@@ -54,7 +68,7 @@ describe("a journal that was tampered with", () => {
 
   it("is not found where nobody tampered, over several pages and checkpoints", async () => {
     const kept = [await written("a", 5), await written("b", 7)];
-    expect(await audit(...kept)).toEqual({ entries: 12, forgotten: 0, problems: [] });
+    expect(await audit(...kept)).toEqual({ entries: 12, forgotten: 0, seesDropped: true, problems: [] });
   });
 
   it("is found where a receipt was changed", async () => {
@@ -75,6 +89,37 @@ describe("a journal that was tampered with", () => {
     const kept = await written("a", 5);
     tamper("DELETE FROM receipt WHERE request_id = 'a4'; UPDATE tree_state SET size = 4");
     expect((await audit(kept)).problems).toEqual(["a tree of 5 entries was signed, and there are 4"]);
+  });
+
+  it("is found where records were dropped before the log took them in", async () => {
+    const kept = await written("a", 2);
+    await waiting("b", 4);
+    tamper("DELETE FROM receipt WHERE request_id IN ('b0', 'b2'); DELETE FROM refusal WHERE request_id IN ('no_b0', 'no_b1')");
+    const dropped = (entry: number, count: number): string =>
+      `before entry ${entry}, ${count} of the records written were dropped before the log took them in`;
+    expect((await audit(kept, await signed())).problems).toEqual([dropped(2, 1), dropped(3, 1), dropped(4, 2)]);
+    // It stays found, whatever page it is on and whatever came since.
+    expect((await audit(await written("c", 3))).problems).toHaveLength(3);
+  });
+
+  it("is found where the first records of a log were dropped before it took them in", async () => {
+    await waiting("a", 3);
+    tamper("DELETE FROM receipt WHERE request_id IN ('a0', 'a1')");
+    expect((await audit(await signed())).problems).toEqual([
+      "before entry 0, 2 of the records written were dropped before the log took them in",
+    ]);
+  });
+
+  it("is not taken for one whose records waited, and were corrected while they did", async () => {
+    await waiting("a", 2);
+    const stores = openSqliteStores(directory, systemClock);
+    await stores.journal.append(receipt("open", { end: "unsettled" }));
+    await stores.journal.append(receipt("a0"));
+    await stores.refusals.append(refusal("no_a0"));
+    await stores.journal.append(receipt("open"));
+    await stores.journal.append(receipt("last"));
+    stores.close();
+    expect((await audit(await signed())).problems).toEqual([]);
   });
 
   it("is found where receipts were put in another order", async () => {

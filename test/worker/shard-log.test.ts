@@ -105,6 +105,7 @@ async function expectProved(ids: readonly string[], end = "completed"): Promise<
   expect(await auditLog(pages, [opened.checkpoint], sha256Bytes)).toEqual({
     entries: shown.length,
     forgotten: 0,
+    seesDropped: true,
     problems: [],
   });
 }

@@ -128,7 +128,13 @@ export class PostgresTree implements LogStore {
     const byLeaf = new Map(rows.map((row) => [Number(row.leaf_index), row]));
     return Array.from({ length: Math.max(0, end - from) }, (_, offset) => {
       const row = byLeaf.get(from + offset);
-      return { leafIndex: from + offset, document: row?.document ?? undefined, forgotten: row?.forgotten ?? undefined };
+      return {
+        leafIndex: from + offset,
+        document: row?.document ?? undefined,
+        forgotten: row?.forgotten ?? undefined,
+        // A write that failed or came twice has used up a number as well.
+        droppedBefore: undefined,
+      };
     });
   }
 

@@ -135,7 +135,9 @@ export class SqlTree {
   entries(from: number, count: number): LogEntry[] {
     const end = Math.min(this.size(), from + count);
     const documents = new Map<number, string>();
+    const dropped = new Map<number, number>();
     for (const run of this.#runsWithin(from, end)) {
+      if (run.first_leaf >= from) dropped.set(run.first_leaf, this.#droppedBefore(run));
       const begin = Math.max(from, run.first_leaf);
       const offset = run.first_sequence - run.first_leaf;
       const last = Math.min(end, run.first_leaf + run.count) - 1;
@@ -149,6 +151,7 @@ export class SqlTree {
       leafIndex: from + index,
       document: documents.get(from + index),
       forgotten: forgotten(from + index),
+      droppedBefore: dropped.get(from + index) ?? 0,
     }));
   }
 
@@ -223,6 +226,13 @@ export class SqlTree {
       source,
       sequence,
     )[0];
+  }
+
+  /** Row ids have no gaps, and what has one was taken in or is gone; within a run nothing is missing. */
+  #droppedBefore({ source, first_sequence: first }: RunRow): number {
+    const last = this.#runBefore(source, first - 1);
+    if (last !== undefined) return first - last.first_sequence - last.count;
+    return first - (source === receipts ? this.#state().first_receipt : 1);
   }
 
   #leafOf(source: number, sequence: number): number {

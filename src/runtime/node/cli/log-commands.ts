@@ -75,10 +75,11 @@ export const logCommands: readonly Command[] = [
       const checkpoints = [await openNote(document.checkpoint, keys, "the newest checkpoint")];
       for (const file of input.options("checkpoint")) checkpoints.push(await openNote(noteIn(readFileOf(file)), keys, file));
       const report = await auditLog(pagesOf(client, path), checkpoints, hashes.sha256Bytes);
-      const { entries, forgotten, problems } = report;
+      const { entries, forgotten, seesDropped, problems } = report;
       if (problems.length > 0) throw new Failure(exitCodes.failed, problems.map((one) => `- ${one}`).join("\n"), report);
       if (session.json) return session.print(JSON.stringify(report, undefined, 2));
       session.print(`In order: ${entries} entries are as they were signed; of ${forgotten} only the hash is kept.`);
+      if (!seesDropped) session.print("Whether records were dropped before the log took them in, this store cannot tell.");
     },
   },
   {
