@@ -5,12 +5,12 @@ import { newLogKey } from "../../src/runtime/node/log-key.ts";
 import { readCheckpoint } from "../../src/transparency/checkpoint.ts";
 import { describeOnPostgres, PostgresServer } from "../support/postgres-server.ts";
 import { regionsWithin } from "./harness/catalogue.ts";
-import { Child } from "./harness/child.ts";
 import { openaiClient } from "./harness/clients.ts";
 import { demo, operatorOf, sharedUpstreams, temporaryFolder } from "./harness/one-test.ts";
 import type { TestTenant } from "./harness/operator.ts";
 import { eventually } from "./harness/receipts.ts";
-import { listening, testOperatorKey } from "./harness/start-node.ts";
+import { listening } from "./harness/start-node.ts";
+import { get, strait } from "./harness/strait.ts";
 
 const messages = [{ role: "user" as const, content: "Where do you run?" }];
 const model = "gpt-4o-mini";
@@ -30,23 +30,6 @@ describeOnPostgres("replicas that write one log on PostgreSQL", () => {
     const path = join(folder, name);
     writeFileSync(path, text);
     return path;
-  }
-
-  async function strait(...args: readonly string[]): Promise<string> {
-    const child = new Child(process.execPath, ["src/runtime/node/strait.ts", ...args], {
-      environment: { STRAIT_OPERATOR_KEY: testOperatorKey },
-    });
-    const code = await child.exited;
-    if (code !== 0) throw new Error(`strait ${args.join(" ")} ended with ${code}: ${child.output}`);
-    return child.output;
-  }
-
-  async function get(url: string, path: string, tenant?: TestTenant): Promise<string> {
-    const headers = tenant === undefined ? {} : { authorization: `Bearer ${tenant.key}` };
-    const response = await fetch(`${url}${path}`, { headers });
-    const text = await response.text();
-    if (response.status !== 200) throw new Error(`${path} was answered with ${response.status}: ${text}`);
-    return text;
   }
 
   const proofOf = (url: string, tenant: TestTenant, id: string): Promise<string> =>
