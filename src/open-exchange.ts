@@ -15,7 +15,7 @@ export type RaiseAlarm = (deployment: Deployment, outcome: string, mismatch: str
 export class OpenExchange implements RevocableExchange, AttemptGate {
   readonly caller: Caller;
   readonly life: Lifetime;
-  readonly subject: RevocationSubject;
+  readonly #model: Model;
   readonly #gate: RevocationGate;
   readonly #alarm: RaiseAlarm;
   readonly #alarms: Promise<void>[] = [];
@@ -26,7 +26,7 @@ export class OpenExchange implements RevocableExchange, AttemptGate {
   constructor(caller: Caller, model: Model, life: Lifetime, gate: RevocationGate, alarm: RaiseAlarm) {
     this.caller = caller;
     this.life = life;
-    this.subject = { tenant: caller.tenant, keyId: caller.keyId, model };
+    this.#model = model;
     this.#gate = gate;
     this.#alarm = alarm;
     this.#release = gate.guard(this);
@@ -36,11 +36,16 @@ export class OpenExchange implements RevocableExchange, AttemptGate {
     return this.#deployment;
   }
 
-  standing(permit: Permit): Decision<Permit> {
-    return this.#gate.standing(permit, this.subject);
+  /** With the model that answers now, which an upstream may have chosen itself. */
+  get subject(): RevocationSubject {
+    return this.#subjectOf(this.#deployment?.model ?? this.#model);
   }
 
-  leaving(deployment: Deployment): void {
+  standing(permit: Permit): Decision<Permit> {
+    return this.#gate.standing(permit, this.#subjectOf(permit.model));
+  }
+
+  workedOnBy(deployment: Deployment): void {
     this.#deployment = deployment;
   }
 
@@ -48,6 +53,10 @@ export class OpenExchange implements RevocableExchange, AttemptGate {
     // The quarantine cuts what is open there, and this exchange is there no longer.
     this.#deployment = undefined;
     this.#alarms.push(this.#alarm(deployment, outcome, mismatch));
+  }
+
+  #subjectOf(model: Model): RevocationSubject {
+    return { tenant: this.caller.tenant, keyId: this.caller.keyId, model };
   }
 
   /** Resolves once every alarm that was raised is known wherever it can be. */

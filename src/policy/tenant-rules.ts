@@ -25,19 +25,21 @@ export interface Situation {
  */
 export function judgeTenant(rule: Rule, situation: Situation): Finding | undefined {
   const concern = concerns(rule, situation);
-  // Whom a list that is too old would mean today, nobody knows.
-  if (concern.outcome === "no_match" && agedList(rule.tenantLists, situation) === undefined) return undefined;
-  const aged = agedList(rule.lists, situation);
-  if (aged !== undefined) return finding(checkOf(rule), { outcome: "stale", what: aged }, "");
-  const found = concern.outcome === "match" ? find(rule, situation) : concern;
+  if (concern.outcome === "no_match") return undefined;
+  const found = agedList(rule.lists, situation) ?? (concern.outcome === "match" ? find(rule, situation) : concern);
   return finding(checkOf(rule), found, matchReason(rule, found));
 }
 
 /** Whether a rule is about this tenant: any outcome but `match` and `no_match` says which fact leaves it open. */
-function concerns(rule: Rule, { view, horizon }: Situation): Found {
-  const { tenantsIn, audience } = rule;
+function concerns(rule: Rule, situation: Situation): Found {
+  const { view, horizon } = situation;
+  const { tenantsIn, tenantLists, audience } = rule;
   const founds: Found[] = [];
-  if (tenantsIn !== undefined) founds.push(findCountry(view.countries, (country) => tenantsIn.has(country), rule, horizon));
+  if (tenantsIn !== undefined) {
+    // Whom a list that is too old would mean today, nobody knows.
+    const aged = agedList(tenantLists, situation);
+    founds.push(aged ?? findCountry(view.countries, (country) => tenantsIn.has(country), rule, horizon));
+  }
   if (audience !== undefined) {
     const certain = certainty(view.audience, rule, horizon);
     founds.push(certain !== noMatch || view.audience.value !== audience ? certain : { outcome: "match", what: audience });
@@ -48,12 +50,12 @@ function concerns(rule: Rule, { view, horizon }: Situation): Found {
 
 const concernsAll: Found = Object.freeze({ outcome: "match", what: "" });
 
-function agedList(lists: readonly string[], { policy, inputs }: Situation): string | undefined {
+function agedList(lists: readonly string[], { policy, inputs }: Situation): Found | undefined {
   const name = lists.find((list) => {
     const snapshot = policy.lists.get(list);
     return snapshot === undefined || isTooOld(snapshot, inputs.atMs);
   });
-  return name === undefined ? undefined : `the list "${name}" that a rule reads`;
+  return name === undefined ? undefined : { outcome: "stale", what: `the list "${name}" that a rule reads` };
 }
 
 function find(rule: Rule, { inputs, view, policy, horizon }: Situation): Found {

@@ -15,7 +15,7 @@ import { upstreamRequest, type Credentials, type StoredResponse } from "./addres
 import { type ClientHints } from "../dialect/client-hints.ts";
 import type { Answer } from "./answer.ts";
 import type { Connection } from "./check-address.ts";
-import { ServedPlace, type PermitOfModel } from "./served-place.ts";
+import { ServedPlace, type PermitOfModel, type ServingGate } from "./served-place.ts";
 import { attempt, upstreamRequestId, type AttemptFailure, type AttemptResult, type AttemptSettings } from "./attempt.ts";
 
 /** The deployment that really served, where it is not the one that was asked; what an exchange costs and shows is that one's. */
@@ -38,8 +38,8 @@ export interface Outgoing {
 export interface AttemptGate {
   /** What is left of the permit now. */
   standing(permit: Permit): Decision<Permit>;
-  /** A request is about to leave for this deployment, in this very turn. */
-  leaving(deployment: Deployment): void;
+  /** From this very turn on this deployment works on it: the request is about to leave for it, or it answers in another's place. */
+  workedOnBy(deployment: Deployment): void;
   /** The upstream was not what is declared of this deployment; nothing of this exchange is there any more. */
   mismatched(deployment: Deployment, outcome: string, mismatch: string): void;
 }
@@ -121,13 +121,13 @@ export async function forward(
     }
     assertPermitted(permit, deployment);
     last = deployment;
-    settings.gate.leaving(deployment);
+    settings.gate.workedOnBy(deployment);
     watcher?.began(deployment, records.length + 1);
     const body = outgoing.bodyFor(deployment.upstreamName);
     const request = upstreamRequest(deployment, outgoing.surface, body, outgoing.hints, credential, outgoing.stored);
     const health = settings.health.of(deployment.id);
     health.breaker.begin(nowMs);
-    const place = new ServedPlace(permit, deployment, outgoing.surface, settings.permitOf);
+    const place = new ServedPlace(deployment, outgoing.surface, servingGate(given, settings));
     const result = await attempt(request, outgoing.surface, outgoing.showUsage, place, life, settings);
     const endedAtMs = settings.clock.nowMs();
     judgeHealth(result, health, nowMs, endedAtMs);
@@ -138,7 +138,6 @@ export async function forward(
     const common = { attempts: records, deployment, reached: true, upstreamRequestId: record.upstreamRequestId };
     switch (result.kind) {
       case "answering":
-        settings.gate.leaving(place.served);
         return { ...common, kind: "answering", answer: result.answer };
       case "faulted":
         return { ...common, ...result };
@@ -168,6 +167,17 @@ export async function forward(
     deployment: last,
     reached,
     upstreamRequestId: failure?.upstreamRequestId,
+  };
+}
+
+function servingGate(given: Permit, { gate, permitOf }: ForwardSettings): ServingGate {
+  return {
+    permitOf,
+    standing() {
+      const standing = gate.standing(given);
+      return standing.ok ? standing.value : undefined;
+    },
+    serving: (deployment) => gate.workedOnBy(deployment),
   };
 }
 

@@ -5,6 +5,15 @@ import type { Deployment, Surface } from "../region/catalogue.ts";
 /** Where this request's tenant may be served another model, by one of its names; `undefined` where nowhere. */
 export type PermitOfModel = (modelName: string) => Permit | undefined;
 
+/** What an exchange says of the deployments that may answer it, and is told of the one that does. */
+export interface ServingGate {
+  /** What is left of the permit now: an order may have come since the attempt began. `undefined`: nothing. */
+  standing(): Permit | undefined;
+  readonly permitOf: PermitOfModel;
+  /** Another deployment than the one that was asked answers: orders that cut it off are for this exchange from now on. */
+  serving(deployment: Deployment): void;
+}
+
 /** What an answer's body has said so far of where it is made. */
 export interface SaidOfPlace {
   readonly servedModel: string | undefined;
@@ -20,19 +29,17 @@ const runsNoModel: ReadonlySet<Surface> = new Set(["count_tokens"]);
  * one then counts, if it is declared and in the permit. Whatever else it says is a mismatch, and the first one stands.
  */
 export class ServedPlace {
-  readonly #permit: Permit;
-  readonly #permitOf: PermitOfModel;
+  readonly #gate: ServingGate;
   readonly #surface: Surface;
   #served: Deployment;
   #mismatch: string | undefined;
   #model: string | undefined;
   #geo: string | undefined;
 
-  constructor(permit: Permit, tried: Deployment, surface: Surface, permitOf: PermitOfModel) {
-    this.#permit = permit;
+  constructor(tried: Deployment, surface: Surface, gate: ServingGate) {
     this.#served = tried;
     this.#surface = surface;
-    this.#permitOf = permitOf;
+    this.#gate = gate;
   }
 
   /** The deployment that really serves, as far as is known. */
@@ -83,14 +90,14 @@ export class ServedPlace {
         this.#found(`the answer spilled over from ${JSON.stringify(spilledFrom)} to a deployment that is not named`);
       return;
     }
-    const found = this.#permit.deployments.find(
-      ({ region, upstreamName }) => region.id === tried.region.id && isSame(upstreamName, other),
-    );
+    const found = this.#gate
+      .standing()
+      ?.deployments.find(({ region, upstreamName }) => region.id === tried.region.id && isSame(upstreamName, other));
     if (found === undefined)
       this.#found(
         `the deployment ${JSON.stringify(other)} of ${tried.region.id} answered, which is not declared or not permitted`,
       );
-    else this.#served = found;
+    else this.#servedBy(found);
   }
 
   #readModel(said: string | undefined): void {
@@ -100,14 +107,14 @@ export class ServedPlace {
     if (isModel(said, asked)) return;
     const names = [said.toLowerCase(), undated(said)];
     const found = names
-      .flatMap((name) => this.#permitOf(name)?.deployments ?? [])
+      .flatMap((name) => this.#gate.permitOf(name)?.deployments ?? [])
       // The policy may have given a lesser model instead.
       .find((other) => other.region.id === asked.region.id && other.sku === asked.sku && isModel(said, other));
     if (found === undefined)
       this.#found(
         `the model ${JSON.stringify(said)} answered, declared is ${JSON.stringify(asked.model.id)}, and the other is not declared there or not permitted`,
       );
-    else this.#served = found;
+    else this.#servedBy(found);
   }
 
   #readGeo(said: string): void {
@@ -115,6 +122,11 @@ export class ServedPlace {
     const { inferenceGeo: declared } = this.#served;
     if (declared !== undefined && said !== declared)
       this.#found(`inference_geo says ${JSON.stringify(said)}, declared is ${JSON.stringify(declared)}`);
+  }
+
+  #servedBy(deployment: Deployment): void {
+    this.#served = deployment;
+    this.#gate.serving(deployment);
   }
 
   #found(mismatch: string): void {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Receipt } from "../../src/ledger/receipt.ts";
-import { catalogueOf, claude, deployment, region } from "../support/catalogue.ts";
+import { catalogueOf, claude, deployment, model, region } from "../support/catalogue.ts";
 import { settled } from "../support/fake-clock.ts";
 import { eventStream, json, type ScriptedCall } from "../support/scripted-transport.ts";
 import { messages, namedSse, openaiChat, sse } from "../upstream/streams.ts";
@@ -212,6 +212,15 @@ describe("an answer from elsewhere than declared", () => {
   });
 });
 
+/** The deployment of `sea` that was asked, and the other one. */
+function sidesOf(gate: Gate): readonly [string, string] {
+  return gate.transport.last.request.path.includes("up-aaa") ? ["aaa", "bbb"] : ["bbb", "aaa"];
+}
+
+function spilled(from: string, to: string): readonly string[] {
+  return ["x-ms-deployment-name", `up-${to}`, "x-ms-spillover-from-deployment", `up-${from}`];
+}
+
 describe("an answer by another deployment than the one that was asked", () => {
   const two = [
     deployment("aaa", { region: place, weight: 1 }),
@@ -220,20 +229,11 @@ describe("an answer by another deployment than the one that was asked", () => {
 
   it("counts as that one, where it is in the permit: its price, its place, its receipt", async () => {
     const gate = await open({ catalogue: catalogueOf(two) });
-    let tried = "";
-    gate.transport.play = (call) => {
-      tried = call.request.path.includes("up-aaa") ? "aaa" : "bbb";
-      const other = tried === "aaa" ? "bbb" : "aaa";
-      call.answer(
-        200,
-        [...json, "x-ms-deployment-name", `up-${other}`, "x-ms-spillover-from-deployment", `up-${tried}`],
-        document,
-      );
-    };
+    gate.transport.play = (call) => call.answer(200, [...json, ...spilled(...sidesOf(gate))], document);
     const asked = await gate.reached({ body });
     const receipt = await receiptOf(gate, asked);
     expect(asked.outbound.status).toBe(200);
-    const other = tried === "aaa" ? "bbb" : "aaa";
+    const [tried, other] = sidesOf(gate);
     expect(receipt.deployment).toBe(`sea/${other}`);
     expect(receipt.attempts[0]?.deployment).toBe(`sea/${tried}`);
     expect(receipt.costMicroUsd).toBe(other === "bbb" ? 424 : 64);
@@ -256,6 +256,61 @@ describe("an answer by another deployment than the one that was asked", () => {
     const asked = await gate.reached({ body });
     await gate.finished(asked);
     expect(asked.outbound.status).toBe(502);
+  });
+
+  it("is withheld where that one was cut off after the request had left for the other", async () => {
+    const gate = await open({ catalogue: catalogueOf(two) });
+    const asked = await gate.reached({ body });
+    const [tried, other] = sidesOf(gate);
+    gate.revocations.learn([order("1", { deployment: `sea/${other}` })], "test");
+    gate.transport.last.answer(200, [...json, ...spilled(tried, other)], document);
+    await gate.finished(asked);
+    expect([asked.outbound.status, asked.json.error?.code]).toEqual([502, "place_mismatch"]);
+  });
+
+  it("is cut where that one is cut off between the answer's head and its content", async () => {
+    const gate = await open({ catalogue: catalogueOf(two) });
+    const asked = await gate.reached({ body: { ...body, stream: true } });
+    const [tried, other] = sidesOf(gate);
+    gate.transport.last.connected().head(200, [...eventStream, ...spilled(tried, other)]);
+    gate.revocations.learn([order("1", { deployment: `sea/${other}` })], "test");
+    gate.transport.last.data(sse(openaiChat)).end();
+    expect(await receiptOf(gate, asked)).toMatchObject({ end: "revoked", revokedBy: "revocation_1" });
+    expect(asked.outbound.text).not.toContain("Uhu");
+  });
+
+  it("is cut where the model is cut off that a router of models chose, and not where the one is that was asked for", async () => {
+    const routed = { ...model, id: "gpt-routed" };
+    const places = [
+      deployment("aaa", { region: place }),
+      deployment("bbb", { region: place, model: routed, upstreamName: "up-b" }),
+    ];
+    const gate = await open({ catalogue: catalogueOf(places) });
+    const asked = await gate.reached({ body: { ...body, stream: true } });
+    gate.transport.last.connected().head(200, [...eventStream, "x-ms-served-model", "gpt-routed"]);
+    gate.transport.last.data(sse(openaiChat.slice(0, 2)).replaceAll("gpt-served", "gpt-routed"));
+    gate.revocations.learn([order("1", { model: "gpt-test" })], "test");
+    await gate.settle();
+    expect(gate.transport.last.over).toBe(false);
+    gate.revocations.learn([order("2", { model: "gpt-routed" })], "test");
+    expect(await receiptOf(gate, asked)).toMatchObject({ end: "revoked", revokedBy: "revocation_2" });
+  });
+
+  it("leaves the request what it was: the next attempt is refused where the model asked for is cut off", async () => {
+    const routed = { ...model, id: "gpt-routed" };
+    const swe = region("swe", "SE");
+    const places = [place, swe].flatMap((at) => [
+      deployment("aaa", { region: at }),
+      deployment("bbb", { region: at, model: routed, upstreamName: "up-b" }),
+    ]);
+    const gate = await open({ catalogue: catalogueOf(places) });
+    const asked = await gate.reached({ body });
+    gate.transport.last.connected().head(200, [...json, "x-ms-served-model", "gpt-routed"]);
+    gate.revocations.learn([order("1", { model: "gpt-test" })], "test");
+    gate.transport.last.fail();
+    await gate.finished(asked);
+    expect(gate.transport.calls).toHaveLength(1);
+    expect(asked.json.error?.code).toBe("revoked");
   });
 
   it("shows in the same way in streams", async () => {

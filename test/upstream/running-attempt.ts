@@ -47,7 +47,11 @@ export class RunningAttempt {
   readonly place: ServedPlace;
 
   constructor({ surface = "chat.completions", showUsage = true, method = "POST", tried = deployment("one") }: RunOptions = {}) {
-    this.place = new ServedPlace(permitFor([tried]), tried, surface, () => undefined);
+    this.place = new ServedPlace(tried, surface, {
+      standing: () => permitFor([tried]),
+      permitOf: () => undefined,
+      serving: () => undefined,
+    });
     void this.#run(surface, showUsage, method);
   }
 

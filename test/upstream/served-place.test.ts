@@ -12,18 +12,16 @@ const standard = deployment("standard", { region: japan, upstreamName: "gpt-stan
 const elsewhere = deployment("global", { region: region("eastus2", "US"), upstreamName: "gpt-global" });
 const pinned = deployment("claude", { region: region("claude-us", "US", "anthropic"), evidence: "attested", inferenceGeo: "us" });
 
-const nowhere = (): undefined => undefined;
 const placeOf = (
   tried: Deployment = asked,
   others: readonly Deployment[] = [],
   surface: Surface = "chat.completions",
 ): ServedPlace =>
-  new ServedPlace(
-    permitFor([tried, ...others], tried.region.wire === "anthropic" ? "messages" : "chat.completions"),
-    tried,
-    surface,
-    nowhere,
-  );
+  new ServedPlace(tried, surface, {
+    standing: () => permitFor([tried, ...others], tried.region.wire === "anthropic" ? "messages" : "chat.completions"),
+    permitOf: () => undefined,
+    serving: () => undefined,
+  });
 const silent: SaidOfPlace = { servedModel: undefined, inferenceGeo: undefined };
 
 describe("what an answer's head says of its place", () => {
@@ -67,7 +65,11 @@ describe("the model that an answer names", () => {
   const other = { ...model, id: "gpt-mini" };
   const routed = deployment("routed", { region: japan, model: other, upstreamName: "gpt-mini" });
   const routing = (permits: Readonly<Record<string, Permit>>, tried = asked): ServedPlace =>
-    new ServedPlace(permitFor([tried]), tried, "chat.completions", (name) => permits[name]);
+    new ServedPlace(tried, "chat.completions", {
+      standing: () => permitFor([tried]),
+      permitOf: (name) => permits[name],
+      serving: () => undefined,
+    });
   const said = (servedModel: string): SaidOfPlace => ({ ...silent, servedModel });
 
   it.each([
