@@ -112,6 +112,7 @@ async function admit(exchange: UnderWay): Promise<Decision<Admitted>> {
   if (trace.recording) authorising.set(permit.ok ? permitAttributes(permit.value) : deniedAttributes(permit.inputs, world));
   authorising.end(permit.ok ? undefined : permit.refusal);
   const decided = permit.ok ? permit.value : permit;
+  known.world = world;
   known.inputs = decided.inputs;
   known.refused = decided.refused;
   if (!permit.ok) return refuse(await turnDown(permit.refusal, known, exchange));

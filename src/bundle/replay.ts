@@ -2,11 +2,18 @@ import { z } from "zod";
 import { decide, type Grant, type Judgement } from "../policy/decide.ts";
 import type { DecisionInputs } from "../policy/decision-inputs.ts";
 import type { World } from "../policy/world.ts";
+import type { Refusal } from "../refusal.ts";
 
 interface RefusedGroup {
   readonly rule: string;
   readonly reason: string;
   readonly deployments: readonly string[];
+}
+
+interface DegradationRecord {
+  readonly rule: string;
+  readonly toModel?: string | undefined;
+  readonly without?: string | undefined;
 }
 
 /** What a receipt says of the decision that was made, as it reads from an export. */
@@ -21,7 +28,9 @@ export interface DecisionRecord {
   readonly attempts?: readonly { readonly deployment: string }[] | undefined;
   /** As receipts group them. */
   readonly candidatesRefused?: readonly RefusedGroup[] | undefined;
-  readonly refusal?: { readonly kind: string } | undefined;
+  /** Absent where nothing was lessened, and in receipts of before that was written down. */
+  readonly degradations?: readonly DegradationRecord[] | undefined;
+  readonly refusal?: { readonly kind: string; readonly reasons?: readonly string[] | undefined } | undefined;
   readonly end: string;
 }
 
@@ -35,7 +44,10 @@ const decisionRecord: z.ZodType<DecisionRecord> = z.object({
   rules: z.array(z.string()).optional(),
   attempts: z.array(z.object({ deployment: z.string() })).optional(),
   candidatesRefused: z.array(z.object({ rule: z.string(), reason: z.string(), deployments: z.array(z.string()) })).optional(),
-  refusal: z.object({ kind: z.string() }).optional(),
+  degradations: z
+    .array(z.object({ rule: z.string(), toModel: z.string().optional(), without: z.string().optional() }))
+    .optional(),
+  refusal: z.object({ kind: z.string(), reasons: z.array(z.string()).optional() }).optional(),
   end: z.string(),
 });
 
@@ -98,31 +110,51 @@ const ofDecisions: ReadonlySet<string> = new Set([
 ]);
 
 function differencesOf(record: DecisionRecord, { outcome }: Judgement): string[] {
-  const { end, refusal, model, rules, candidatesRefused, attempts = [] } = record;
-  // What was held or sent had a permit; of what was refused before, its refusal tells.
-  const wasRefused = end === "refused" && (refusal === undefined || ofDecisions.has(refusal.kind));
+  const { end, refusal } = record;
   if (!outcome.ok) {
     const { kind } = outcome.refusal;
     if (end !== "refused") return [`it was served, and is refused now (${kind})`];
-    if (refusal?.kind === kind)
-      return candidatesRefused === undefined || sameRefused(candidatesRefused, outcome.refused) ? [] : [otherCandidates];
-    return [`it was refused as ${refusal?.kind ?? "nothing"}, and is refused as ${kind} now`];
+    if (refusal?.kind !== kind) return [`it was refused as ${refusal?.kind ?? "nothing"}, and is refused as ${kind} now`];
+    return [...reasonDifferences(refusal.reasons, outcome.refusal), ...candidateDifferences(record, outcome.refused)];
   }
-  if (wasRefused) return [`it was refused (${refusal?.kind ?? "for no reason"}), and is permitted now`];
-  const { grant } = outcome;
+  // What was held or sent had a permit; of what was refused before, its refusal tells.
+  if (end === "refused" && (refusal === undefined || ofDecisions.has(refusal.kind)))
+    return [`it was refused (${refusal?.kind ?? "for no reason"}), and is permitted now`];
+  return grantDifferences(record, outcome.grant);
+}
+
+/** Only reasons that are the policy's own ids and codes: the others are prose, which another release may write otherwise. */
+function reasonDifferences(were: readonly string[] | undefined, refusal: Refusal): string[] {
+  if (were === undefined || (refusal.kind !== "policy_denied" && refusal.kind !== "policy_review")) return [];
+  const are = [refusal.rule, ...refusal.reasons];
+  return were.join("\n") === are.join("\n") ? [] : [`it was refused by ${were.join(", ")}, and is by ${are.join(", ")} now`];
+}
+
+function grantDifferences(record: DecisionRecord, grant: Grant): string[] {
+  const { model, rules, degradations, attempts = [] } = record;
   const differences: string[] = [];
   if (model !== undefined && model !== grant.model.id)
     differences.push(`it was for the model ${model}, and is for ${grant.model.id} now`);
   if (rules !== undefined && rules.join("\n") !== grant.rules.join("\n"))
     differences.push(`it was permitted by ${rules.join(", ")}, and is by ${grant.rules.join(", ")} now`);
-  if (candidatesRefused !== undefined && !sameRefused(candidatesRefused, grant.refused)) differences.push(otherCandidates);
+  if (degradations !== undefined && inWords(degradations) !== inWords(grant.degradations))
+    differences.push(`it was lessened by ${inWords(degradations)}, and is by ${inWords(grant.degradations)} now`);
+  differences.push(...candidateDifferences(record, grant.refused));
   const admitted = new Set(grant.deployments.map(({ id }) => id));
   for (const { deployment } of attempts)
     if (!admitted.has(deployment)) differences.push(`it was sent to ${deployment}, which is not admitted now`);
   return differences;
 }
 
-const otherCandidates = "other deployments were refused, or for other reasons";
+function inWords(degradations: readonly DegradationRecord[]): string {
+  const words = degradations.map(({ rule, toModel, without }) => `${rule} (${toModel ?? `without ${without}`})`);
+  return words.length === 0 ? "nothing" : words.join(", ");
+}
+
+function candidateDifferences({ candidatesRefused }: DecisionRecord, refused: Grant["refused"]): string[] {
+  if (candidatesRefused === undefined || sameRefused(candidatesRefused, refused)) return [];
+  return ["other deployments were refused, or for other reasons"];
+}
 
 function sameRefused(groups: readonly RefusedGroup[], refused: Grant["refused"]): boolean {
   const were = groups.flatMap(({ rule, reason, deployments }) => deployments.map((id) => JSON.stringify([id, rule, reason])));

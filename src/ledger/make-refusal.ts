@@ -22,20 +22,23 @@ export interface RefusalBasis {
   digestKeyId?: string | undefined;
   request?: ModelRequest;
   endUser?: string | undefined;
+  /** Once the policy was asked, it and its catalogue. */
+  world?: World;
   /** What the policy decided by, and each deployment that it refused; its permit where it gave one: then something else refused. */
   inputs?: DecisionInputs | undefined;
   refused?: readonly RefusedCandidate[] | undefined;
   permit?: Permit;
 }
 
+/** `now` is named where no policy was asked. Else it is the one that was: another may have come into force since. */
 export function refusalReceipt(
   basis: RefusalBasis,
   refusal: Refusal,
-  { policy, catalogue }: World,
+  now: World,
   status: number,
   endedAtMs: number,
 ): RefusalReceipt {
-  const { caller, request, permit } = basis;
+  const { caller, request, permit, world = now } = basis;
   return {
     schema: receiptSchema,
     requestId: basis.requestId,
@@ -49,9 +52,9 @@ export function refusalReceipt(
     digestKeyId: basis.digestKeyId,
     requestDigest: basis.requestDigest,
     inputs: basis.inputs,
-    policyVersion: permit?.policyVersion ?? policy.version,
-    policyDigest: permit?.policyDigest ?? policy.digest,
-    catalogueDigest: permit?.catalogueDigest ?? catalogue.digest,
+    policyVersion: world.policy.version,
+    policyDigest: world.policy.digest,
+    catalogueDigest: world.catalogue.digest,
     candidatesRefused: basis.refused && candidatesRefused(basis.refused),
     candidatesCutOff: permit && candidatesCutOff(permit.cutOff),
     refusal: refusalRecord(refusal),

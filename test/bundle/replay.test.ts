@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseRecord, replay, Worlds, type DecisionRecord } from "../../src/bundle/replay.ts";
 import { candidatesRefused } from "../../src/ledger/candidates-refused.ts";
+import { refusalRecord } from "../../src/ledger/refusal-record.ts";
 import { authorise } from "../../src/policy/authorise.ts";
 import type { World } from "../../src/policy/world.ts";
 import { surfaces, type Surface } from "../../src/region/catalogue.ts";
@@ -57,13 +58,14 @@ function recordOf(asked: typeof drawnRequest extends fc.Arbitrary<infer Value> ?
         model: decision.value.model.id,
         rules: decision.value.rules,
         attempts: decision.value.deployments.map(({ id }) => ({ deployment: id })),
+        degradations: decision.value.degradations,
         candidatesRefused: candidatesRefused(decision.value.refused),
         end: "completed",
       }
     : {
         ...common,
         inputs: decision.inputs,
-        refusal: { kind: decision.refusal.kind },
+        refusal: refusalRecord(decision.refusal),
         candidatesRefused: candidatesRefused(decision.refused),
         end: "refused",
       };
@@ -89,22 +91,24 @@ describe("a decision that is made again", () => {
   it("differs where the receipt says something else than was decided", () => {
     let differed = 0;
     fc.assert(
-      fc.property(drawnRequest, fc.nat(5), (asked, which) => {
+      fc.property(drawnRequest, fc.nat(11), (asked, which) => {
         const record = recordOf(asked, shipped);
         const changed: DecisionRecord =
           record.end === "refused"
             ? ([
                 { ...record, end: "completed", refusal: undefined },
                 { ...record, refusal: { kind: record.refusal?.kind === "fact_unknown" ? "policy_denied" : "fact_unknown" } },
+                { ...record, refusal: { kind: "policy_denied", reasons: ["whim"] } },
                 { ...record, candidatesRefused: [{ rule: "whim", reason: "so", deployments: ["a/b"] }] },
-              ][which % 3] ?? record)
+              ][which % 4] ?? record)
             : ([
                 { ...record, end: "refused", refusal: { kind: "policy_denied" } },
                 { ...record, model: "another" },
                 { ...record, rules: record.rules?.slice(1) },
                 { ...record, attempts: [{ deployment: "chinanorth3/gpt-4o" }] },
+                { ...record, degradations: [{ rule: "whim", without: "log_probabilities" }] },
                 { ...record, candidatesRefused: [{ rule: "whim", reason: "so", deployments: ["a/b"] }] },
-              ][which % 5] ?? record);
+              ][which % 6] ?? record);
         expect(replay(changed, worlds)).toMatchObject({ result: "different" });
         differed += 1;
       }),

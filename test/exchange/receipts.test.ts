@@ -1,12 +1,14 @@
 import { createHmac } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import type { RefusalReceipt } from "../../src/ledger/receipt.ts";
+import type { World } from "../../src/policy/world.ts";
 import { StoreUnavailable } from "../../src/quota/store.ts";
 import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
 import { eventStream, json } from "../support/scripted-transport.ts";
 import { openaiChat, sse } from "../upstream/streams.ts";
-import { digestSecret, tenant } from "../support/permits.ts";
-import { Gate, settings, type Asked, type GateOptions } from "./gate.ts";
+import { ruleOf } from "../policy/policy-fixture.ts";
+import { digestSecret, openPolicy, tenant } from "../support/permits.ts";
+import { catalogue, Gate, settings, type Asked, type GateOptions } from "./gate.ts";
 
 let gates: Gate[] = [];
 
@@ -139,6 +141,16 @@ describe("a refusal before anything was held", () => {
       expect(recorded).toMatchObject(known);
     }
     expect(await gate.stores.journal.list(tenant.id, undefined, 10)).toHaveLength(1);
+  });
+
+  it("names the policy that refused, though another one is in force by the time it is recorded", async () => {
+    const closed = { ...openPolicy, digest: "closed", rules: [ruleOf("withdrawal", { openTo: undefined })] };
+    let asked = 0;
+    const world = (): World => ({ catalogue, policy: asked++ === 0 ? closed : openPolicy });
+    const gate = await open({ ports: { world } });
+    const refused = await gate.finished(gate.ask({ body: plain }));
+    expect(asked).toBeGreaterThan(1);
+    expect(await refusalOf(gate, refused)).toMatchObject({ policyDigest: "closed", refusal: { kind: "policy_denied" } });
   });
 
   it("of a tenant that proved who it is and is not let in is recorded too; who is nobody leaves none", async () => {

@@ -11,6 +11,7 @@ import { Revocations } from "../../src/revocation/revocations.ts";
 import { Health } from "../../src/routing/health.ts";
 import { hashes } from "../../src/runtime/node/hashes.ts";
 import { sha256 } from "../../src/runtime/node/clock.ts";
+import type { OpenDigestKey } from "../../src/tenant/digest-key.ts";
 import { mintKey } from "../../src/tenant/key.ts";
 import type { DirectoryEntry, Tenant } from "../../src/tenant/tenant.ts";
 import type { Transport } from "../../src/upstream/transport.ts";
@@ -19,6 +20,14 @@ import { FakeClock, settled } from "../support/fake-clock.ts";
 import { RecordingOutbound, ScriptedInbound } from "../support/recording-outbound.ts";
 import { SeededEntropy } from "../support/seeded-entropy.ts";
 import { beginsMs, filesOf, type DrawnWorld } from "./drawn-world.ts";
+
+/** Of every tenant: what is digested is another test's. */
+const digestKey: OpenDigestKey = {
+  id: "key-1",
+  key: new Uint8Array(32),
+  createdAt: "2026-01-01T00:00:00Z",
+  retiredAt: undefined,
+};
 
 export interface RecordedTenant {
   readonly tenant: Tenant;
@@ -87,6 +96,7 @@ export class RecordedGateway {
       log,
       tracer: trace.getTracer("none"),
       directory: { find: (id) => entries.get(id), touchKey: () => undefined },
+      digestKeys: { current: () => digestKey, all: async () => [digestKey] },
       world: (atMs) => shelf.at(atMs),
       quota: {
         reserve: async () => ({ admitted: true, states: [], shadowed: [], near: [] }),
