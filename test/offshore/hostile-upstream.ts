@@ -28,7 +28,7 @@ export const faults: fc.Arbitrary<Fault> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc.constantFrom("connect", "refused", "response").map((phase): Fault => ({ kind: "breaks", phase }) as Fault),
+    arbitrary: fc.constantFrom("connect", "refused", "response").map((phase): Fault => ({ kind: "breaks", phase })),
   },
 );
 
@@ -50,7 +50,7 @@ export interface Played {
   /** The answer's own. */
   readonly id: string;
   /** Called between the head of an answer and its body. */
-  midway(): void;
+  readonly midway: () => void;
 }
 
 /** Plays one call. */

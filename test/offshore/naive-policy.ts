@@ -50,7 +50,7 @@ const gradesOfSkus: Readonly<Record<string, string>> = {
   InferenceGeo: "attested",
   Global: "none",
 };
-const mayBeLifted = ["ownership", "tier", "withdrawal", "end_use", "nationality", "hosted_tools", "log_probabilities"];
+const mayBeLifted = new Set(["ownership", "tier", "withdrawal", "end_use", "nationality", "hosted_tools", "log_probabilities"]);
 
 export function deploymentId(region: RegionEntry, entry: DeploymentEntry): string {
   return `${region.id}/${entry.name ?? entry.model}`;
@@ -98,14 +98,15 @@ interface Finding {
 /** What speaks against the request, wherever it would run. */
 function findAll(policy: PolicyEntry, model: ModelEntry, request: NaiveRequest, atMs: number): Finding[] {
   const looking = policy.rules.filter((rule) => isInForce(rule, atMs) && looksAt(rule, model));
-  const lifted = looking.flatMap((rule) => {
-    if (rule.kind !== "exemption" || isAged(policy, rule, atMs)) return [];
-    return rule.parties_on.some((name) => isParty(policy, name, request.tenant)) ? rule.lifts : [];
-  });
+  const lifted = new Set<string>();
+  for (const rule of looking) {
+    if (rule.kind !== "exemption" || isAged(policy, rule, atMs)) continue;
+    if (rule.parties_on.some((name) => isParty(policy, name, request.tenant))) for (const id of rule.lifts) lifted.add(id);
+  }
   const about = looking.map((rule) => [rule, concerns(policy, rule, request.tenant, atMs)] as const);
   const findings = about.flatMap(([rule, concern]): Finding[] => {
     if (rule.kind === "exemption" || concern === "none") return [];
-    if (mayBeLifted.includes(rule.kind) && lifted.includes(rule.id)) return [];
+    if (mayBeLifted.has(rule.kind) && lifted.has(rule.id)) return [];
     const found = isAged(policy, rule, atMs) || concern === "uncertain" ? "uncertain" : find(policy, rule, request, atMs);
     return found === "none" ? [] : [effectOf(rule, found)];
   });
@@ -175,8 +176,8 @@ function find(policy: PolicyEntry, rule: RuleEntry, request: NaiveRequest, atMs:
         (held) => (rule.share_at_least_percent === undefined ? held > share * 100 : held >= share * 100),
         ({ asOf }) => isRecent(asOf, rule, atMs),
       );
-      const all = [matches(isListed(tenant)), seat, owners];
-      return all.includes("match") ? "match" : all.includes("uncertain") ? "uncertain" : "none";
+      const all = new Set([matches(isListed(tenant)), seat, owners]);
+      return all.has("match") ? "match" : all.has("uncertain") ? "uncertain" : "none";
     }
     case "tier":
       return "match";
