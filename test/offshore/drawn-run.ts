@@ -1,4 +1,4 @@
-import { expect } from "vitest";
+import assert from "node:assert/strict";
 import { parseRecord, replay, Worlds } from "../../src/bundle/replay.ts";
 import type { RegionEntry, DeploymentEntry } from "../../src/region/region-file.ts";
 import type { Transport } from "../../src/upstream/transport.ts";
@@ -134,7 +134,7 @@ export class DrawnRun implements Transport {
       const { result, ...rest } = replay(parsed, all);
       const kind = record.refusal?.kind ?? "";
       const isOther = result === "without_inputs" && record.end === "refused" && refusalsWithoutInputs.has(kind);
-      if (!isOther) expect({ result, ...rest, kind }).toEqual({ result: "same", kind });
+      if (!isOther) assert.deepEqual({ result, ...rest, kind }, { result: "same", kind });
       this.#count(`replayed: ${record.end === "refused" ? "refusal" : "receipt"} ${result}`);
     }
   }
@@ -213,11 +213,11 @@ export class DrawnRun implements Transport {
 
   #expectPermitted(asked: Asked, place: NaivePlace, body: Sent): void {
     const id = deploymentId(place.region, place.entry);
-    expect({ sentTo: id, isWithin: this.#isWithin(asked, asked.decision, place) }).toEqual({ sentTo: id, isWithin: true });
-    if (asked.boundTo !== undefined) expect(id).toBe(asked.boundTo);
+    assert(this.#isWithin(asked, asked.decision, place), `a prompt left for ${id}, where it must not be`);
+    if (asked.boundTo !== undefined) assert.equal(id, asked.boundTo);
     const isStripped = asked.decision.permitted && asked.decision.withoutLogProbabilities;
     const isAsked = asked.ask.logProbabilities !== "none";
-    expect(body.logprobs ?? false).toBe(isAsked && !isStripped);
+    assert.equal(body.logprobs ?? false, isAsked && !isStripped);
     this.#expectNoLuck(asked, place);
     this.#count("attempts");
     if (asked.attempts > 1) this.#count("retries");
@@ -235,7 +235,8 @@ export class DrawnRun implements Transport {
       for (const value of values) {
         const known = { ...request, tenant: { ...tenant, facts: { ...tenant.facts, [fact]: value } } };
         const decision = naiveDecision(world, known, decidedAtMs);
-        expect(decision.permitted && decision.deployments.includes(deploymentId(region, entry)), `${fact}: ${value}`).toBe(true);
+        const isPermitted = decision.permitted && decision.deployments.includes(deploymentId(region, entry));
+        assert(isPermitted, `it was permitted though ${fact} may be ${value}`);
         this.#count("attempts whatever a fact is");
       }
     }
@@ -245,8 +246,10 @@ export class DrawnRun implements Transport {
     const { region, entry } = place;
     const { surface, stream } = asked.ask;
     const content = `content-${this.#asked.indexOf(asked)}-${asked.attempts}-`;
-    const served = this.#servedAt(fault, asked, place);
-    const isWithin = (): boolean => served !== undefined && this.#isWithin(asked, served.decision, served.place);
+    const isWithin = (): boolean => {
+      const served = this.#servedAt(fault, asked, place);
+      return served !== undefined && this.#isWithin(asked, served.decision, served.place);
+    };
     const answers = fault.kind !== "status" && fault.kind !== "breaks";
     this.#count(answers ? `answers from ${isWithin() ? "within" : "elsewhere"}: ${fault.kind}` : "calls that failed");
     // What answers from elsewhere is out of use from the next turn on: others may be answered in this one before it is known.
@@ -296,33 +299,33 @@ export class DrawnRun implements Transport {
 
   #expectAnswered({ ask, decision, boundTo, made, attempts, fromWithin, fromElsewhere }: Asked): void {
     const { text, violations } = made.outbound;
-    expect(violations).toEqual([]);
-    for (const content of fromElsewhere) expect(text).not.toContain(content);
+    assert.deepEqual(violations, []);
+    for (const content of fromElsewhere) assert(!text.includes(content), `the client was given ${content}, from elsewhere`);
     if (fromWithin.some((content) => text.includes(content))) this.#count("answered");
     const requestId = made.outbound.header("x-request-id") ?? made.outbound.header("request-id");
     const { receipts, refusals } = this.#gateway;
     const receipt = receipts.find((each) => each.requestId === requestId);
     const refusal = refusals.find((each) => each.requestId === requestId);
-    expect([receipt, refusal].filter((each) => each !== undefined)).toHaveLength(1);
+    assert.equal([receipt, refusal].filter((each) => each !== undefined).length, 1);
     if (!decision.permitted) {
-      expect(attempts).toBe(0);
+      assert.equal(attempts, 0);
       this.#count(`refused: ${refusal?.refusal.kind ?? ""}`);
     }
     // What goes on from a stored response may be refused for where that is kept, and what an order cut off for that.
     const kind = refusal?.refusal.kind ?? "";
     if (boundTo === undefined && kind !== "revoked" && kind !== "quarantined") {
       const told = { ask, decision, refusal: refusal?.refusal };
-      expect({ ...told, isRefusedByPolicy: refusalsOfPolicy.has(kind) }).toEqual({
-        ...told,
-        isRefusedByPolicy: !decision.permitted,
-      });
+      assert.equal(refusalsOfPolicy.has(kind), !decision.permitted, JSON.stringify(told));
     }
     if (receipt !== undefined && decision.permitted && boundTo === undefined) {
       const refused = new Set(receipt.candidatesRefused?.flatMap(({ deployments }) => deployments));
       const candidates = this.#drawn.regions.flatMap((region) =>
         region.deployments.flatMap((entry) => (entry.model === decision.model ? [deploymentId(region, entry)] : [])),
       );
-      expect(candidates.filter((id) => !refused.has(id))).toEqual(decision.deployments);
+      assert.deepEqual(
+        candidates.filter((id) => !refused.has(id)),
+        decision.deployments,
+      );
     }
   }
 }
