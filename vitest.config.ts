@@ -17,6 +17,7 @@ const worker = cloudflareTest(() => {
     miniflare: {
       durableObjects: {
         UNSWEPT: { className: "UnsweptTenantObject", useSQLite: true },
+        UNSCHEDULED: { className: "UnscheduledDirectoryObject", useSQLite: true },
         UNSWEPT_SHARDS: { className: "UnsweptShardObject", useSQLite: true },
       },
     },

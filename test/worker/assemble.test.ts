@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
-import { assemble, NotConfigured } from "../../src/runtime/worker/assemble.ts";
+import { assemble } from "../../src/runtime/worker/assemble.ts";
+import { NotConfigured } from "../../src/runtime/worker/config.ts";
 import { newKey } from "../transparency/log-fixture.ts";
 
 const production = { ...env, STRAIT_DEMO: "false" };

@@ -1,21 +1,26 @@
 import { evictAllDurableObjects, reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
+import { systemEntropy } from "../../src/runtime/worker/clock.ts";
+import { objectRetention } from "../../src/runtime/worker/object-retention.ts";
 import { tenantOf } from "../../src/runtime/worker/object-stubs.ts";
 import { openObjectStores } from "../../src/runtime/worker/stores.ts";
 import type { QuotaStore } from "../../src/quota/store.ts";
 import type { JournalReader } from "../../src/ledger/journal-reader.ts";
 import type { LogStore } from "../../src/transparency/log-store.ts";
-import { worldBeginsMs, type LogWorld, type ReaderWorld } from "../stores/store-world.ts";
+import { TransparencyLog } from "../../src/transparency/transparency-log.ts";
+import { logKeys, newKey, publicKeys } from "../transparency/log-fixture.ts";
+import { sha256Bytes } from "../transparency/sha256.ts";
+import { worldBeginsMs, type LogWorld, type RetentionWorld } from "../stores/store-world.ts";
 import type { UnsweptTenantObject } from "./worker-under-test.ts";
 
-const bindings = { TENANTS: env.UNSWEPT, SHARDS: env.UNSWEPT_SHARDS, DIRECTORY: env.DIRECTORY, VIEW: env.VIEW };
+const bindings = { TENANTS: env.UNSWEPT, SHARDS: env.UNSWEPT_SHARDS, DIRECTORY: env.UNSCHEDULED, VIEW: env.VIEW };
 
 /** The tenants of the contract suites: each object takes back its own, and nobody asks across them. */
 const tenants = ["acme", "other"];
 
 /** Durable Objects as a contract suite takes them: `restart` evicts every one of them. */
-export async function objectWorld(): Promise<ReaderWorld & LogWorld> {
+export async function objectWorld(): Promise<RetentionWorld & LogWorld> {
   vi.useFakeTimers({ toFake: ["Date"], now: worldBeginsMs });
   const later: Promise<unknown>[] = [];
   const settled = async (): Promise<void> => void (await Promise.all(later.splice(0)));
@@ -41,6 +46,10 @@ export async function objectWorld(): Promise<ReaderWorld & LogWorld> {
     return stores.reader;
   };
 
+  const key = await newKey();
+  const logs = new Map<string, TransparencyLog>();
+  const keys = await logKeys(key);
+
   return {
     quota: {
       reserve: (request) => at(request.tenantId, stores.quota).reserve(request),
@@ -61,6 +70,13 @@ export async function objectWorld(): Promise<ReaderWorld & LogWorld> {
       find: (tenantId, requestId) => stores.refusals.find(tenantId, requestId),
     },
     tree: treeOf("acme"),
+    applyRetention: objectRetention(bindings, systemEntropy),
+    log(tenantId) {
+      const log = logs.get(tenantId) ?? new TransparencyLog(treeOf(tenantId), keys, { nowMs: () => Date.now() }, sha256Bytes);
+      logs.set(tenantId, log);
+      return log;
+    },
+    publicKeys: publicKeys(key),
     books: { close: (receipt, settlement) => at(receipt.tenantId, stores.books).close(receipt, settlement) },
     reader: {
       scan: async (query) => (await handedOver()).scan(query),

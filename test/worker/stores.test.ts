@@ -1,3 +1,4 @@
+import { retentionContract } from "../retention/retention-contract.ts";
 import { directoryContract } from "../stores/directory-contract.ts";
 import { journalContract } from "../stores/journal-contract.ts";
 import { journalReaderContract } from "../stores/journal-reader-contract.ts";
@@ -16,3 +17,4 @@ logContract("Durable Objects", objectWorld);
 directoryContract("Durable Objects", objectWorld);
 oldEntryContract("Durable Objects", objectWorld);
 journalReaderContract("Durable Objects and D1", objectWorld, { runs: 6, refusalsOfAll: false });
+retentionContract("Durable Objects and D1", objectWorld, 4);

@@ -1,7 +1,8 @@
 import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { DirectoryObject, directoryObjectName } from "../../src/runtime/worker/directory-object.ts";
+import { DirectoryObject } from "../../src/runtime/worker/directory-object.ts";
+import { directoryObjectName } from "../../src/runtime/worker/object-stubs.ts";
 import { QueryView } from "../../src/runtime/worker/query-view.ts";
 import { openObjectStores } from "../../src/runtime/worker/stores.ts";
 import type { TenantObject } from "../../src/runtime/worker/tenant-object.ts";

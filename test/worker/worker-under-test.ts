@@ -1,4 +1,4 @@
-import { ShardObject, TenantObject } from "../../src/runtime/worker/main.ts";
+import { DirectoryObject, ShardObject, TenantObject } from "../../src/runtime/worker/main.ts";
 import type { ExpiredReservation } from "../../src/quota/store.ts";
 import type { LogStore } from "../../src/transparency/log-store.ts";
 
@@ -9,6 +9,10 @@ export { default, DirectoryObject, ShardObject, SimulatedRegion, TenantObject } 
  * alarms do not follow, and take back expired reservations themselves.
  */
 export class UnsweptTenantObject extends TenantObject {
+  constructor(state: DurableObjectState, bindings: Cloudflare.Env) {
+    super(state, { ...bindings, DIRECTORY: bindings.UNSCHEDULED });
+  }
+
   override alarm(): Promise<void> {
     return Promise.resolve();
   }
@@ -47,11 +51,23 @@ export class UnsweptShardObject extends ShardObject {
   }
 }
 
+/** The directory of such tenants. */
+export class UnscheduledDirectoryObject extends DirectoryObject {
+  constructor(state: DurableObjectState, bindings: Cloudflare.Env) {
+    super(state, { ...bindings, TENANTS: bindings.UNSWEPT });
+  }
+
+  override alarm(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
 declare global {
   namespace Cloudflare {
     interface Env {
       readonly UNSWEPT_SHARDS: DurableObjectNamespace<UnsweptShardObject>;
       readonly UNSWEPT: DurableObjectNamespace<UnsweptTenantObject>;
+      readonly UNSCHEDULED: DurableObjectNamespace<UnscheduledDirectoryObject>;
     }
   }
 }

@@ -1,10 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { RetentionStore } from "../../retention/retention-store.ts";
-
-/** A day, less what timers may be late by: the turn moves on by hours otherwise. */
-const everyMs = 24 * 3_600_000 - 60_000;
-const askEveryMs = 15 * 60_000;
+import { askEveryMs, deleteEveryMs } from "../../retention/schedule.ts";
 
 /**
  * Deletes what is due, once a day, in the process that takes the turn. What is returned stops that, and resolves once a run
@@ -20,7 +17,7 @@ export function scheduleRetention(
   let running = Promise.resolve();
   const run = async (): Promise<void> => {
     try {
-      if (await store.takeTurn(everyMs)) await deleteDue();
+      if (await store.takeTurn(deleteEveryMs)) await deleteDue();
     } catch (error) {
       log.error("records that are due could not be deleted", { error: String(error) });
     }

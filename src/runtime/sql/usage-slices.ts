@@ -5,12 +5,15 @@ import { addSums, noUsage, sumsOf, type UsageGroup, type UsageRow, type UsageSum
 import type { SqlDatabase, SqlValue } from "./database.ts";
 import { addColumns, readEntry, sumColumns, writeEntry } from "./usage-entry.ts";
 
+/** The columns by which a slice is found. */
+export const sliceKey: readonly string[] = ["tenant_id", "quarter", "key_id", "model", "region", "end"];
+
 /** What a slice is apart by, with where each stands in the table. */
 const columns = { tenant: "tenant_id", key: "key_id", model: "model", region: "region", end: "end" } as const;
 
-const upsert = `INSERT INTO usage_slice (tenant_id, quarter, key_id, model, region, end, ${sumColumns.join(", ")})
+const upsert = `INSERT INTO usage_slice (${sliceKey.join(", ")}, ${sumColumns.join(", ")})
   VALUES (?, ?, ?, ?, ?, ?, ${sumColumns.map(() => "?").join(", ")})
-  ON CONFLICT (tenant_id, quarter, key_id, model, region, end) DO UPDATE SET ${sumColumns.map((name) => `${name} = ${name} + excluded.${name}`).join(", ")}`;
+  ON CONFLICT (${sliceKey.join(", ")}) DO UPDATE SET ${sumColumns.map((name) => `${name} = ${name} + excluded.${name}`).join(", ")}`;
 
 /** Receipts from before rows had entries are read as they are. */
 const nextRows = `SELECT sequence, tenant_id, started_at_ms, usage, CASE WHEN usage IS NULL AND unsettled = 0 THEN document END AS document
@@ -26,7 +29,8 @@ interface RolledRow {
   readonly document: string | null;
 }
 
-type SliceRow = Readonly<Record<string, string | number>>;
+/** A slice as its row is: `sliceKey`, and sums by their columns. */
+export type SliceRow = Readonly<Record<string, string | number>>;
 
 /** Across tenants, so much of a period is summed in one go: the more as long as there is little in it. */
 const firstStepMs = 3_600_000;
@@ -77,6 +81,19 @@ export class SqlUsage {
     }
     for (const { key, sums } of slices.values()) this.#database.run(upsert, ...key, ...sums);
     this.#database.run("UPDATE reading_progress SET sequence = ?", last);
+  }
+
+  /** The slices that receipts are in, as they stand. */
+  slicesOf(receipts: readonly Receipt[]): readonly SliceRow[] {
+    const keys = new Map(receipts.map((receipt) => [JSON.stringify(keyOf(receipt)), keyOf(receipt)]));
+    const sql = `SELECT * FROM usage_slice WHERE ${sliceKey.map((column) => `${column} = ?`).join(" AND ")}`;
+    return [...keys.values()].flatMap((key) => this.#database.all<SliceRow>(sql, ...key));
+  }
+
+  /** All slices of a tenant's quarters of an hour. */
+  slicesIn(tenantId: string, quarters: readonly number[]): readonly SliceRow[] {
+    const sql = "SELECT * FROM usage_slice WHERE tenant_id = ? AND quarter IN (SELECT value FROM json_each(?))";
+    return this.#database.all<SliceRow>(sql, tenantId, JSON.stringify(quarters));
   }
 
   /** What the slices say, in steps: between two of them other work may be done. */
@@ -160,6 +177,10 @@ export class UsageGroups {
     else if (this.#rows.size >= this.#most) throw new TooManyGroups(this.#most);
     else this.#rows.set(name, { group, sums });
   }
+}
+
+function keyOf({ tenantId, startedAtMs, keyId, model, region, end }: Receipt): readonly SqlValue[] {
+  return [tenantId, Math.floor(startedAtMs / quarterMs), keyId, model, region ?? "", end];
 }
 
 function groupOf(

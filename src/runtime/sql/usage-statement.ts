@@ -1,16 +1,14 @@
-import type { UsageDimension, UsageQuery } from "../../ledger/journal-reader.ts";
+import { quarterMs, type UsageDimension, type UsageQuery } from "../../ledger/journal-reader.ts";
 import { daysBetween, type Day } from "../../ledger/usage-days.ts";
 import type { UsageGroup, UsageRow, UsageSums } from "../../ledger/usage-sums.ts";
-import type { Usage } from "../../upstream/usage.ts";
 
 /** What the two databases say differently. */
 export interface UsageDialect {
-  readonly table: string;
-  /** The column of the table that tells when an exchange began, and its unit. */
-  readonly time: { readonly column: string; readonly unitMs: number };
-  readonly dimensions: Readonly<Record<UsageDimension, string>>;
-  /** `usageRow` reads them by their names. */
-  readonly sums: readonly string[];
+  /**
+   * All that there is to sum, as a table expression: `tenant_id`, `quarter` (of an hour since the epoch), `key_id`, `model`,
+   * `region` (empty where none was reached), `"end"`, and `sliceSums`.
+   */
+  readonly slices: string;
   placeholder(number: number): string;
   /** A table `day (name, from_time, to_time)` of what is bound as JSON. */
   daysFrom(placeholder: string): string;
@@ -23,36 +21,41 @@ export interface UsageStatement {
   readonly values: readonly (string | number)[];
 }
 
-/** What each dimension is in a receipt's row; `day` comes from a table that goes along with the question. */
-export const receiptDimensions: UsageDialect["dimensions"] = {
+/** `day` comes from a table that goes along with the question. */
+const dimensions: Readonly<Record<UsageDimension, string>> = {
   day: "day.name",
   tenant: "tenant_id",
-  model: "document->>'model'",
-  key: "document->>'keyId'",
-  region: "document->>'region'",
-  end: "document->>'end'",
+  model: "model",
+  key: "key_id",
+  region: "nullif(region, '')",
+  end: `"end"`,
 };
 
-const counts: readonly (keyof Usage)[] = [
-  "inputTokens",
-  "cachedInputTokens",
-  "cacheWriteTokens",
-  "outputTokens",
-  "reasoningTokens",
-];
+/** The name that `usageRow` reads a sum by, and the column of slices that has it. */
+const columns: Readonly<Record<string, string>> = {
+  requests: "requests",
+  refused: "refused",
+  unsettled: "unsettled",
+  inputTokens: "input",
+  unknown_inputTokens: "input_unknown",
+  cachedInputTokens: "cached_input",
+  unknown_cachedInputTokens: "cached_input_unknown",
+  cacheWriteTokens: "cache_write",
+  unknown_cacheWriteTokens: "cache_write_unknown",
+  outputTokens: "output",
+  unknown_outputTokens: "output_unknown",
+  reasoningTokens: "reasoning",
+  unknown_reasoningTokens: "reasoning_unknown",
+  chargedTokens: "charged_tokens",
+  costMicroUsd: "cost_micro_usd",
+};
 
-/** `sumsOf` of the core in SQL, over receipts as they are: the contract suite holds the two together. */
-export const receiptSums: UsageDialect["sums"] = [
-  `count(*) AS "requests"`,
-  `count(*) FILTER (WHERE CAST(document->>'status' AS int) >= 400) AS "refused"`,
-  `count(*) FILTER (WHERE unsettled) AS "unsettled"`,
-  ...counts.flatMap((count) => [
-    `coalesce(sum(CAST(document->'usage'->>'${count}' AS bigint)), 0) AS "${count}"`,
-    `count(*) FILTER (WHERE document->'usage'->>'${count}' IS NULL) AS "unknown_${count}"`,
-  ]),
-  `coalesce(sum(CAST(document->>'chargedTokens' AS bigint)), 0) AS "chargedTokens"`,
-  `coalesce(sum(CAST(document->>'costMicroUsd' AS bigint)), 0) AS "costMicroUsd"`,
-];
+/** The columns of sums. */
+export const sliceSums: readonly string[] = Object.values(columns);
+/** Those of them that kept slices have: what is unsettled is summed anew each time. */
+export const keptSliceSums: readonly string[] = sliceSums.filter((column) => column !== "unsettled");
+
+const sums = Object.entries(columns).map(([name, column]) => `sum(${column}) AS "${name}"`);
 
 /** PostgreSQL gives 64-bit numbers as text. */
 export type SumsRow = Readonly<Record<string, string | number | null>>;
@@ -62,19 +65,21 @@ export function usageStatement(query: UsageQuery, dialect: UsageDialect): UsageS
   const { tenantId, fromMs, toMs, by, timeZone, most } = query;
   const values: (string | number)[] = [];
   const bind = (value: string | number): string => dialect.placeholder(values.push(value));
-  const { column, unitMs } = dialect.time;
   const days = by.includes("day") ? joinDays(daysBetween(fromMs, toMs, timeZone), dialect, bind) : "";
-  const groups = by.map((dimension, index) => `${dialect.dimensions[dimension]} AS g${index}`);
-  const text = `SELECT ${[...groups, ...dialect.sums].join(", ")} FROM ${dialect.table} ${days}
-    WHERE ${column} >= ${bind(fromMs / unitMs)} AND ${column} < ${bind(toMs / unitMs)} ${tenantId === undefined ? "" : `AND tenant_id = ${bind(tenantId)}`}
+  const groups = by.map((dimension, index) => `${dimensions[dimension]} AS g${index}`);
+  const text = `SELECT ${[...groups, ...sums].join(", ")} FROM (${dialect.slices}) AS slice ${days}
+    WHERE quarter >= ${bind(fromMs / quarterMs)} AND quarter < ${bind(toMs / quarterMs)} ${tenantId === undefined ? "" : `AND tenant_id = ${bind(tenantId)}`}
     ${by.length === 0 ? "HAVING count(*) > 0" : `GROUP BY ${by.map((_, index) => `g${index}`).join(", ")}`} LIMIT ${bind(most + 1)}`;
   return { name: `usage-${tenantId === undefined ? "all" : "one"}-${by.join("-")}`, text, values };
 }
 
 function joinDays(days: Iterable<Day>, dialect: UsageDialect, bind: (value: string) => string): string {
-  const { column, unitMs } = dialect.time;
-  const table = [...days].map(({ day, fromMs, toMs }) => ({ name: day, from_time: fromMs / unitMs, to_time: toMs / unitMs }));
-  return `JOIN ${dialect.daysFrom(bind(JSON.stringify(table)))} ON ${column} >= day.from_time AND ${column} < day.to_time`;
+  const table = [...days].map(({ day, fromMs, toMs }) => ({
+    name: day,
+    from_time: fromMs / quarterMs,
+    to_time: toMs / quarterMs,
+  }));
+  return `JOIN ${dialect.daysFrom(bind(JSON.stringify(table)))} ON quarter >= day.from_time AND quarter < day.to_time`;
 }
 
 export function usageRow(row: SumsRow, by: readonly UsageDimension[]): UsageRow {

@@ -1,5 +1,4 @@
 import { waitUntil } from "cloudflare:workers";
-import { readPolicyKeys, type PolicyKeys } from "../../bundle/policy-keys.ts";
 import { createApplication, type Application } from "../../application.ts";
 import { OpenExchanges } from "../../open-exchanges.ts";
 import { Revocations } from "../../revocation/revocations.ts";
@@ -9,7 +8,7 @@ import { hex } from "../../tenant/key.ts";
 import { simulatedWorld } from "../../simulated-world.ts";
 import { publishedKeys } from "../../transparency/log-keys.ts";
 import { sha256, systemClock, systemEntropy } from "./clock.ts";
-import { demoOperatorKey, isLoopback, readConfig, type Config } from "./config.ts";
+import { demoOperatorKey, isLoopback, NotConfigured, readConfig, type Config } from "./config.ts";
 import { secretCredentials } from "./credentials.ts";
 import { prepareDemo, simulatorUrl } from "./demo.ts";
 import type { Bindings } from "./environment.ts";
@@ -17,6 +16,7 @@ import { IsolateRevocations } from "./isolate-revocations.ts";
 import { hashes } from "./hashes.ts";
 import { log } from "./log.ts";
 import { readWorkerLogKeys } from "./log-key.ts";
+import { objectRetention } from "./object-retention.ts";
 import { openObjectRevocations } from "./object-revocations.ts";
 import { bundledPolicies } from "./regions.ts";
 import { openObjectStores } from "./stores.ts";
@@ -31,10 +31,6 @@ export interface Assembly {
   readonly config: Config;
 }
 
-export class NotConfigured extends Error {
-  override readonly name = "NotConfigured";
-}
-
 /** Puts the gateway together for an isolate's first request; throws `NotConfigured` with all that is wrong. */
 export async function assemble(bindings: Bindings, first: Request): Promise<Assembly> {
   const variables = variablesOf(bindings);
@@ -47,7 +43,7 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
   const { config } = read;
   const { demo } = config;
   const inside = demo && config.simulatorUrl === undefined;
-  const real = await bundledPolicies(await policyKeys(config));
+  const real = await bundledPolicies(config.policyKeys);
   const policies = demo ? real.adapted((world) => simulatedWorld(world, config.simulatorUrl ?? simulatorUrl)) : real;
   const stores = openObjectStores(bindings, waitUntil);
   const telemetry = await startTelemetry(variables, log);
@@ -84,6 +80,7 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
       stalenessMs: config.settings.revocationStalenessMs,
     }),
     orders: revocations,
+    applyRetention: objectRetention(bindings, systemEntropy),
     settings: { ...config.settings, gatewayPlace: variables["STRAIT_GATEWAY_PLACE"] || placeOf(first) },
     // Without a key of the operator's nobody has one: `main` says so before it comes to that.
     operatorKey: config.operatorKey ?? (demo ? demoOperatorKey : randomKey()),
@@ -100,13 +97,6 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
     await prepareDemo(ports, config, new URL(first.url).origin);
   }
   return { application, telemetry, config };
-}
-
-async function policyKeys(config: Config): Promise<PolicyKeys | undefined> {
-  if (config.policyKeys === undefined) return undefined;
-  const read = await readPolicyKeys(config.policyKeys);
-  if (!read.ok) throw new NotConfigured(`STRAIT_POLICY_KEYS: ${read.problem}`);
-  return read.keys;
 }
 
 /** In a demonstration nothing leaves this machine, whatever else goes wrong. */

@@ -19,6 +19,11 @@ export type ConfigRead =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly string[] };
 
+/** Thrown where the gateway cannot start as it is configured; the message says what to change. */
+export class NotConfigured extends Error {
+  override readonly name = "NotConfigured";
+}
+
 /** Known to everybody, so that `wrangler dev` needs no set-up; works in demonstration mode on loopback and nowhere else. */
 export const demoOperatorKey = "sk-operator-demonstration-only";
 

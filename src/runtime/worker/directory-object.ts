@@ -1,23 +1,34 @@
 import { DurableObject } from "cloudflare:workers";
+import { termsInForce, type RetentionOrder } from "../../control/retention.ts";
 import type { PlaceMismatches } from "../../place-mismatches.ts";
 import type { AuditEntry } from "../../tenant/directory.ts";
 import type { DirectoryEntry } from "../../tenant/tenant.ts";
+import type { RetentionRun } from "../../retention/retention-run.ts";
+import { askEveryMs, deleteEveryMs } from "../../retention/schedule.ts";
 import type { RevocationOrder } from "../../revocation/order.ts";
 import type { Acknowledgement, Replica } from "../../revocation/path.ts";
+import { hex } from "../../tenant/key.ts";
 import { SqlDirectory } from "../sql/directory.ts";
+import { takeRetentionTurn } from "../sql/retention/retention-run.ts";
 import { SqlRevocations } from "../sql/revocations.ts";
 import { directoryMigrations, revocationMigrations } from "../sql/schema.ts";
 import { systemClock, systemEntropy } from "./clock.ts";
+import { DirectoryRetention, retentionMigrations } from "./directory-retention.ts";
+import { log } from "./log.ts";
 import { News } from "./news.ts";
 import { ObjectDatabase } from "./object-database.ts";
+import { bundledPolicies } from "./regions.ts";
+import { variablesOf } from "./variables.ts";
 
-/** There is one, under this name. */
-export const directoryObjectName = "directory";
+/** Until what is left of a run is gone on with, where whoever ordered it does not. */
+const goOnMs = 5_000;
 
 /**
  * What operators list across tenants: a copy of every entry, and the whole audit; and the orders that revoke something. The
  * truth about a tenant is in the tenant's own object, which tells this one of each change. An isolate that has requests open
  * keeps one question waiting here for news, whatever their number; one that has none asks before it admits.
+ *
+ * Its alarm deletes once a day, over all tenants, the records that are due.
  */
 export class DirectoryObject extends DurableObject {
   readonly #database: ObjectDatabase;
@@ -25,15 +36,30 @@ export class DirectoryObject extends DurableObject {
   readonly #revocations: SqlRevocations;
   /** Of orders and of tenants that changed, so that what is open is looked at again. */
   readonly #news = new News(systemClock, systemEntropy);
+  readonly #retention: DirectoryRetention;
+  /** As stored. */
+  #alarmAtMs: number | undefined;
 
   constructor(state: DurableObjectState, bindings: Cloudflare.Env) {
     super(state, bindings);
     this.#database = new ObjectDatabase(state.storage, {
       directory: directoryMigrations,
       revocation: revocationMigrations,
+      retention: retentionMigrations,
     });
     this.#directory = new SqlDirectory(this.#database);
     this.#revocations = new SqlRevocations(this.#database);
+    this.#retention = new DirectoryRetention({
+      database: this.#database,
+      directory: this.#directory,
+      bindings,
+      clock: systemClock,
+      entropy: systemEntropy,
+      log,
+    });
+    void state.blockConcurrencyWhile(async () => {
+      this.#alarmAtMs = (await state.storage.getAlarm()) ?? undefined;
+    });
   }
 
   /** Takes a change over, once: told again of one that it has, it does nothing. Throws where one before it is missing. */
@@ -43,6 +69,8 @@ export class DirectoryObject extends DurableObject {
       const known = this.#directory.find(entry.tenant.id)?.revision ?? 0;
       if (known < entry.revision) throw new Error(`revision ${entry.revision} of ${entry.tenant.id} came before ${known + 1}`);
     });
+    // Not at once: whoever has just started a gateway may yet put a tenant under a hold.
+    await this.#armFor(systemClock.nowMs() + askEveryMs);
   }
 
   async list(after: string | undefined, count: number): Promise<readonly DirectoryEntry[]> {
@@ -93,7 +121,54 @@ export class DirectoryObject extends DurableObject {
     this.#database.transact(() => this.#directory.note(audit));
   }
 
-  async audit(count: number): Promise<readonly AuditEntry[]> {
-    return this.#database.read([], () => this.#directory.audit(undefined, count));
+  async audit(tenantId: string | undefined, count: number): Promise<readonly AuditEntry[]> {
+    return this.#database.read([], () => this.#directory.audit(tenantId, count));
+  }
+
+  // Retention.
+
+  /** Begins a run, unless one is under way; resolves with the id of the one that is now. */
+  async beginRetention(id: string, order: RetentionOrder): Promise<string> {
+    await this.#armFor(systemClock.nowMs() + goOnMs);
+    return this.#retention.begin(id, order);
+  }
+
+  /** Goes on with a run for a while; resolves with what it came to once it has ended. */
+  async continueRetention(id: string): Promise<RetentionRun | undefined> {
+    return this.#retention.goOn(id);
+  }
+
+  /** Takes the turn to delete by schedule. */
+  async takeRetentionTurn(betweenMs: number): Promise<boolean> {
+    return this.#database.transact(() => takeRetentionTurn(this.#database, systemClock.nowMs(), betweenMs));
+  }
+
+  override async alarm(): Promise<void> {
+    this.#alarmAtMs = undefined;
+    try {
+      const underWay = this.#retention.underWay() ?? (await this.#beginBySchedule());
+      if (underWay !== undefined) await this.#retention.goOn(underWay);
+    } catch (error) {
+      log.error("records that are due could not be deleted", { error: String(error) });
+    }
+    const isOver = this.#retention.underWay() === undefined;
+    await this.#armFor(systemClock.nowMs() + (isOver ? askEveryMs : goOnMs));
+  }
+
+  async #beginBySchedule(): Promise<string | undefined> {
+    if (!(await this.takeRetentionTurn(deleteEveryMs))) return undefined;
+    const policies = await bundledPolicies(variablesOf(this.env)["STRAIT_POLICY_KEYS"]);
+    const terms = termsInForce({ policies: () => policies, clock: systemClock });
+    if (terms.ok)
+      return this.#retention.begin(hex(systemEntropy.bytes(12)), { terms: terms.value, dryRun: false, actor: "gateway" });
+    log.warn("no policy is in force, so no record is deleted");
+    return undefined;
+  }
+
+  /** Makes sure that an alarm rings at `atMs` or before. */
+  #armFor(atMs: number): Promise<void> {
+    if (this.#alarmAtMs !== undefined && this.#alarmAtMs <= atMs) return Promise.resolve();
+    this.#alarmAtMs = atMs;
+    return this.ctx.storage.setAlarm(atMs);
   }
 }

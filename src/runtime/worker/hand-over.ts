@@ -2,9 +2,14 @@ import { beganAtMs } from "../../request-id.ts";
 import type { Migration } from "../sql/database.ts";
 import type { ObjectDatabase } from "./object-database.ts";
 
-/** `hand_over`, one row once there is something to hand over: of whom, and up to which row id it was done. */
+/**
+ * `hand_over`, one row once there is something to hand over: of whom, and up to which row id it was done; `leaving`, as
+ * JSON, the row ids of receipts whose copies are being taken back.
+ */
 export const handOverMigrations: readonly Migration[] = [
   ["CREATE TABLE hand_over (one INTEGER PRIMARY KEY CHECK (one = 1), tenant_id TEXT NOT NULL, sequence INTEGER NOT NULL)"],
+  // All over again: sums go along with receipts from here on.
+  ["ALTER TABLE hand_over ADD COLUMN leaving TEXT NOT NULL DEFAULT '[]'", "UPDATE hand_over SET sequence = 0"],
 ];
 
 interface Progress {
@@ -33,6 +38,8 @@ export class HandOver {
   readonly #keeps: boolean;
   /** Whether the view knows that this tenant is at work, or will before long. Forgotten with the object, and then told again. */
   #announced = false;
+  /** What is at work between the two stores: one after the other, or a copy that comes late would outlive its receipt. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(database: ObjectDatabase, target: HandOverTarget, keeps: boolean) {
     this.#database = database;
@@ -61,23 +68,76 @@ export class HandOver {
     return sinceMs !== undefined;
   }
 
-  /** Hands over all that was written before the call. Calls at the same time hand the same over, which is taken once. */
-  async deliver(): Promise<void> {
-    for (;;) {
-      const progress = this.#progress();
-      const rows = progress === undefined ? [] : this.#next(progress.sequence);
-      const last = rows.at(-1);
-      if (last === undefined) return;
-      await this.#target.take(rows.map(({ document }) => document));
-      this.#database.transact(() => this.#done(last.sequence));
-    }
+  /** Hands over all that was written before the call. */
+  deliver(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#returnKept();
+      for (;;) {
+        const progress = this.#progress();
+        const rows = progress === undefined ? [] : this.#next(progress.sequence);
+        const last = rows.at(-1);
+        if (last === undefined) return;
+        await this.#target.take(rows.map(({ document }) => document));
+        this.#database.transact(() => this.#done(last.sequence));
+      }
+    });
+  }
+
+  /** Up to which row receipts were handed over. */
+  handedOver(): number {
+    return this.#progress()?.sequence ?? 0;
+  }
+
+  /**
+   * Has receipts deleted: their copies first, so that none outlives its receipt. What `forgetHere` keeps after all is handed
+   * over again, now, or the next time where this fails in between. `forgetHere` runs in a transaction.
+   */
+  withdraw<Result>(
+    sequences: readonly number[],
+    forgetCopies: (requestIds: readonly string[]) => Promise<void>,
+    forgetHere: () => Result,
+  ): Promise<Result> {
+    return this.#inTurn(async () => {
+      await this.#returnKept();
+      const requestIds = this.#database.transact(() => {
+        this.#database.run("UPDATE hand_over SET leaving = ?", JSON.stringify(sequences));
+        return this.#leaving().map(({ request_id: requestId }) => requestId);
+      });
+      await forgetCopies(requestIds);
+      const result = this.#database.transact(forgetHere);
+      await this.#returnKept();
+      return result;
+    });
+  }
+
+  async #returnKept(): Promise<void> {
+    const isLeaving = "SELECT 1 FROM hand_over WHERE leaving <> '[]'";
+    if (!this.#database.read(false, () => this.#database.all(isLeaving).length > 0)) return;
+    const kept = this.#leaving();
+    if (kept.length > 0) await this.#target.take(kept.map(({ document }) => document));
+    this.#database.transact(() => this.#database.run("UPDATE hand_over SET leaving = '[]'"));
+  }
+
+  #leaving(): { readonly request_id: string; readonly document: string }[] {
+    return this.#database.all(
+      `SELECT request_id, document FROM receipt WHERE sequence IN (SELECT value FROM hand_over, json_each(leaving))`,
+    );
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => undefined);
+    return result;
   }
 
   #done(sequence: number): void {
-    this.#database.run("UPDATE hand_over SET sequence = max(sequence, ?)", sequence);
-    if (this.#keeps) return;
-    // The last one stays, or the next would be counted from the beginning again.
-    this.#database.run("DELETE FROM receipt WHERE sequence < ?", sequence);
+    if (this.#keeps) {
+      this.#database.run("UPDATE hand_over SET sequence = ?", sequence);
+      return;
+    }
+    // What comes next is counted from the beginning again.
+    this.#database.run("UPDATE hand_over SET sequence = 0");
+    this.#database.run("DELETE FROM receipt WHERE sequence <= ?", sequence);
     this.#database.run("DELETE FROM receipt_earlier WHERE sequence <= ?", sequence);
   }
 

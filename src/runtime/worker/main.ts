@@ -1,6 +1,6 @@
 import { controlPath } from "../../control/route-parts.ts";
-import { assemble, NotConfigured, type Assembly } from "./assemble.ts";
-import { isLoopback } from "./config.ts";
+import { assemble, type Assembly } from "./assemble.ts";
+import { isLoopback, NotConfigured } from "./config.ts";
 import { createEdge } from "./edge.ts";
 import { log } from "./log.ts";
 

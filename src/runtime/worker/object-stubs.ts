@@ -1,5 +1,5 @@
 import type { Bindings } from "./environment.ts";
-import { directoryObjectName, type DirectoryObject } from "./directory-object.ts";
+import type { DirectoryObject } from "./directory-object.ts";
 import type { ShardObject } from "./shard-object.ts";
 import type { TenantObject } from "./tenant-object.ts";
 
@@ -10,7 +10,7 @@ type Remote<Class> = {
 
 export type RemoteTenant = Remote<Omit<TenantObject, "alarm">>;
 export type RemoteShard = Remote<Omit<ShardObject, "alarm">>;
-export type RemoteDirectory = Remote<DirectoryObject>;
+export type RemoteDirectory = Remote<Omit<DirectoryObject, "alarm">>;
 
 /**
  * Stubs belong to the request that made them, so each call makes its own: that costs nothing, and one kept across
@@ -36,6 +36,9 @@ export function shardOf(bindings: Pick<Bindings, "SHARDS">, tenantId: string, in
   const stub: unknown = bindings.SHARDS.get(bindings.SHARDS.idFromName(`${tenantId}#${index}`));
   return stub as RemoteShard;
 }
+
+/** There is one, under this name. */
+export const directoryObjectName = "directory";
 
 export function directoryOf(bindings: Pick<Bindings, "DIRECTORY">): RemoteDirectory {
   const stub: unknown = bindings.DIRECTORY.get(bindings.DIRECTORY.idFromName(directoryObjectName));

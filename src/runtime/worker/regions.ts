@@ -1,17 +1,29 @@
-import type { PolicyKeys } from "../../bundle/policy-keys.ts";
+import { readPolicyKeys, type PolicyKeys } from "../../bundle/policy-keys.ts";
 import type { PolicyShelf } from "../../bundle/policy-shelf.ts";
 import { readShelf } from "../../bundle/read-shelf.ts";
 import type { Catalogue } from "../../region/catalogue.ts";
 import { formatProblems } from "../../region/problem.ts";
 import { readCatalogue } from "../../region/read-catalogue.ts";
 import { sha256 } from "./clock.ts";
+import { NotConfigured } from "./config.ts";
 import { regionFiles } from "./regions.generated.js";
 
-/** Only bundles that one of these keys signed decide; without keys, the policy.toml that this Worker was built with. Throws where nothing can. */
-export async function bundledPolicies(keys: PolicyKeys | undefined): Promise<PolicyShelf> {
+/**
+ * Only bundles that a key of the key set signed decide; without one, the policy.toml that this Worker was built with. Throws
+ * where nothing can, `NotConfigured` where the key set is none.
+ */
+export async function bundledPolicies(keySet: string | undefined): Promise<PolicyShelf> {
+  const keys = await policyKeys(keySet);
   const read = await readShelf({ files: regionFiles, keys, sha256, before: undefined });
   if (!read.ok) throw new Error(`this Worker was built with regions that do not hold:\n${read.report}`);
   return read.shelf;
+}
+
+async function policyKeys(keySet: string | undefined): Promise<PolicyKeys | undefined> {
+  if (!keySet) return undefined;
+  const read = await readPolicyKeys(keySet);
+  if (!read.ok) throw new NotConfigured(`STRAIT_POLICY_KEYS: ${read.problem}`);
+  return read.keys;
 }
 
 let catalogue: Catalogue | undefined;

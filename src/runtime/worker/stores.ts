@@ -2,7 +2,7 @@
 import { TooManyGroups, type JournalReader, type ReservationReader } from "../../ledger/journal-reader.ts";
 import type { Books, Journal, RefusalJournal } from "../../ledger/journal.ts";
 import type { QuotaStore } from "../../quota/store.ts";
-import type { DirectoryAdmin } from "../../tenant/directory.ts";
+import type { AuditEntry, DirectoryAdmin } from "../../tenant/directory.ts";
 import type { Logs } from "../../transparency/logs.ts";
 import type { Bindings } from "./environment.ts";
 import { systemClock } from "./clock.ts";
@@ -96,12 +96,22 @@ function tenantStores(bindings: StoreBindings, later: Later): ObjectStores {
       keepMismatches: (found) => askAll((directory) => directory.keepMismatches(found)),
       mismatches: () => askAll((directory) => directory.mismatches()),
       lastUsed: (tenantId) => askAgain(tenantId, (tenant) => tenant.lastUsed(tenantId)),
-      audit: (tenantId, count) =>
-        tenantId === undefined
-          ? askAll((directory) => directory.audit(count))
-          : askAgain(tenantId, (tenant) => tenant.audit(tenantId, count)),
+      async audit(tenantId, count) {
+        const told = await askAll((directory) => directory.audit(tenantId, count));
+        if (tenantId === undefined || tenantId === "*") return told;
+        return newest([...(await askAgain(tenantId, (tenant) => tenant.audit(tenantId, count))), ...told], count);
+      },
     },
   };
+}
+
+/**
+ * Of a tenant's audit, which its own object has at once, and the directory object soon; there alone is what changes nothing
+ * of the tenant, as an order that names it.
+ */
+function newest(entries: readonly AuditEntry[], count: number): readonly AuditEntry[] {
+  const each = new Map(entries.map((entry) => [entry.id, entry]));
+  return [...each.values()].toSorted((a, b) => Date.parse(b.at) - Date.parse(a.at)).slice(0, count);
 }
 
 /** Writes a key's use at most once a minute from here: a call for each request would double what the object has to do. */

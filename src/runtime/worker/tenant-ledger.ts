@@ -1,6 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import { longestAdmissionMs, type JournalReader, type ReservationReader } from "../../ledger/journal-reader.ts";
 import type { Books, Journal, RefusalJournal } from "../../ledger/journal.ts";
+import type { Receipt } from "../../ledger/receipt.ts";
 import type { QuotaStore } from "../../quota/store.ts";
 import { closeBooks } from "../sql/books.ts";
 import { SqlJournalReader } from "../sql/journal-reader.ts";
@@ -8,7 +9,7 @@ import { SqlJournal } from "../sql/journal.ts";
 import type { LogStore } from "../../transparency/log-store.ts";
 import { MerkleHasher } from "../../transparency/merkle.ts";
 import { SqlQuota } from "../sql/quota.ts";
-import { SqlUsage } from "../sql/usage-slices.ts";
+import { SqlUsage, type SliceRow } from "../sql/usage-slices.ts";
 import { SqlRefusals } from "../sql/refusals.ts";
 import { SqlTree } from "../sql/tree.ts";
 import { hashes } from "./hashes.ts";
@@ -24,8 +25,8 @@ export interface TenantLedger {
   readonly books: Books;
   /** Of this tenant alone, and sums of it. */
   readonly reader: JournalReader & ReservationReader;
-  /** Brings the sums that usage is read from up to date. */
-  sumUp(): Promise<void>;
+  /** The sums that receipts are in, up to date. */
+  slicesOf(receipts: readonly Receipt[]): Promise<readonly SliceRow[]>;
   readonly refusals: RefusalJournal;
   readonly tree: LogStore;
   /** Milliseconds since the epoch at which the next lease runs out; `undefined` where nothing is held. */
@@ -92,7 +93,10 @@ export function openTenantLedger(database: ObjectDatabase, clock: Clock): Tenant
       },
       open: async (tenantId) => database.read([], () => reader.open(tenantId)),
     },
-    sumUp,
+    async slicesOf(receipts) {
+      await sumUp();
+      return database.read([], () => usage.slicesOf(receipts));
+    },
     refusals: {
       append: (refusal) => transact(() => refusals.append(refusal)),
       find: async (tenantId, requestId) => database.read(undefined, () => refusals.find(tenantId, requestId)),

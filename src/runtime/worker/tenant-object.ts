@@ -6,6 +6,8 @@ import type { UsageRow } from "../../ledger/usage-sums.ts";
 import type { AppliedLimit } from "../../quota/limit.ts";
 import type { ExpiredReservation, LimitState, ReservationRequest, ReserveOutcome, Settlement } from "../../quota/store.ts";
 import type { AuditEntry } from "../../tenant/directory.ts";
+import type { RetentionPlace, RetentionStep } from "../../retention/apply-retention.ts";
+import type { RetentionTerms } from "../../retention/retention-terms.ts";
 import type { DirectoryEntry } from "../../tenant/tenant.ts";
 import type { ShownEntry } from "../../transparency/audit-log.ts";
 import type { LogStore, StoredCheckpoint } from "../../transparency/log-store.ts";
@@ -15,7 +17,7 @@ import { SqlDirectory } from "../sql/directory.ts";
 import { SqlKeyUse } from "../sql/key-use.ts";
 import { directoryMigrations, ledgerMigrations } from "../sql/schema.ts";
 import { systemClock } from "./clock.ts";
-import { HandOver, handOverMigrations } from "./hand-over.ts";
+import { HandOver, handOverMigrations, type HandOverTarget } from "./hand-over.ts";
 import { directoryOf } from "./object-stubs.ts";
 import { log } from "./log.ts";
 import { ObjectDatabase } from "./object-database.ts";
@@ -23,6 +25,7 @@ import { Outbox, outboxMigrations } from "./outbox.ts";
 import { QueryView } from "./query-view.ts";
 import { openTenantLedger, type TenantLedger } from "./tenant-ledger.ts";
 import { TenantLog } from "./tenant-log.ts";
+import { TenantRetention } from "./tenant-retention.ts";
 import { variablesOf } from "./variables.ts";
 
 /** After a failure, and at the least between two alarms. */
@@ -53,6 +56,7 @@ export class TenantObject extends DurableObject {
   protected readonly tree: LogStore;
   readonly #handOver: HandOver;
   readonly #log: TenantLog;
+  readonly #retention: TenantRetention;
   /** As stored; kept so that not every reservation asks for it. */
   #alarmAtMs: number | undefined;
 
@@ -70,7 +74,15 @@ export class TenantObject extends DurableObject {
     this.#ledger = openTenantLedger(this.#database, systemClock);
     this.tree = this.#ledger.tree;
     this.#log = new TenantLog(this.tree, variablesOf(bindings));
-    this.#handOver = new HandOver(this.#database, new QueryView(bindings.VIEW), true);
+    const view = new QueryView(bindings.VIEW);
+    this.#handOver = new HandOver(this.#database, viewTarget(view, this.#ledger), true);
+    this.#retention = new TenantRetention({
+      database: this.#database,
+      directory: this.#directory,
+      handOver: this.#handOver,
+      view,
+      clock: systemClock,
+    });
     void state.blockConcurrencyWhile(async () => {
       this.#alarmAtMs = (await state.storage.getAlarm()) ?? undefined;
     });
@@ -217,6 +229,20 @@ export class TenantObject extends DurableObject {
     return this.#ledger.reader.open(tenantId);
   }
 
+  // Retention.
+
+  /** Deletes what is due of the tenant, or counts it: a part of it, from `at` on; `next` says where to go on. */
+  async applyRetention(tenantId: string, terms: RetentionTerms, dryRun: boolean, at?: RetentionPlace): Promise<RetentionStep> {
+    // What the view has not been handed yet is not deleted.
+    if (at === undefined) await this.handOver();
+    return this.#retention.step(tenantId, terms, dryRun, at);
+  }
+
+  /** Deletes entries of the tenant's audit, by their ids; false where a legal hold keeps them. */
+  async forgetAudit(tenantId: string, ids: readonly string[]): Promise<boolean> {
+    return this.#retention.forgetAudit(tenantId, ids);
+  }
+
   override async alarm(): Promise<void> {
     this.#alarmAtMs = undefined;
     try {
@@ -262,7 +288,6 @@ export class TenantObject extends DurableObject {
   /** Resolves with whether there will be more to hand over. */
   protected async handOver(): Promise<boolean> {
     try {
-      await this.#ledger.sumUp();
       const more = await this.#handOver.run();
       if (more) await this.#armFor(systemClock.nowMs() + handOverMs);
       return more;
@@ -279,4 +304,15 @@ export class TenantObject extends DurableObject {
     this.#alarmAtMs = atMs;
     return this.ctx.storage.setAlarm(atMs);
   }
+}
+
+/** Receipts go to the view with the sums that they are in. */
+function viewTarget(view: QueryView, ledger: TenantLedger): HandOverTarget {
+  return {
+    async take(documents) {
+      const receipts = documents.map((document) => JSON.parse(document) as Receipt);
+      await view.take(documents, await ledger.slicesOf(receipts));
+    },
+    waits: (name, sinceMs) => view.waits(name, sinceMs),
+  };
 }
