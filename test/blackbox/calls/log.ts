@@ -5,6 +5,7 @@ import { verifyConsistencyProof, type ConsistencyProof } from "../../../src/tran
 import { readPublicKeys, type LogKey } from "../../../src/transparency/log-keys.ts";
 import { verifyReceiptProof } from "../../../src/transparency/receipt-proof.ts";
 import { openaiClient } from "../harness/clients.ts";
+import type { TestTenant } from "../harness/operator.ts";
 import type { Context } from "./context.ts";
 
 const { sha256Bytes } = hashes;
@@ -12,8 +13,8 @@ const messages = [{ role: "user" as const, content: "Where do you run?" }];
 
 /** What a customer's auditor does with nothing but HTTP and the public keys. */
 export function receiptLog(context: () => Context): void {
-  async function get(path: string): Promise<Response> {
-    const { gateway, tenant } = context();
+  async function get(path: string, tenant: Pick<TestTenant, "key"> = context().tenant): Promise<Response> {
+    const { gateway } = context();
     return fetch(`${gateway.url}${path}`, { headers: { authorization: `Bearer ${tenant.key}` } });
   }
 
@@ -24,8 +25,8 @@ export function receiptLog(context: () => Context): void {
     return read.keys;
   }
 
-  async function served(): Promise<string> {
-    const { gateway, tenant } = context();
+  async function served(tenant: Pick<TestTenant, "key"> = context().tenant): Promise<string> {
+    const { gateway } = context();
     const { response } = await openaiClient(gateway.url, tenant.key)
       .chat.completions.create({ model: "gpt-4.1", messages })
       .withResponse();
@@ -68,6 +69,31 @@ export function receiptLog(context: () => Context): void {
         headers: { authorization: `Bearer ${other.key}` },
       });
       expect(response.status).toBe(404);
+    });
+
+    test("has what was admitted from slices as well: one tree, each receipt once, proved as soon as the answer is there", async () => {
+      const hot = await context().operator.addTenant({
+        limits: [{ name: "requests-per-day", unit: "requests", window: "day", ceiling: 1_000, slices: true }],
+      });
+      const keys = await publicKeys();
+      const verdicts = await Promise.all(
+        Array.from({ length: 24 }, async () => {
+          const requestId = await served(hot);
+          const file = await (await get(`/v1/strait/receipts/${requestId}/proof`, hot)).text();
+          const verdict = await verifyReceiptProof(file, keys, sha256Bytes);
+          if (!verdict.ok) throw new Error(`${requestId}: ${verdict.problem}`);
+          expect(verdict.receipt).toMatchObject({ requestId, end: "completed" });
+          return verdict;
+        }),
+      );
+      expect(new Set(verdicts.map(({ leafIndex }) => leafIndex)).size).toBe(verdicts.length);
+      const { checkpoint: note } = (await (await get("/v1/strait/log/checkpoint", hot)).json()) as { checkpoint: string };
+      const opened = await openCheckpoint(note, keys, sha256Bytes);
+      if (!opened.ok) throw new Error(opened.problem);
+      for (const { checkpoint } of verdicts) {
+        expect(checkpoint.origin).toBe(opened.checkpoint.origin);
+        expect(checkpoint.size).toBeLessThanOrEqual(opened.checkpoint.size);
+      }
     });
 
     test("only grows: a checkpoint that was kept is the beginning of every later one", async () => {
