@@ -147,8 +147,8 @@ describe("production", () => {
     ["without any region's credential", { STRAIT_OPERATOR_KEY: testOperatorKey }, /No region has a credential/],
     [
       "with settings that are none, and names them all",
-      { PORT: "many", STRAIT_LEASE_MS: "1" },
-      /PORT must be a whole number\n.*STRAIT_LEASE_MS must be between/,
+      { PORT: "many", STRAIT_LEASE_MS: "1", STRAIT_SECRETS_KEY: "AAAA" },
+      /PORT must be a whole number\n.*STRAIT_LEASE_MS must be between.*\n.*STRAIT_SECRETS_KEY must be 32 random bytes/,
     ],
   ])(
     "does not start %s",

@@ -1,6 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { hashes } from "../../src/runtime/node/hashes.ts";
+import { digestBody } from "../../src/tenant/digest-body.ts";
 import type { RevocationScope } from "../../src/revocation/order.ts";
 import { Gate, type GateOptions } from "../exchange/gate.ts";
+import { digestSecret } from "../support/permits.ts";
 import { eventStream, json } from "../support/scripted-transport.ts";
 import { openaiChat, sse } from "../upstream/streams.ts";
 import { order } from "./orders.ts";
@@ -120,7 +123,13 @@ describe("an open exchange", () => {
       expect(call.aborts).toBe(1);
       expect(after).toContain('"code":"revoked"');
       expect(after).not.toContain("choices");
-      expect(await gate.receiptOf(asked)).toMatchObject({ end: "revoked", revokedBy: "revocation_1", usageSource: "estimated" });
+      expect(await gate.receiptOf(asked)).toMatchObject({
+        end: "revoked",
+        revokedBy: "revocation_1",
+        usageSource: "estimated",
+        // Of all that the client got: it was told before the receipt was written, and of that as well.
+        answerDigest: digestBody(new TextEncoder().encode(asked.outbound.text), { key: digestSecret }, hashes),
+      });
     },
   );
 

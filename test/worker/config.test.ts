@@ -8,10 +8,17 @@ describe("a Worker's variables", () => {
   });
 
   it("are told all that is wrong with them at once", () => {
-    const read = readConfig({ STRAIT_DEMO: "yes", STRAIT_ATTEMPTS: "many", STRAIT_LEASE_MS: "1", STRAIT_OPERATOR_KEY: "short" });
+    const read = readConfig({
+      STRAIT_DEMO: "yes",
+      STRAIT_ATTEMPTS: "many",
+      STRAIT_LEASE_MS: "1",
+      STRAIT_OPERATOR_KEY: "short",
+      STRAIT_SECRETS_KEY: "AAAA",
+    });
     expect(read.ok ? [] : read.problems).toEqual([
       "STRAIT_ATTEMPTS must be a whole number",
       "STRAIT_LEASE_MS must be between 1000 and 86400000",
+      "STRAIT_SECRETS_KEY must be 32 random bytes in base64url, or several such with commas between them",
       'STRAIT_DEMO must be "true" or "false"',
       "STRAIT_OPERATOR_KEY must have at least 24 characters",
     ]);
