@@ -28,6 +28,8 @@ export interface Bench {
   readonly sizes: readonly Subject[];
   /** Stores alone, without a gateway: for the stores measure alone. */
   readonly stores: readonly StoreSubject[];
+  /** Another checkout, whose figures are to stand beside these. */
+  readonly besideDirectory: string | undefined;
 }
 
 /** The name under which the load generator knows the upstream itself. */

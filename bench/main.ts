@@ -100,10 +100,11 @@ async function run(options: Options): Promise<void> {
   const key = { origin: upstreamOrigin, path: "/v1/chat/completions", headers: [], keys: ["bench"], model: "bench-model" };
   await generator.run({ kind: "target", name: direct, target: key });
 
-  const { settings } = options;
+  const { settings, besideDirectory } = options;
   const results = new Results();
   const nodeArguments = options.profileDirectory === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", options.profileDirectory];
-  const base = { nodeArguments, settings, children, generator, results, upstreamOrigin, subjects: [], sizes: [], stores: [] };
+  const started = { subjects: [], sizes: [], stores: [] };
+  const base = { nodeArguments, settings, children, generator, results, upstreamOrigin, besideDirectory, ...started };
   const chosen = measures.filter((measure) => options.measures.has(measure.name));
   const compares = chosen.some(
     (measure) => measure !== flatness && measure !== stores && measure !== authorisation && measure !== receiptCost,

@@ -27,8 +27,15 @@ export const storeNames = {
 export const authoriseNames = {
   remembered: "decided before",
   tenants: "a tenant's first",
+  places: "of one with countries of its own choice",
+  refused: "of one that is refused",
   first: "a policy's first",
 } as const;
+
+/** The same of another checkout. */
+export function beside(name: string): string {
+  return `${name}, beside`;
+}
 
 /** What receipts and their log add to a request. */
 export const receiptNames = {
@@ -73,7 +80,7 @@ export const targets: readonly Target[] = [
     base: sizeNames.smallest,
     atMost: 1.1,
   },
-  { title: "µs a decision, 500 x 200 rules", metric: "authorise", subject: authoriseNames.remembered, atMost: 20 },
+  { title: "µs a tenant's first decision, 500 x 200", metric: "authorise", subject: authoriseNames.tenants, atMost: 20 },
   { title: "µs a request for receipt and tree", metric: "receipts", subject: receiptNames.all, atMost: 15 },
   { title: "µs a reserve-and-settle, SQLite", metric: "storeCpu", subject: storeNames.sqlite.few, atMost: 25 },
   { title: "µs a reserve-and-settle, Valkey", metric: "storeCpu", subject: storeNames.valkey.few, atMost: 80 },

@@ -1,122 +1,107 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { authorise } from "../../src/policy/authorise.ts";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { authorise } from "../../src/policy/authorise.ts";
 import { formatProblems } from "../../src/region/problem.ts";
-import { readCatalogue } from "../../src/region/read-catalogue.ts";
+import type { readCatalogue } from "../../src/region/read-catalogue.ts";
 import type { Tenant } from "../../src/tenant/tenant.ts";
-import type { Measure } from "../bench.ts";
-import { tenantCountry, writeRegions } from "../proxies/strait-regions.ts";
-import { authoriseNames } from "../targets.ts";
+import { inTurn, type Bench, type Measure } from "../bench.ts";
+import { writeRegions } from "../proxies/strait-regions.ts";
+import { authoriseNames, beside } from "../targets.ts";
+import { withManyRules } from "./many-rules.ts";
+import { tenantNumber } from "./many-tenants.ts";
 
 const deployments = 500;
 const rules = 200;
 const atMs = Date.UTC(2026, 10, 25);
-const asOf = "2026-11-01T00:00:00Z";
+const benched = new URL("../..", import.meta.url).pathname;
 
-/** What a decision costs, apart from all else that a gateway does: with 500 candidates, every one permitted, and 200 rules that all look. */
+/** The code that decides, of one checkout. */
+interface Decider {
+  readonly named: (name: string) => string;
+  readonly authorise: typeof authorise;
+  readonly readCatalogue: typeof readCatalogue;
+}
+
+/**
+ * What a decision costs, apart from all else that a gateway does: with 500 candidates, and 200 rules that all look at the
+ * model, no two of which ask the same. No two tenants are the same either.
+ */
 export const authorisation: Measure = {
   name: "authorise",
   rounds: (settings) => settings.rounds,
-  async run({ children, results, upstreamOrigin }, round) {
-    const directory = children.scratch();
-    const model = writeRegions(directory, upstreamOrigin, deployments);
-    const { policy, catalogue } = readWorld(directory);
-    const asked = { modelName: model.id, surface: "chat.completions" } as const;
-    const ask = (tenant: Tenant, by = policy): void => {
-      const decision = authorise({ ...asked, tenant }, by, catalogue, atMs);
-      if (!decision.ok) throw new TypeError(`the bench's tenant is refused: ${JSON.stringify(decision.refusal)}`);
-    };
-    const one = tenantNumber(0, model.tier);
-    results.add(
-      "authorise",
-      authoriseNames.first,
-      round,
-      cpuOf(50, () => ask(one, { ...policy })),
-    );
-    results.add(
-      "authorise",
-      authoriseNames.tenants,
-      round,
-      cpuOf(2_000, (number) => ask(tenantNumber(number, model.tier))),
-    );
-    results.add(
-      "authorise",
-      authoriseNames.remembered,
-      round,
-      cpuOf(1_000_000, () => ask(one)),
-    );
+  async run(bench, round) {
+    const directory = bench.children.scratch();
+    const model = writeRegions(directory, bench.upstreamOrigin, deployments);
+    for (const decider of inTurn(await decidersOf(bench), round)) {
+      const { policy, catalogue } = readWorld(directory, decider.readCatalogue);
+      const asked = { modelName: model.id, surface: "chat.completions" } as const;
+      const decide = (tenant: Tenant, isAdmitted = true, by = policy): void => {
+        const decision = decider.authorise({ ...asked, tenant }, by, catalogue, atMs);
+        if (decision.ok !== isAdmitted) throw new TypeError(`the bench's tenant is not decided as it should be: ${tenant.id}`);
+      };
+      const add = (name: string, microseconds: number): void =>
+        bench.results.add("authorise", decider.named(name), round, microseconds);
+      const { tier } = model;
+      const one = tenantNumber(0, tier);
+      add(
+        authoriseNames.first,
+        cpuOf(Array.from({ length: 50 }), () => decide(one, true, { ...policy })),
+      );
+      add(
+        authoriseNames.tenants,
+        cpuOf(manyTenants(tier, {}), (tenant) => decide(tenant)),
+      );
+      add(
+        authoriseNames.places,
+        cpuOf(manyTenants(tier, { ownLists: true }), (tenant) => decide(tenant)),
+      );
+      add(
+        authoriseNames.refused,
+        cpuOf(manyTenants(tier, { isUnresolved: true }), (tenant) => decide(tenant, false)),
+      );
+      add(
+        authoriseNames.remembered,
+        cpuOf(Array.from({ length: 1_000_000 }), () => decide(one)),
+      );
+    }
   },
 };
 
-/** Microseconds of CPU for one of `count`, after a tenth of them have warmed the code. */
-function cpuOf(count: number, run: (number: number) => void): number {
-  for (let number = 0; number < count / 10; number += 1) run(number);
+async function decidersOf({ besideDirectory }: Bench): Promise<readonly Decider[]> {
+  const own = await deciderOf(benched, (name) => name);
+  return besideDirectory === undefined ? [own] : [own, await deciderOf(besideDirectory, beside)];
+}
+
+async function deciderOf(checkout: string, named: Decider["named"]): Promise<Decider> {
+  const load = async (file: string): Promise<Omit<Decider, "named">> =>
+    (await import(pathToFileURL(resolve(checkout, file)).href)) as Omit<Decider, "named">;
+  const { authorise } = await load("src/policy/authorise.ts");
+  const { readCatalogue } = await load("src/region/read-catalogue.ts");
+  return { named, authorise, readCatalogue };
+}
+
+/** Microseconds of CPU for one subject, after a tenth of them have warmed the code. */
+function cpuOf<Subject>(subjects: readonly Subject[], run: (subject: Subject) => void): number {
+  const warming = Math.floor(subjects.length / 10);
+  for (const subject of subjects.slice(0, warming)) run(subject);
+  const measured = subjects.slice(warming);
   const before = process.cpuUsage();
-  for (let number = 0; number < count; number += 1) run(number);
+  for (const subject of measured) run(subject);
   const { user, system } = process.cpuUsage(before);
-  return (user + system) / count;
+  return (user + system) / measured.length;
 }
 
-function readWorld(directory: string): Extract<ReturnType<typeof readCatalogue>, { ok: true }> {
+/** Made before anything is measured: making them costs as much as deciding. */
+function manyTenants(tier: string, differences: Parameters<typeof tenantNumber>[2]): readonly Tenant[] {
+  return Array.from({ length: 5_000 }, (_, number) => tenantNumber(number, tier, differences));
+}
+
+function readWorld(directory: string, read: Decider["readCatalogue"]): Extract<ReturnType<typeof readCatalogue>, { ok: true }> {
   const files = readdirSync(directory).map((name) => ({ path: name, text: readFileSync(join(directory, name), "utf8") }));
-  const manyRules = files.map(({ path, text }) => ({ path, text: path === "policy.toml" ? withRules(text) : text }));
-  const read = readCatalogue(manyRules, (text) => createHash("sha256").update(text).digest());
-  if (!read.ok) throw new TypeError(formatProblems(read.problems));
-  return read;
-}
-
-/** Rules that look at every request and refuse none, of the kinds that cost most. */
-function withRules(text: string): string {
-  const shipped = text.match(/^\[\[rules\]\]$/gm)?.length ?? 0;
-  const kinds = [
-    'kind = "ownership"\nowners_in = ["KP", "IR"]\nshare_at_least_percent = 50\nfacts_no_older_than_days = 365',
-    'kind = "weights_location"\nnever_in = ["KP"]',
-    'kind = "end_use"\ndenied = ["torture", "mass surveillance"]',
-    'kind = "tenant_countries"\ndeny = ["KP", "SY"]',
-    'kind = "tier"\ntiers = ["frontier", "standard"]\ntenants_in = ["KP", "SY"]',
-  ];
-  const more = Array.from(
-    { length: rules - shipped },
-    (_, index) => `\n[[rules]]\nid = "bench-${index}"\n${kinds[index % kinds.length] ?? ""}\nbecause = "Because."\n`,
-  );
-  return `${text}${more.join("")}`;
-}
-
-function tenantNumber(number: number, tier: string): Tenant {
-  const evidence = { reference: "register", asOf };
-  return {
-    id: `tenant_${number}`,
-    name: `Tenant ${number}`,
-    facts: {
-      registeredCountry: tenantCountry,
-      headquartersCountry: tenantCountry,
-      ultimateParentCountry: tenantCountry,
-      endUse: "software",
-      audience: "internal",
-    },
-    factsEvidence: {
-      registeredCountry: evidence,
-      headquartersCountry: evidence,
-      ultimateParentCountry: evidence,
-      endUse: evidence,
-    },
-    ownership: {
-      owners: [
-        { id: "parent", name: "Parent", kind: "company", country: tenantCountry, identifiers: [] },
-        { id: "founder", name: "Founder", kind: "person", country: tenantCountry, identifiers: [] },
-      ],
-      holdings: [
-        { owner: "parent", of: "tenant", basisPoints: 10_000, evidence: "register", asOf },
-        { owner: "founder", of: "parent", basisPoints: 10_000, evidence: "register", asOf },
-      ],
-    },
-    verification: { state: "verified", since: asOf, evidence: "register" },
-    tiers: [tier],
-    allowCountries: undefined,
-    denyCountries: [],
-    leastEvidence: undefined,
-    oidc: undefined,
-    createdAt: asOf,
-  };
+  const manyRules = files.map(({ path, text }) => ({ path, text: path === "policy.toml" ? withManyRules(text, rules) : text }));
+  const world = read(manyRules, (text) => createHash("sha256").update(text).digest());
+  if (!world.ok) throw new TypeError(formatProblems(world.problems));
+  return world;
 }
