@@ -29,7 +29,7 @@ export interface TenantClass {
 /** Every class of tenants and requests that the rules in force for a model, or an invariant, can tell apart. */
 export function tenantClasses(compiled: CompiledPolicy, model: Model): readonly TenantClass[] {
   const { policy, catalogue } = compiled;
-  const rules = compiled.rulesFor(model);
+  const { rules } = compiled.rulesFor(model);
   const { invariants } = policy;
   const parties = partyClasses(rules, policy);
   const tiers = [...new Set([...catalogue.models.values()].map(({ tier }) => tier))].sort();

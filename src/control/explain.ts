@@ -110,7 +110,7 @@ export function explain(
     refusal: decided.ok ? null : { kind: decided.refusal.kind, message: describeRefusal(decided.refusal).message },
     evaluations: evaluations.map((evaluation) => ({
       model: evaluation.model.id,
-      subject: evaluation.subject.findings.map(findingDocument),
+      subject: evaluation.findings().map(findingDocument),
       candidates: candidatesOf(evaluation, concerning(evaluation.model), chosen, atMs, health, nowMs),
     })),
   };

@@ -1,10 +1,11 @@
-import { writtenOnce } from "../canonical-json.ts";
 import type { Catalogue, Deployment, EvidenceGrade, Model, Surface } from "../region/catalogue.ts";
 import type { Policy, Rule } from "../region/policy.ts";
+import type { ConcernedRules } from "./concerned-rules.ts";
 import { deploymentChecks, objectionsTo, unwrittenChecks, type DeploymentChecks } from "./deployment-rules.ts";
 import type { Finding } from "./finding.ts";
 import type { RefusedCandidate } from "./permit.ts";
 import { refusedCandidate } from "./refused-candidate.ts";
+import { RuleIndex } from "./rule-index.ts";
 import type { SubjectView } from "./subject-view.ts";
 
 /** One deployment of the model with everything that speaks against it; admitted where nothing does. */
@@ -38,14 +39,16 @@ export class CompiledPolicy {
   readonly untilMs: number;
   readonly rulesById: ReadonlyMap<string, Rule>;
   readonly #inForce: readonly Rule[];
-  readonly #rules = new Map<Model, readonly Rule[]>();
+  readonly #atMs: number;
+  readonly #byModel = new Map<Model, RuleIndex>();
+  readonly #byRules = new Map<string, RuleIndex>();
   readonly #placements = new Map<string, Placement>();
-  readonly #ruleLists = new Map<string, readonly string[]>();
   #candidates = 0;
 
   constructor(policy: Policy, catalogue: Catalogue, atMs: number) {
     this.policy = policy;
     this.catalogue = catalogue;
+    this.#atMs = atMs;
     this.fromMs = policy.boundariesMs.findLast((boundary) => boundary <= atMs) ?? -Infinity;
     this.untilMs = policy.boundariesMs.find((boundary) => boundary > atMs) ?? Infinity;
     this.rulesById = new Map(policy.rules.map((rule) => [rule.id, rule]));
@@ -56,30 +59,29 @@ export class CompiledPolicy {
     return this.fromMs <= atMs && atMs < this.untilMs;
   }
 
-  /** The rules that look at a model now, in the order of the file. */
-  rulesFor(model: Model): readonly Rule[] {
-    let rules = this.#rules.get(model);
-    if (rules === undefined) this.#rules.set(model, (rules = this.#inForce.filter((rule) => looksAt(rule, model))));
-    return rules;
+  /** The rules that look at a model now, in the order of the file: one index for all models that the same rules look at. */
+  rulesFor(model: Model): RuleIndex {
+    let index = this.#byModel.get(model);
+    if (index === undefined)
+      this.#byModel.set(model, (index = this.#indexOf(this.#inForce.filter((rule) => looksAt(rule, model)))));
+    return index;
   }
 
   /** `concerned` are those of the model's rules that are about the subject. */
   placement(
     model: Model,
     surface: Surface,
-    concerned: readonly Rule[],
+    concerned: ConcernedRules,
     leastEvidence: EvidenceGrade | null,
     view: SubjectView,
   ): Placement {
-    const aboutPlaces = concerned.filter(({ kind }) => isAboutPlaces(kind));
-    const key = JSON.stringify([model.id, surface, view.placeKey, ...aboutPlaces.map(({ id }) => id)]);
+    const key = `${model.id} ${surface} ${view.placeKey} ${concerned.placesKey}`;
     let placement = this.#placements.get(key);
     if (placement === undefined) {
-      placement = this.#place(model, surface, deploymentChecks(aboutPlaces, leastEvidence, view, model));
+      placement = this.#place(model, surface, deploymentChecks(concerned.aboutPlaces, leastEvidence, view, model));
       this.#candidates += placement.candidates.length;
       if (this.#candidates > mostCandidates) {
         this.#placements.clear();
-        this.#ruleLists.clear();
         this.#candidates = placement.candidates.length;
       }
       this.#placements.set(key, placement);
@@ -87,12 +89,11 @@ export class CompiledPolicy {
     return placement;
   }
 
-  /** One list for all permits that name the same rules. */
-  sharedRules(rules: readonly string[]): readonly string[] {
-    const key = rules.join("\n");
-    let shared = this.#ruleLists.get(key);
-    if (shared === undefined) this.#ruleLists.set(key, (shared = writtenOnce(Object.freeze([...rules]))));
-    return shared;
+  #indexOf(rules: readonly Rule[]): RuleIndex {
+    const key = rules.map(({ id }) => id).join();
+    let index = this.#byRules.get(key);
+    if (index === undefined) this.#byRules.set(key, (index = new RuleIndex(rules, this.policy, this.#atMs)));
+    return index;
   }
 
   /** Deployments of the same countries, evidence and surfaces are judged once. */
@@ -114,10 +115,6 @@ export class CompiledPolicy {
       refused: Object.freeze(candidates.flatMap(({ deployment, objections }) => refusedCandidate(deployment, objections[0]))),
     };
   }
-}
-
-function isAboutPlaces(kind: Rule["kind"]): boolean {
-  return kind === "weights_location" || kind === "own_jurisdiction" || kind === "tenant_countries" || kind === "evidence";
 }
 
 /** A time that is none leaves every rule in force, but for exemptions. */

@@ -1,6 +1,7 @@
 import type { Rule } from "../region/policy.ts";
 import { noMatch, type Found } from "./fact-outcome.ts";
 import type { Fact } from "./facts.ts";
+import { RuleSet } from "./rule-set.ts";
 
 type EndUseRule = Extract<Rule, { kind: "end_use" }>;
 
@@ -21,6 +22,57 @@ export function judgeEndUse(rule: EndUseRule, declared: Fact): Found {
   if (denied >= 0) return { outcome: "match", what: `the declared end use is ${rule.denied[denied] ?? ""}` };
   if (known.allowed?.has(use) === false) return { outcome: "match", what: "the declared end use is not one of those allowed" };
   return noMatch;
+}
+
+/** The rules that find something in a declared end use, by the words in it. */
+export class EndUseLookup {
+  readonly #rules: readonly Rule[];
+  readonly #denying = new Map<string, RuleSet>();
+  readonly #allowing = new Map<string, RuleSet>();
+  readonly #listing: RuleSet;
+  readonly #all: RuleSet;
+  /** In words. */
+  #longestTerm = 0;
+
+  constructor(rules: readonly Rule[]) {
+    this.#rules = rules;
+    this.#all = RuleSet.where(rules, ({ kind }) => kind === "end_use");
+    this.#listing = RuleSet.where(rules, (rule) => rule.kind === "end_use" && rule.allowed !== undefined);
+    for (const [number, rule] of rules.entries()) {
+      if (rule.kind !== "end_use") continue;
+      for (const use of rule.allowed ?? []) this.#setFor(words(use), this.#allowing).add(number);
+      for (const term of rule.denied) {
+        const plain = words(term);
+        this.#setFor(plain, this.#denying).add(number);
+        this.#longestTerm = Math.max(this.#longestTerm, plain.split(" ").length);
+      }
+    }
+  }
+
+  of(declared: string): RuleSet {
+    const use = words(declared);
+    // Then nobody knows what it is.
+    if (use === "") return this.#all;
+    const found = this.#listing.copy();
+    const allowing = this.#allowing.get(use);
+    if (allowing !== undefined) found.remove(allowing);
+    const each = use.split(" ");
+    for (let first = 0; first < each.length; first += 1) {
+      let term = "";
+      for (const word of each.slice(first, first + this.#longestTerm)) {
+        term = term === "" ? word : `${term} ${word}`;
+        const denying = this.#denying.get(term);
+        if (denying !== undefined) found.addAll(denying);
+      }
+    }
+    return found;
+  }
+
+  #setFor(term: string, sets: Map<string, RuleSet>): RuleSet {
+    let set = sets.get(term);
+    if (set === undefined) sets.set(term, (set = new RuleSet(this.#rules.length)));
+    return set;
+  }
 }
 
 /** Whether an end use has a term in it as whole words. */

@@ -3,8 +3,8 @@ import type { Rule } from "../region/policy.ts";
 import type { CompiledPolicy, Placement } from "./compiled-policy.ts";
 import type { DecisionInputs } from "./decision-inputs.ts";
 import { finding, unwritten, type Finding } from "./finding.ts";
-import type { Horizon } from "./horizon.ts";
-import { weigh, type Weighed } from "./precedence.ts";
+import { Horizon } from "./horizon.ts";
+import { lift, weigh, type Weighed } from "./precedence.ts";
 import { viewOf } from "./subject-view.ts";
 import { judgeTenant, type Situation } from "./tenant-rules.ts";
 
@@ -20,6 +20,8 @@ export interface Evaluation {
   readonly rules: readonly string[];
   /** The model that a rule puts in the place of this one, and the rule's finding. */
   readonly replacement: { readonly modelId: string; readonly by: Finding } | undefined;
+  /** What every rule and unwritten check finds of the tenant and its request, also where that is nothing. For `explain`. */
+  readonly findings: () => readonly Finding[];
 }
 
 /** The unwritten check that a tenant bought the model's tier. */
@@ -50,30 +52,36 @@ export function evaluate(
   compiled: CompiledPolicy,
   horizon: Horizon,
 ): Evaluation {
-  const { policy } = compiled;
-  const view = viewOf(inputs.tenant, policy);
-  const situation: Situation = { inputs, view, policy, horizon };
-  const concerned: Rule[] = [];
-  const exemptions: Extract<Rule, { kind: "exemption" }>[] = [];
-  const findings: Finding[] = [];
-  for (const rule of compiled.rulesFor(model)) {
-    const found = judgeTenant(rule, situation);
-    if (found === undefined) continue;
-    findings.push(found);
-    concerned.push(rule);
-    if (rule.kind === "exemption" && found.outcome === "match") exemptions.push(rule);
+  const { policy, rulesById } = compiled;
+  const index = compiled.rulesFor(model);
+  const situation: Situation = { inputs, view: viewOf(inputs.tenant, policy), policy, horizon };
+  const { silent: about, open } = index.sift(situation);
+  const found: Finding[] = [];
+  for (const number of open.numbers()) {
+    const finding = judgeTenant(index.rule(number), situation);
+    if (finding === undefined) continue;
+    about.add(number);
+    found.push(finding);
   }
-  const unwrittenFindings = checkUnwritten(situation, model, concerned);
-  const placement = compiled.placement(model, inputs.surface, concerned, inputs.tenant.leastEvidence, view);
-  const subject = weigh([...unwrittenFindings, ...findings], exemptions, compiled.rulesById);
+  const concerned = index.concerned(about);
+  const unwrittenFindings = checkUnwritten(situation, model, concerned.rules);
+  const placement = compiled.placement(model, inputs.surface, concerned, inputs.tenant.leastEvidence, situation.view);
+  const subject = weigh(lift([...unwrittenFindings, ...found], rulesById));
   return {
     model,
     surface: inputs.surface,
     subject,
     placement,
-    rules: compiled.sharedRules([entitlementRule, ...concerned.map(({ id }) => id), ...placement.unwritten]),
+    rules: concerned.names(entitlementRule, placement.unwritten),
     replacement: replacementOf(subject, model, applied, compiled),
+    findings: () => lift([...unwrittenFindings, ...findingsOf(index.rules, situation)], rulesById),
   };
+}
+
+/** What all of the rules find, one after the other. */
+function findingsOf(rules: readonly Rule[], { inputs, view, policy }: Situation): readonly Finding[] {
+  const situation: Situation = { inputs, view, policy, horizon: new Horizon(inputs.atMs) };
+  return rules.flatMap((rule) => judgeTenant(rule, situation) ?? []);
 }
 
 /** Of several the first in the order of the file: they all refuse the model asked for. */

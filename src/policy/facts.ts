@@ -15,6 +15,9 @@ export interface Fact {
   readonly contradictedBy: readonly string[];
 }
 
+/** How old what shows a fact may be, for a rule to rely on it. */
+export type AgeLimit = Pick<Rule, "factsNoOlderThanMs">;
+
 export function factOf(words: string, input: FactInput | null): Fact {
   if (input === null) return { words, value: undefined, asOfMs: undefined, contradictedBy: [] };
   const contradictedBy = input.contradictedBy.filter((value) => value !== input.value);
@@ -36,19 +39,25 @@ export function everyCountry(facts: readonly Fact[]): readonly Country[] {
 }
 
 /** Whether a fact may be relied on: `no_match` says so, and any other outcome says why not. */
-export function certainty(fact: Fact, rule: Pick<Rule, "factsNoOlderThanMs">, horizon: Horizon): Found {
+export function certainty(fact: Fact, limit: AgeLimit, horizon: Horizon): Found {
   if (fact.value === undefined) return { outcome: "unknown", what: fact.words };
   if (fact.contradictedBy.length > 0) return { outcome: "conflicting", what: fact.words };
-  if (isStale(fact.asOfMs, rule, horizon)) return { outcome: "stale", what: fact.words };
+  if (isStale(fact.asOfMs, limit, horizon)) return { outcome: "stale", what: fact.words };
   return noMatch;
 }
 
+/** What some facts say; `undefined` where one of them may not be relied on. */
+export function certainValues(facts: readonly Fact[], limit: AgeLimit, horizon: Horizon): readonly string[] | undefined {
+  const values: string[] = [];
+  for (const fact of facts) {
+    if (fact.value === undefined || certainty(fact, limit, horizon) !== noMatch) return undefined;
+    values.push(fact.value);
+  }
+  return values;
+}
+
 /** What nobody dated may be of any age. */
-export function isStale(
-  asOfMs: number | undefined,
-  { factsNoOlderThanMs }: Pick<Rule, "factsNoOlderThanMs">,
-  horizon: Horizon,
-): boolean {
+export function isStale(asOfMs: number | undefined, { factsNoOlderThanMs }: AgeLimit, horizon: Horizon): boolean {
   if (factsNoOlderThanMs === undefined) return false;
   return asOfMs === undefined || horizon.isPast(asOfMs + factsNoOlderThanMs);
 }
@@ -57,12 +66,12 @@ export function isStale(
 export function findCountry(
   facts: readonly Fact[],
   isMeant: (country: Country) => boolean,
-  rule: Pick<Rule, "factsNoOlderThanMs">,
+  limit: AgeLimit,
   horizon: Horizon,
 ): Found {
   return strongest(
     facts.map((fact) => {
-      const certain = certainty(fact, rule, horizon);
+      const certain = certainty(fact, limit, horizon);
       if (certain !== noMatch || fact.value === undefined) return certain;
       return isMeant(fact.value) ? { outcome: "match", what: fact.value } : noMatch;
     }),

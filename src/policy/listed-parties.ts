@@ -15,7 +15,24 @@ const indexes = new WeakMap<PolicyList, Index>();
 
 /** Whether a list of parties names somebody: by an identifier, or by the name as far as `plainName` tells names apart. */
 export function isListed(party: Party, list: PolicyList | undefined): boolean {
-  if (list?.kind !== "parties") return false;
+  return list?.kind === "parties" && isNamed(plainParty(party), indexOf(list));
+}
+
+/** Which of several lists name somebody. Spelling a name plainly costs more than looking it up, so that is done once. */
+export function listsNaming(party: Party, lists: readonly PolicyList[]): readonly PolicyList[] {
+  const plain = plainParty(party);
+  return lists.filter((list) => list.kind === "parties" && isNamed(plain, indexOf(list)));
+}
+
+function plainParty({ name, identifiers }: Party): Party {
+  return { name: plainName(name), identifiers: identifiers.map(plainIdentifier) };
+}
+
+function isNamed({ name, identifiers }: Party, index: Index): boolean {
+  return index.names.has(name) || identifiers.some((identifier) => index.identifiers.has(identifier));
+}
+
+function indexOf(list: Extract<PolicyList, { kind: "parties" }>): Index {
   let index = indexes.get(list);
   if (index === undefined) {
     const { parties } = list;
@@ -25,8 +42,7 @@ export function isListed(party: Party, list: PolicyList | undefined): boolean {
     };
     indexes.set(list, index);
   }
-  const { names, identifiers } = index;
-  return names.has(plainName(party.name)) || party.identifiers.some((identifier) => identifiers.has(plainIdentifier(identifier)));
+  return index;
 }
 
 /** So that `ACME Compañía, S.A.` and `Acme Compania SA` are one: without case, accents, width and punctuation. */

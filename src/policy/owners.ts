@@ -1,11 +1,14 @@
+import type { Country } from "../region/country.ts";
 import type { Policy, Rule, ShareOperator } from "../region/policy.ts";
 import { tenantItself, wholeBasisPoints, type Holding, type Owner, type Ownership } from "../tenant/ownership.ts";
 import { noMatch, type Found } from "./fact-outcome.ts";
-import { instantOf, isStale } from "./facts.ts";
+import { instantOf, isStale, type AgeLimit } from "./facts.ts";
 import type { Horizon } from "./horizon.ts";
 import { isListed } from "./listed-parties.ts";
 
 type OwnershipRule = Extract<Rule, { kind: "ownership" }>;
+/** What of a rule says whom it means. */
+type OwnersMeant = Pick<OwnershipRule, "ownersIn" | "ownersOn">;
 
 /** Whether somebody is one whom the rule is about, going by what is known of them and not by who owns them. */
 type Meant = "yes" | "no" | "maybe";
@@ -23,7 +26,7 @@ const words = "who owns your company, and with which share";
  */
 export function findOwners(
   ownership: Ownership | null,
-  rule: OwnershipRule,
+  rule: OwnersMeant & AgeLimit,
   share: ShareOperator,
   policy: Pick<Policy, "lists">,
   horizon: Horizon,
@@ -70,11 +73,33 @@ function structureOf(ownership: Ownership): Structure {
   return structure;
 }
 
-function isMeant(owner: Owner, rule: OwnershipRule, policy: Pick<Policy, "lists">): Meant {
+function isMeant(owner: Owner, rule: OwnersMeant, policy: Pick<Policy, "lists">): Meant {
   if (owner.kind === "dispersed") return "no";
   if (rule.ownersOn.some((name) => isListed(owner, policy.lists.get(name)))) return "yes";
-  if (owner.country === undefined) return rule.ownersIn.size > 0 ? "maybe" : "no";
-  return rule.ownersIn.has(owner.country) ? "yes" : "no";
+  return meantByCountry(owner.country, rule);
+}
+
+function meantByCountry(country: Country | undefined, { ownersIn }: Pick<OwnershipRule, "ownersIn">): Meant {
+  if (country === undefined) return ownersIn.size > 0 ? "maybe" : "no";
+  return ownersIn.has(country) ? "yes" : "no";
+}
+
+/** Whether a rule may mean somebody of this country, on no list. */
+export function mayMean(rule: Pick<OwnershipRule, "ownersIn">, country: Country | undefined): boolean {
+  return meantByCountry(country, rule) !== "no";
+}
+
+/**
+ * What a rule that means none of the owners finds: it depends on its share and its age limit alone. Where shares are
+ * missing, also such a rule is open.
+ */
+export function findUnmeantOwners(
+  ownership: Ownership | null,
+  share: ShareOperator,
+  { factsNoOlderThanMs }: AgeLimit,
+  horizon: Horizon,
+): Found {
+  return findOwners(ownership, { ownersIn: new Set(), ownersOn: [], factsNoOlderThanMs }, share, { lists: new Map() }, horizon);
 }
 
 /** Two shares for one holding, or more than all of a company: the documents cannot all be right. */

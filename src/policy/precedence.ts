@@ -22,24 +22,25 @@ export function mayLift(rule: Rule): boolean {
 }
 
 export interface Weighed {
-  /** All that was found, with what was lifted marked. */
-  readonly findings: readonly Finding[];
   /** What refuses, strongest first. */
   readonly objections: readonly Finding[];
   /** Where nothing refuses, what lessens. */
   readonly degradations: readonly Finding[];
 }
 
-/** `exemptions` are those that match; `rules` are those that anything was found by. */
-export function weigh(
-  found: readonly Finding[],
-  exemptions: readonly Extract<Rule, { kind: "exemption" }>[],
-  rules: ReadonlyMap<string, Rule>,
-): Weighed {
-  const findings = exemptions.length === 0 ? found : found.map((finding) => lifted(finding, exemptions, rules));
+/** The findings, with what exemptions among them take away marked. `rules` are those that anything was found by. */
+export function lift(found: readonly Finding[], rules: ReadonlyMap<string, Rule>): readonly Finding[] {
+  const exemptions = found.flatMap(({ rule: id, outcome }) => {
+    const rule = outcome === "match" ? rules.get(id) : undefined;
+    return rule?.kind === "exemption" ? [rule] : [];
+  });
+  return exemptions.length === 0 ? found : found.map((finding) => lifted(finding, exemptions, rules));
+}
+
+/** `findings` are such that `lift` went over. What has nothing against the subject may be missing. */
+export function weigh(findings: readonly Finding[]): Weighed {
   const objections = findings.filter(({ decision }) => decision === "deny" || decision === "review");
   return {
-    findings,
     objections: objections.length < 2 ? objections : objections.sort((one, other) => strength(one) - strength(other)),
     degradations: objections.length > 0 ? [] : findings.filter(({ decision }) => decision === "degrade"),
   };

@@ -1,3 +1,4 @@
+import type { Country } from "../region/country.ts";
 import type { Policy, Rule } from "../region/policy.ts";
 import { isTooOld } from "../region/policy-list.ts";
 import type { DecisionInputs } from "./decision-inputs.ts";
@@ -25,19 +26,21 @@ export interface Situation {
  */
 export function judgeTenant(rule: Rule, situation: Situation): Finding | undefined {
   const concern = concerns(rule, situation);
+  const { policy, inputs } = situation;
   if (concern.outcome === "no_match") return undefined;
-  const found = agedList(rule.lists, situation) ?? (concern.outcome === "match" ? find(rule, situation) : concern);
+  const aged = agedList(rule.lists, policy, inputs.atMs);
+  const found = aged ?? (concern.outcome === "match" ? find(rule, situation) : concern);
   return finding(checkOf(rule), found, matchReason(rule, found));
 }
 
 /** Whether a rule is about this tenant: any outcome but `match` and `no_match` says which fact leaves it open. */
 function concerns(rule: Rule, situation: Situation): Found {
-  const { view, horizon } = situation;
+  const { inputs, view, policy, horizon } = situation;
   const { tenantsIn, tenantLists, audience } = rule;
   const founds: Found[] = [];
   if (tenantsIn !== undefined) {
     // Whom a list that is too old would mean today, nobody knows.
-    const aged = agedList(tenantLists, situation);
+    const aged = agedList(tenantLists, policy, inputs.atMs);
     founds.push(aged ?? findCountry(view.countries, (country) => tenantsIn.has(country), rule, horizon));
   }
   if (audience !== undefined) {
@@ -50,18 +53,25 @@ function concerns(rule: Rule, situation: Situation): Found {
 
 const concernsAll: Found = Object.freeze({ outcome: "match", what: "" });
 
-function agedList(lists: readonly string[], { policy, inputs }: Situation): Found | undefined {
+/** What a rule finds that reads one of the lists that is too old, or that there is not. */
+export function agedList(lists: readonly string[], policy: Pick<Policy, "lists">, atMs: number): Found | undefined {
   const name = lists.find((list) => {
     const snapshot = policy.lists.get(list);
-    return snapshot === undefined || isTooOld(snapshot, inputs.atMs);
+    return snapshot === undefined || isTooOld(snapshot, atMs);
   });
   return name === undefined ? undefined : { outcome: "stale", what: `the list "${name}" that a rule reads` };
+}
+
+/** Whether a rule has something against a tenant that certainly lies in a country. */
+export function minds(rule: Rule, country: Country): boolean {
+  if (rule.kind === "ownership") return rule.ownersIn.has(country);
+  return rule.kind === "withdrawal" && rule.openTo?.has(country) === false;
 }
 
 function find(rule: Rule, { inputs, view, policy, horizon }: Situation): Found {
   switch (rule.kind) {
     case "ownership": {
-      const seat = findCountry(view.countries, (country) => rule.ownersIn.has(country), rule, horizon);
+      const seat = findCountry(view.countries, (country) => minds(rule, country), rule, horizon);
       if (rule.share === undefined) return seat;
       const listed: Found = rule.ownersOn.some((name) => isListed(inputs.tenant, policy.lists.get(name)))
         ? { outcome: "match", what: inputs.tenant.name }
@@ -74,10 +84,9 @@ function find(rule: Rule, { inputs, view, policy, horizon }: Situation): Found {
       return strongest(view.countries.map((fact) => certainty(fact, rule, horizon)));
     case "tier":
       return concernsAll;
-    case "withdrawal": {
-      const { openTo } = rule;
-      return openTo === undefined ? concernsAll : findCountry(view.countries, (country) => !openTo.has(country), rule, horizon);
-    }
+    case "withdrawal":
+      if (rule.openTo === undefined) return concernsAll;
+      return findCountry(view.countries, (country) => minds(rule, country), rule, horizon);
     case "end_use": {
       const certain = certainty(view.endUse, rule, horizon);
       return certain === noMatch ? judgeEndUse(rule, view.endUse) : certain;

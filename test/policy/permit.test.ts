@@ -147,7 +147,7 @@ describe("deciding", () => {
       policy,
       catalogue,
     ).evaluations;
-    expect(evaluation?.subject.findings.map(({ rule, outcome, decision }) => [rule, outcome, decision])).toEqual([
+    expect(evaluation?.findings().map(({ rule, outcome, decision }) => [rule, outcome, decision])).toEqual([
       ["tenant:tiers", "no_match", "allow"],
       ["own_jurisdiction", "no_match", "allow"],
       ["evidence", "no_match", "allow"],

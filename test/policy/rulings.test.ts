@@ -128,7 +128,7 @@ describe("an exemption", () => {
   it("tells in the findings what it lifted", () => {
     const policy = policyWithLists(lists, withdrawn, exempt(["withdrawal"]));
     const [evaluation] = decide(inputsOf(asked(tenantIn("SG")), 0), policy, catalogue).evaluations;
-    expect(evaluation?.subject.findings).toContainEqual(
+    expect(evaluation?.findings()).toContainEqual(
       expect.objectContaining({ rule: "withdrawal", outcome: "match", decision: "allow", liftedBy: "exemption" }),
     );
   });

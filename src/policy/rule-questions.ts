@@ -1,0 +1,170 @@
+import type { Country } from "../region/country.ts";
+import type { Policy, Rule, ShareOperator } from "../region/policy.ts";
+import type { PolicyList } from "../region/policy-list.ts";
+import { EndUseLookup } from "./end-use.ts";
+import { certainValues, type AgeLimit } from "./facts.ts";
+import { listsNaming } from "./listed-parties.ts";
+import { findNationality } from "./nationality.ts";
+import { findUnmeantOwners, mayMean } from "./owners.ts";
+import { RuleLookup } from "./rule-lookup.ts";
+import { RuleSet } from "./rule-set.ts";
+import { minds, type Situation } from "./tenant-rules.ts";
+
+/** Something that many rules ask of a subject, asked for all of them at once. */
+export interface Question {
+  readonly asking: RuleSet;
+  /** Sets of rules in which are all those that find something by it in the subject, or may. */
+  readonly touched: (situation: Situation) => readonly RuleSet[];
+}
+
+const topics = [
+  "nothing",
+  "countries",
+  "end_use",
+  "owners",
+  "parties",
+  "nationality",
+  "hosted_tools",
+  "log_probabilities",
+] as const;
+
+type Topic = (typeof topics)[number];
+
+/** All that a rule asks of those whom it is about. Who asks for `nothing` finds something in everybody. */
+function topicsOf(rule: Rule): readonly Topic[] {
+  switch (rule.kind) {
+    case "weights_location":
+    case "tenant_countries":
+    case "evidence":
+      return [];
+    case "tier":
+      return ["nothing"];
+    case "own_jurisdiction":
+      return ["countries"];
+    case "withdrawal":
+      return [rule.openTo === undefined ? "nothing" : "countries"];
+    case "ownership":
+      if (rule.share === undefined) return ["countries"];
+      return [
+        "owners",
+        ...(rule.ownersIn.size > 0 ? ["countries" as const] : []),
+        ...(rule.ownersOn.length > 0 ? ["parties" as const] : []),
+      ];
+    case "exemption":
+      return ["parties"];
+    case "end_use":
+    case "nationality":
+    case "hosted_tools":
+    case "log_probabilities":
+      return [rule.kind];
+  }
+}
+
+/** The rules of one age limit that ask for a topic. */
+interface Askers {
+  readonly rules: readonly Rule[];
+  readonly asking: RuleSet;
+  readonly limit: AgeLimit;
+  readonly policy: Policy;
+}
+
+const questions: Readonly<Record<Topic, (askers: Askers) => Question["touched"]>> = {
+  nothing:
+    ({ asking }) =>
+    () => [asking],
+
+  countries({ rules, asking, limit }) {
+    const minding = new RuleLookup<Country>(rules, minds);
+    return ({ view, horizon }) =>
+      certainValues(view.countries, limit, horizon)?.map((country) => minding.of(country)) ?? [asking];
+  },
+
+  end_use({ rules, asking, limit }) {
+    const finding = new EndUseLookup(rules);
+    return ({ view, horizon }) => certainValues([view.endUse], limit, horizon)?.map((use) => finding.of(use)) ?? [asking];
+  },
+
+  owners({ rules, asking, limit }) {
+    const meaning = new RuleLookup<Country | undefined>(
+      rules,
+      (rule, country) => rule.kind === "ownership" && mayMean(rule, country),
+    );
+    const shares = sharesOf(rules, asking);
+    return ({
+      inputs: {
+        tenant: { ownership },
+      },
+      horizon,
+    }) => {
+      if (ownership === null) return [asking];
+      const unresolved = shares.filter(({ share }) => findUnmeantOwners(ownership, share, limit, horizon).outcome !== "no_match");
+      const owners = ownership.owners.filter(({ kind }) => kind !== "dispersed");
+      return [...unresolved.map((each) => each.asking), ...owners.map(({ country }) => meaning.of(country))];
+    };
+  },
+
+  parties({ rules, asking, policy }) {
+    const reading = new Map<PolicyList, RuleSet>();
+    for (const [name, list] of policy.lists) {
+      const readers = RuleSet.where(rules, (rule, number) => asking.has(number) && partyLists(rule).includes(name));
+      if (!readers.isEmpty) reading.set(list, readers);
+    }
+    const lists = [...reading.keys()];
+    return ({ inputs: { tenant } }) =>
+      [tenant, ...(tenant.ownership?.owners ?? [])].flatMap((party) =>
+        listsNaming(party, lists).map((list) => reading.get(list) ?? asking),
+      );
+  },
+
+  nationality({ rules }) {
+    const finding = new RuleLookup<Country | null>(
+      rules,
+      (rule, claimed) => rule.kind === "nationality" && findNationality(rule, claimed).outcome !== "no_match",
+    );
+    return ({ inputs: { request } }) => [finding.of(request.endUserNationality)];
+  },
+
+  hosted_tools({ asking }) {
+    return ({ inputs: { request } }) => (request.hostedTools.length === 0 ? [] : [asking]);
+  },
+
+  log_probabilities({ asking }) {
+    return ({ inputs: { request } }) => (request.logProbabilities === "none" ? [] : [asking]);
+  },
+};
+
+/** All that those of the rules ask that want facts of this age; every rule keeps its place in `rules`. */
+export function questionsOf(rules: readonly Rule[], limit: AgeLimit, policy: Policy): readonly Question[] {
+  return topics.flatMap((topic) => {
+    const asking = RuleSet.where(rules, (rule) => isOf(limit, rule) && topicsOf(rule).includes(topic));
+    return asking.isEmpty ? [] : [{ asking, touched: questions[topic]({ rules, asking, limit, policy }) }];
+  });
+}
+
+function isOf({ factsNoOlderThanMs }: AgeLimit, rule: Rule): boolean {
+  return rule.factsNoOlderThanMs === factsNoOlderThanMs;
+}
+
+/** The lists on which a rule looks for the tenant or its owners. */
+function partyLists(rule: Rule): readonly string[] {
+  if (rule.kind === "ownership") return rule.ownersOn;
+  return rule.kind === "exemption" ? rule.partiesOn : [];
+}
+
+/** One entry for all that ask for the same share. */
+function sharesOf(
+  rules: readonly Rule[],
+  asking: RuleSet,
+): readonly { readonly share: ShareOperator; readonly asking: RuleSet }[] {
+  const shares = new Map<string, { readonly share: ShareOperator; readonly asking: RuleSet }>();
+  for (const number of asking.numbers()) {
+    const rule = rules[number];
+    if (rule?.kind !== "ownership" || rule.share === undefined) continue;
+    const { share } = rule;
+    const key = `${share.compare} ${share.basisPoints}`;
+    let same = shares.get(key);
+    if (same === undefined) shares.set(key, (same = { share, asking: new RuleSet(rules.length) }));
+    same.asking.add(number);
+  }
+  return [...shares.values()];
+}
