@@ -63,9 +63,9 @@ export function deniedAttributes(inputs: DecisionInputs | undefined, { policy, c
   const { evaluations } = decide(inputs, policy, catalogue);
   const last = evaluations.at(-1);
   if (last === undefined) return { [attribute.policyVersion]: policy.version };
-  const refused = last.placement.candidates.flatMap(({ deployment, objections }) =>
-    objections.map(({ rule, reason }) => `${deployment.id}: ${rule}: ${reason}`),
-  );
+  const refused = last.placement
+    .candidates()
+    .flatMap(({ deployment, objections }) => objections.map(({ rule, reason }) => `${deployment.id}: ${rule}: ${reason}`));
   return {
     [attribute.policyVersion]: policy.version,
     [attribute.rules]: [...last.rules],

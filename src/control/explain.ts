@@ -149,7 +149,7 @@ function candidatesOf(
   nowMs: number,
 ): CandidateDocument[] {
   const canBeTried = ({ admitted, cutOffBy }: CandidateDocument): number => Number(admitted && cutOffBy.length === 0);
-  const candidates = placement.candidates.map(({ deployment, objections }): CandidateDocument => ({
+  const candidates = placement.candidates().map(({ deployment, objections }): CandidateDocument => ({
     ...deploymentDocument(deployment, atMs, health, nowMs),
     admitted: objections.length === 0 && subject.objections.length === 0,
     cutOffBy: orders.filter((order) => hits(order, deployment)).map(cutOffDocument),

@@ -1,31 +1,14 @@
-import type { Catalogue, Deployment, EvidenceGrade, Model, Surface } from "../region/catalogue.ts";
+import type { Catalogue, EvidenceGrade, Model, Surface } from "../region/catalogue.ts";
 import type { Policy, Rule } from "../region/policy.ts";
+import { Candidates, type Placement } from "./candidates.ts";
 import type { ConcernedRules } from "./concerned-rules.ts";
-import { deploymentChecks, objectionsTo, unwrittenChecks, type DeploymentChecks } from "./deployment-rules.ts";
-import type { Finding } from "./finding.ts";
-import type { RefusedCandidate } from "./permit.ts";
-import { refusedCandidate } from "./refused-candidate.ts";
+import { deploymentChecks } from "./deployment-rules.ts";
+import { Memo } from "./memo.ts";
 import { RuleIndex } from "./rule-index.ts";
 import type { SubjectView } from "./subject-view.ts";
 
-/** One deployment of the model with everything that speaks against it; admitted where nothing does. */
-export interface Verdict {
-  readonly deployment: Deployment;
-  readonly objections: readonly Finding[];
-}
-
-/** What the rules about places say to all deployments of a model, for every subject that they cannot tell apart. */
-export interface Placement {
-  readonly checks: DeploymentChecks;
-  /** The checks that stand in no file. */
-  readonly unwritten: readonly string[];
-  readonly candidates: readonly Verdict[];
-  readonly admitted: readonly Deployment[];
-  readonly refused: readonly RefusedCandidate[];
-}
-
-/** Past this many candidates remembered in all placements they are made anew: tenants that differ in every list must not fill the memory. */
-const mostCandidates = 100_000;
+/** Past this many placements they are made anew: tenants that differ in every list must not fill the memory. */
+const mostPlacements = 1_000;
 
 /**
  * A policy and a catalogue made ready for one stretch of time, in which no dated rule begins, pauses or ends and no list
@@ -42,8 +25,8 @@ export class CompiledPolicy {
   readonly #atMs: number;
   readonly #byModel = new Map<Model, RuleIndex>();
   readonly #byRules = new Map<string, RuleIndex>();
-  readonly #placements = new Map<string, Placement>();
-  #candidates = 0;
+  readonly #candidates = new Map<string, Candidates>();
+  readonly #placements = new Memo<string, Placement>(mostPlacements);
 
   constructor(policy: Policy, catalogue: Catalogue, atMs: number) {
     this.policy = policy;
@@ -76,17 +59,9 @@ export class CompiledPolicy {
     view: SubjectView,
   ): Placement {
     const key = `${model.id} ${surface} ${view.placeKey} ${concerned.placesKey}`;
-    let placement = this.#placements.get(key);
-    if (placement === undefined) {
-      placement = this.#place(model, surface, deploymentChecks(concerned.aboutPlaces, leastEvidence, view, model));
-      this.#candidates += placement.candidates.length;
-      if (this.#candidates > mostCandidates) {
-        this.#placements.clear();
-        this.#candidates = placement.candidates.length;
-      }
-      this.#placements.set(key, placement);
-    }
-    return placement;
+    return this.#placements.get(key, () =>
+      this.#candidatesOf(model, surface).judge(deploymentChecks(concerned.aboutPlaces, leastEvidence, view, model)),
+    );
   }
 
   #indexOf(rules: readonly Rule[]): RuleIndex {
@@ -96,24 +71,14 @@ export class CompiledPolicy {
     return index;
   }
 
-  /** Deployments of the same countries, evidence and surfaces are judged once. */
-  #place(model: Model, surface: Surface, checks: DeploymentChecks): Placement {
-    const judged = new Map<unknown, Map<string, readonly Finding[]>>();
-    const candidates = (this.catalogue.deploymentsByModel.get(model.id) ?? []).map((deployment): Verdict => {
-      let alike = judged.get(deployment.countries);
-      if (alike === undefined) judged.set(deployment.countries, (alike = new Map()));
-      const key = `${deployment.evidence} ${deployment.surfaces.has(surface)}`;
-      let objections = alike.get(key);
-      if (objections === undefined) alike.set(key, (objections = Object.freeze(objectionsTo(deployment, surface, checks))));
-      return Object.freeze({ deployment, objections });
-    });
-    return {
-      checks,
-      unwritten: unwrittenChecks(checks),
-      candidates,
-      admitted: Object.freeze(candidates.filter(({ objections }) => objections.length === 0).map(({ deployment }) => deployment)),
-      refused: Object.freeze(candidates.flatMap(({ deployment, objections }) => refusedCandidate(deployment, objections[0]))),
-    };
+  #candidatesOf(model: Model, surface: Surface): Candidates {
+    const key = `${model.id} ${surface}`;
+    let candidates = this.#candidates.get(key);
+    if (candidates === undefined) {
+      candidates = new Candidates(this.catalogue.deploymentsByModel.get(model.id) ?? [], surface);
+      this.#candidates.set(key, candidates);
+    }
+    return candidates;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Rule } from "../region/policy.ts";
 import { noMatch, type Found } from "./fact-outcome.ts";
 import type { Fact } from "./facts.ts";
-import { RuleSet } from "./rule-set.ts";
+import { BitSet } from "./bit-set.ts";
 
 type EndUseRule = Extract<Rule, { kind: "end_use" }>;
 
@@ -27,17 +27,17 @@ export function judgeEndUse(rule: EndUseRule, declared: Fact): Found {
 /** The rules that find something in a declared end use, by the words in it. */
 export class EndUseLookup {
   readonly #rules: readonly Rule[];
-  readonly #denying = new Map<string, RuleSet>();
-  readonly #allowing = new Map<string, RuleSet>();
-  readonly #listing: RuleSet;
-  readonly #all: RuleSet;
+  readonly #denying = new Map<string, BitSet>();
+  readonly #allowing = new Map<string, BitSet>();
+  readonly #listing: BitSet;
+  readonly #all: BitSet;
   /** In words. */
   #longestTerm = 0;
 
   constructor(rules: readonly Rule[]) {
     this.#rules = rules;
-    this.#all = RuleSet.where(rules, ({ kind }) => kind === "end_use");
-    this.#listing = RuleSet.where(rules, (rule) => rule.kind === "end_use" && rule.allowed !== undefined);
+    this.#all = BitSet.where(rules, ({ kind }) => kind === "end_use");
+    this.#listing = BitSet.where(rules, (rule) => rule.kind === "end_use" && rule.allowed !== undefined);
     for (const [number, rule] of rules.entries()) {
       if (rule.kind !== "end_use") continue;
       for (const use of rule.allowed ?? []) this.#setFor(words(use), this.#allowing).add(number);
@@ -49,7 +49,7 @@ export class EndUseLookup {
     }
   }
 
-  of(declared: string): RuleSet {
+  of(declared: string): BitSet {
     const use = words(declared);
     // Then nobody knows what it is.
     if (use === "") return this.#all;
@@ -68,9 +68,9 @@ export class EndUseLookup {
     return found;
   }
 
-  #setFor(term: string, sets: Map<string, RuleSet>): RuleSet {
+  #setFor(term: string, sets: Map<string, BitSet>): BitSet {
     let set = sets.get(term);
-    if (set === undefined) sets.set(term, (set = new RuleSet(this.#rules.length)));
+    if (set === undefined) sets.set(term, (set = new BitSet(this.#rules.length)));
     return set;
   }
 }

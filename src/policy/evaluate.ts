@@ -1,6 +1,7 @@
 import type { Model, Surface } from "../region/catalogue.ts";
 import type { Rule } from "../region/policy.ts";
-import type { CompiledPolicy, Placement } from "./compiled-policy.ts";
+import type { Placement } from "./candidates.ts";
+import type { CompiledPolicy } from "./compiled-policy.ts";
 import type { DecisionInputs } from "./decision-inputs.ts";
 import { finding, unwritten, type Finding } from "./finding.ts";
 import { Horizon } from "./horizon.ts";

@@ -1,4 +1,5 @@
 import type { Refusal, RuleKind } from "../refusal.ts";
+import type { ClassVerdict } from "./candidates.ts";
 import { entitlementRule, type Evaluation } from "./evaluate.ts";
 import { objectionKind, type Finding, type ObjectionKind } from "./finding.ts";
 
@@ -23,28 +24,29 @@ const order: readonly ObjectionKind[] = [
 /** Why nothing was admitted, as one refusal; `undefined` where something was. Same evaluation, same refusal. */
 export function refusalOf(evaluation: Evaluation, modelName: string): Refusal | undefined {
   const { subject, placement, surface } = evaluation;
-  const { candidates } = placement;
+  const { classes } = placement;
   const { objections } = subject;
   // A model that the tenant did not buy, or that nobody hosts, must look like one that is not there.
-  if (candidates.length === 0 || objections.some(({ rule }) => rule === entitlementRule))
+  if (classes.length === 0 || objections.some(({ rule }) => rule === entitlementRule))
     return { kind: "model_not_found", model: modelName };
   if (objections.length > 0) return fromObjections(objections, modelName);
   // Another model answers: it has places of its own.
   if (evaluation.replacement !== undefined) return undefined;
   if (placement.admitted.length > 0) return undefined;
-  const speaking = candidates.filter(({ deployment }) => deployment.surfaces.has(surface));
-  const permittedButSilent = candidates.some((candidate) => candidate.objections.every(({ kind }) => kind === "surface"));
+  const speaking = classes.filter(({ speaksSurface }) => speaksSurface);
+  const permittedButSilent = classes.some(({ objections }) => objections.every(({ kind }) => kind === "surface"));
   if (speaking.length === 0 || permittedButSilent) return { kind: "surface_not_served", model: modelName, surface };
-  const all = speaking.flatMap((candidate) => candidate.objections);
-  const most = mostFrequent(speaking.map((candidate) => candidate.objections));
+  const all = speaking.flatMap((each) => each.objections);
+  const most = mostFrequent(speaking);
   return fromObjections(most === undefined ? all : all.filter((objection) => objectionKind(objection) === most), modelName);
 }
 
 /** The kind that refused the most candidates, each counted once; of equals the earlier in `order`. */
-function mostFrequent(perCandidate: readonly (readonly Finding[])[]): ObjectionKind | undefined {
+function mostFrequent(classes: readonly ClassVerdict[]): ObjectionKind | undefined {
   let most: { readonly kind: ObjectionKind; readonly count: number } | undefined;
   for (const kind of order.filter((each) => !each.startsWith("fact_"))) {
-    const count = perCandidate.filter((objections) => objections.some((one) => objectionKind(one) === kind)).length;
+    const refused = classes.filter(({ objections }) => objections.some((one) => objectionKind(one) === kind));
+    const count = refused.reduce((sum, { deployments }) => sum + deployments, 0);
     if (count > (most?.count ?? 0)) most = { kind, count };
   }
   return most?.kind;

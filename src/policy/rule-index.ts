@@ -2,9 +2,10 @@ import type { Country } from "../region/country.ts";
 import type { Policy, Rule } from "../region/policy.ts";
 import { ConcernedRules } from "./concerned-rules.ts";
 import { certainValues, type AgeLimit } from "./facts.ts";
+import { Memo } from "./memo.ts";
 import { RuleLookup } from "./rule-lookup.ts";
 import { questionsOf, type Question } from "./rule-questions.ts";
-import { RuleSet } from "./rule-set.ts";
+import { BitSet } from "./bit-set.ts";
 import { agedList, type Situation } from "./tenant-rules.ts";
 
 /** Past this many sets of rules that subjects are concerned by they are made anew. */
@@ -13,9 +14,9 @@ const mostConcerned = 1_000;
 /** The rules of an index that are about a subject, or may be. None is in both sets. */
 export interface Sifted {
   /** They are about the subject and find nothing. */
-  readonly silent: RuleSet;
+  readonly silent: BitSet;
   /** Only `judgeTenant` can tell whether they are about it, and what they find. */
-  readonly open: RuleSet;
+  readonly open: BitSet;
 }
 
 /**
@@ -30,14 +31,14 @@ export interface Sifted {
 export class RuleIndex {
   readonly rules: readonly Rule[];
   /** They read a list that is too old: whom it would mean today, nobody knows. */
-  readonly #aged: RuleSet;
+  readonly #aged: BitSet;
   readonly #groups: readonly AgeGroup[];
-  readonly #concerned = new Map<string, ConcernedRules>();
+  readonly #concerned = new Memo<string, ConcernedRules>(mostConcerned);
 
   /** For a stretch of time in which no list grows too old; `atMs`, in milliseconds since the epoch, lies in it. */
   constructor(rules: readonly Rule[], policy: Policy, atMs: number) {
     this.rules = rules;
-    this.#aged = RuleSet.where(
+    this.#aged = BitSet.where(
       rules,
       ({ lists, tenantLists }) => agedList([...lists, ...tenantLists], policy, atMs) !== undefined,
     );
@@ -53,19 +54,12 @@ export class RuleIndex {
   }
 
   /** One object for all subjects that the same rules are about. */
-  concerned(numbers: RuleSet): ConcernedRules {
-    const key = numbers.key();
-    let concerned = this.#concerned.get(key);
-    if (concerned === undefined) {
-      concerned = new ConcernedRules(numbers.of(this.rules));
-      if (this.#concerned.size >= mostConcerned) this.#concerned.clear();
-      this.#concerned.set(key, concerned);
-    }
-    return concerned;
+  concerned(numbers: BitSet): ConcernedRules {
+    return this.#concerned.get(numbers.key(), () => new ConcernedRules(numbers.of(this.rules)));
   }
 
   sift(situation: Situation): Sifted {
-    const silent = new RuleSet(this.rules.length);
+    const silent = new BitSet(this.rules.length);
     const open = this.#aged.copy();
     for (const group of this.#groups) {
       const about = group.about(situation, open);
@@ -80,27 +74,27 @@ export class RuleIndex {
 /** The rules that want facts shown by evidence of one age: for all of them the same facts are certain. */
 class AgeGroup {
   readonly #limit: AgeLimit;
-  readonly #rules: RuleSet;
+  readonly #rules: BitSet;
   /** Only about tenants that lie in certain countries. */
-  readonly #ofCountries: RuleSet;
+  readonly #ofCountries: BitSet;
   /** Only about tenants that serve one audience. */
-  readonly #ofAudience: RuleSet;
+  readonly #ofAudience: BitSet;
   readonly #aboutCountry: RuleLookup<Country>;
   readonly #notAboutAudience: RuleLookup<string>;
   readonly #questions: readonly Question[];
 
   constructor(all: readonly Rule[], limit: AgeLimit, policy: Policy) {
     this.#limit = limit;
-    this.#rules = RuleSet.where(all, (rule) => rule.factsNoOlderThanMs === limit.factsNoOlderThanMs);
-    this.#ofCountries = RuleSet.where(all, (rule, number) => this.#rules.has(number) && rule.tenantsIn !== undefined);
-    this.#ofAudience = RuleSet.where(all, (rule, number) => this.#rules.has(number) && rule.audience !== undefined);
+    this.#rules = BitSet.where(all, (rule) => rule.factsNoOlderThanMs === limit.factsNoOlderThanMs);
+    this.#ofCountries = BitSet.where(all, (rule, number) => this.#rules.has(number) && rule.tenantsIn !== undefined);
+    this.#ofAudience = BitSet.where(all, (rule, number) => this.#rules.has(number) && rule.audience !== undefined);
     this.#aboutCountry = new RuleLookup(all, ({ tenantsIn }, country) => tenantsIn?.has(country) === true);
     this.#notAboutAudience = new RuleLookup(all, ({ audience }, value) => audience !== undefined && audience !== value);
     this.#questions = questionsOf(all, limit, policy);
   }
 
   /** The rules that are about the subject. Those of which an uncertain fact leaves that open are added to `open`. */
-  about({ view, horizon }: Situation, open: RuleSet): RuleSet {
+  about({ view, horizon }: Situation, open: BitSet): BitSet {
     const about = this.#rules.copy();
     if (!this.#ofCountries.isEmpty) {
       about.remove(this.#ofCountries);
@@ -117,7 +111,7 @@ class AgeGroup {
   }
 
   /** Adds to `open` those of the rules about the subject that may find something. */
-  askOf(about: RuleSet, situation: Situation, open: RuleSet): void {
+  askOf(about: BitSet, situation: Situation, open: BitSet): void {
     for (const { asking, touched } of this.#questions)
       if (about.meets(asking)) for (const rules of touched(situation)) open.addShared(about, rules);
   }

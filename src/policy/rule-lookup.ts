@@ -1,5 +1,6 @@
 import type { Rule } from "../region/policy.ts";
-import { RuleSet } from "./rule-set.ts";
+import { BitSet } from "./bit-set.ts";
+import { Memo } from "./memo.ts";
 
 /** Past this many values of a fact they are looked up anew: texts that tenants make up are without end. */
 const mostValues = 1_000;
@@ -8,20 +9,14 @@ const mostValues = 1_000;
 export class RuleLookup<Value> {
   readonly #rules: readonly Rule[];
   readonly #touches: (rule: Rule, value: Value) => boolean;
-  readonly #known = new Map<Value, RuleSet>();
+  readonly #known = new Memo<Value, BitSet>(mostValues);
 
   constructor(rules: readonly Rule[], touches: (rule: Rule, value: Value) => boolean) {
     this.#rules = rules;
     this.#touches = touches;
   }
 
-  of(value: Value): RuleSet {
-    let touched = this.#known.get(value);
-    if (touched === undefined) {
-      touched = RuleSet.where(this.#rules, (rule) => this.#touches(rule, value));
-      if (this.#known.size >= mostValues) this.#known.clear();
-      this.#known.set(value, touched);
-    }
-    return touched;
+  of(value: Value): BitSet {
+    return this.#known.get(value, () => BitSet.where(this.#rules, (rule) => this.#touches(rule, value)));
   }
 }

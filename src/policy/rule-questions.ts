@@ -7,14 +7,14 @@ import { listsNaming } from "./listed-parties.ts";
 import { findNationality } from "./nationality.ts";
 import { findUnmeantOwners, mayMean } from "./owners.ts";
 import { RuleLookup } from "./rule-lookup.ts";
-import { RuleSet } from "./rule-set.ts";
+import { BitSet } from "./bit-set.ts";
 import { minds, type Situation } from "./tenant-rules.ts";
 
 /** Something that many rules ask of a subject, asked for all of them at once. */
 export interface Question {
-  readonly asking: RuleSet;
+  readonly asking: BitSet;
   /** Sets of rules in which are all those that find something by it in the subject, or may. */
-  readonly touched: (situation: Situation) => readonly RuleSet[];
+  readonly touched: (situation: Situation) => readonly BitSet[];
 }
 
 const topics = [
@@ -63,7 +63,7 @@ function topicsOf(rule: Rule): readonly Topic[] {
 /** The rules of one age limit that ask for a topic. */
 interface Askers {
   readonly rules: readonly Rule[];
-  readonly asking: RuleSet;
+  readonly asking: BitSet;
   readonly limit: AgeLimit;
   readonly policy: Policy;
 }
@@ -104,9 +104,9 @@ const questions: Readonly<Record<Topic, (askers: Askers) => Question["touched"]>
   },
 
   parties({ rules, asking, policy }) {
-    const reading = new Map<PolicyList, RuleSet>();
+    const reading = new Map<PolicyList, BitSet>();
     for (const [name, list] of policy.lists) {
-      const readers = RuleSet.where(rules, (rule, number) => asking.has(number) && partyLists(rule).includes(name));
+      const readers = BitSet.where(rules, (rule, number) => asking.has(number) && partyLists(rule).includes(name));
       if (!readers.isEmpty) reading.set(list, readers);
     }
     const lists = [...reading.keys()];
@@ -136,7 +136,7 @@ const questions: Readonly<Record<Topic, (askers: Askers) => Question["touched"]>
 /** All that those of the rules ask that want facts of this age; every rule keeps its place in `rules`. */
 export function questionsOf(rules: readonly Rule[], limit: AgeLimit, policy: Policy): readonly Question[] {
   return topics.flatMap((topic) => {
-    const asking = RuleSet.where(rules, (rule) => isOf(limit, rule) && topicsOf(rule).includes(topic));
+    const asking = BitSet.where(rules, (rule) => isOf(limit, rule) && topicsOf(rule).includes(topic));
     return asking.isEmpty ? [] : [{ asking, touched: questions[topic]({ rules, asking, limit, policy }) }];
   });
 }
@@ -152,18 +152,15 @@ function partyLists(rule: Rule): readonly string[] {
 }
 
 /** One entry for all that ask for the same share. */
-function sharesOf(
-  rules: readonly Rule[],
-  asking: RuleSet,
-): readonly { readonly share: ShareOperator; readonly asking: RuleSet }[] {
-  const shares = new Map<string, { readonly share: ShareOperator; readonly asking: RuleSet }>();
+function sharesOf(rules: readonly Rule[], asking: BitSet): readonly { readonly share: ShareOperator; readonly asking: BitSet }[] {
+  const shares = new Map<string, { readonly share: ShareOperator; readonly asking: BitSet }>();
   for (const number of asking.numbers()) {
     const rule = rules[number];
     if (rule?.kind !== "ownership" || rule.share === undefined) continue;
     const { share } = rule;
     const key = `${share.compare} ${share.basisPoints}`;
     let same = shares.get(key);
-    if (same === undefined) shares.set(key, (same = { share, asking: new RuleSet(rules.length) }));
+    if (same === undefined) shares.set(key, (same = { share, asking: new BitSet(rules.length) }));
     same.asking.add(number);
   }
   return [...shares.values()];

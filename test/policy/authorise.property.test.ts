@@ -361,7 +361,7 @@ describe("over random catalogues, policies and tenants", () => {
         const objections = evaluations.flatMap(({ subject, placement }) => [
           ...subject.objections,
           ...subject.degradations,
-          ...placement.candidates.flatMap((candidate) => candidate.objections),
+          ...placement.candidates().flatMap((candidate) => candidate.objections),
         ]);
         expect(refusal.reasons.length).toBeGreaterThan(0);
         for (const reason of refusal.reasons) expect(named(objections, refusal.rule, reason)).toBe(true);

@@ -119,10 +119,9 @@ describe("narrowing a permit", () => {
 
 describe("deciding", () => {
   const shown = (asked: AuthoriseRequest): readonly (readonly [string, readonly string[]])[] | undefined =>
-    decide(inputsOf(asked, 0), policy, catalogue).evaluations[0]?.placement.candidates.map(({ deployment, objections }) => [
-      deployment.id,
-      objections.map(({ rule }) => rule),
-    ]);
+    decide(inputsOf(asked, 0), policy, catalogue)
+      .evaluations[0]?.placement.candidates()
+      .map(({ deployment, objections }) => [deployment.id, objections.map(({ rule }) => rule)]);
 
   it("shows every candidate with all that speaks against it", () => {
     expect(shown({ tenant: tenantIn("KR"), modelName: "gpt", surface: "embeddings" })).toEqual([
@@ -152,7 +151,7 @@ describe("deciding", () => {
       ["own_jurisdiction", "no_match", "allow"],
       ["evidence", "no_match", "allow"],
     ]);
-    const [first] = evaluation?.placement.candidates ?? [];
+    const [first] = evaluation?.placement.candidates() ?? [];
     if (evaluation === undefined || first === undefined) throw new Error("nothing was evaluated");
     expect(findingsOn(first.objections, evaluation.placement.checks).map(({ rule, outcome }) => [rule, outcome])).toEqual([
       ["hosting:gpt", "no_match"],

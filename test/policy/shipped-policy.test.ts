@@ -85,7 +85,7 @@ describe("the shipped policy", () => {
       for (const country of ["CN", "SG", "US"]) {
         const inputs = inputsOf({ tenant: tenantIn(country), modelName: deployment.model.id, surface }, atMs);
         const [evaluation] = decide(inputs, policy, catalogue).evaluations;
-        const verdict = evaluation?.placement.candidates.find((candidate) => candidate.deployment === deployment);
+        const verdict = evaluation?.placement.candidates().find((candidate) => candidate.deployment === deployment);
         const kinds = new Set(verdict?.objections.map(objectionKind));
         expect(kinds).toEqual(new Set(country === "CN" ? ["weights_location", "own_jurisdiction"] : ["weights_location"]));
       }

@@ -4,7 +4,7 @@ const bitsAWord = 32;
  * Some of a list of rules, by their places in it: a bit for each, so that sets of hundreds of rules are joined and compared
  * in a few steps.
  */
-export class RuleSet {
+export class BitSet {
   readonly #words: Int32Array;
 
   /** Empty; `size` is how many rules the list has. */
@@ -13,14 +13,14 @@ export class RuleSet {
   }
 
   /** Those of a list for which something holds. */
-  static where<Item>(list: readonly Item[], holds: (item: Item, number: number) => boolean): RuleSet {
-    const set = new RuleSet(list.length);
+  static where<Item>(list: readonly Item[], holds: (item: Item, number: number) => boolean): BitSet {
+    const set = new BitSet(list.length);
     for (const [number, item] of list.entries()) if (holds(item, number)) set.add(number);
     return set;
   }
 
-  copy(): RuleSet {
-    return new RuleSet(this.#words);
+  copy(): BitSet {
+    return new BitSet(this.#words);
   }
 
   add(number: number): void {
@@ -31,26 +31,26 @@ export class RuleSet {
     return (this.#word(number >> 5) & (1 << (number & 31))) !== 0;
   }
 
-  addAll(other: RuleSet): void {
+  addAll(other: BitSet): void {
     for (let at = 0; at < this.#words.length; at += 1) this.#set(at, this.#word(at) | other.#word(at));
   }
 
   /** Adds what both have. */
-  addShared(one: RuleSet, other: RuleSet): void {
+  addShared(one: BitSet, other: BitSet): void {
     for (let at = 0; at < this.#words.length; at += 1) this.#set(at, this.#word(at) | (one.#word(at) & other.#word(at)));
   }
 
   /** Leaves out what `other` has not. */
-  keep(other: RuleSet): void {
+  keep(other: BitSet): void {
     for (let at = 0; at < this.#words.length; at += 1) this.#set(at, this.#word(at) & other.#word(at));
   }
 
   /** Leaves out what `other` has. */
-  remove(other: RuleSet): void {
+  remove(other: BitSet): void {
     for (let at = 0; at < this.#words.length; at += 1) this.#set(at, this.#word(at) & ~other.#word(at));
   }
 
-  meets(other: RuleSet): boolean {
+  meets(other: BitSet): boolean {
     for (let at = 0; at < this.#words.length; at += 1) if ((this.#word(at) & other.#word(at)) !== 0) return true;
     return false;
   }

@@ -1,0 +1,95 @@
+import type { Deployment, Surface } from "../region/catalogue.ts";
+import { objectionsTo, unwrittenChecks, type DeploymentChecks } from "./deployment-rules.ts";
+import { objectionKind, type Finding } from "./finding.ts";
+import { Memo } from "./memo.ts";
+import type { RefusedCandidate } from "./permit.ts";
+
+/** One deployment of the model with everything that speaks against it; admitted where nothing does. */
+export interface Verdict {
+  readonly deployment: Deployment;
+  readonly objections: readonly Finding[];
+}
+
+/** The same of all deployments that rules cannot tell apart. */
+export interface ClassVerdict {
+  readonly deployments: number;
+  readonly speaksSurface: boolean;
+  readonly objections: readonly Finding[];
+}
+
+/** What the rules about places say to all deployments of a model, for every subject that they cannot tell apart. */
+export interface Placement {
+  readonly checks: DeploymentChecks;
+  /** The checks that stand in no file. */
+  readonly unwritten: readonly string[];
+  /** In the order of the first deployment of each. */
+  readonly classes: readonly ClassVerdict[];
+  /** Deployment by deployment, in the catalogue's order. */
+  readonly candidates: () => readonly Verdict[];
+  readonly admitted: readonly Deployment[];
+  readonly refused: readonly RefusedCandidate[];
+}
+
+/** Past this many lists of each kind they are made anew. */
+const mostLists = 1_000;
+
+/**
+ * The deployments of a model as rules see them on one surface. They may be hundreds, but of the same countries, evidence and
+ * surfaces are many, and what is found of one of those is found of all. Rules are asked once a class, and the lists of
+ * deployments that follow are made once for all subjects of whose classes the same is found.
+ */
+export class Candidates {
+  readonly #surface: Surface;
+  readonly #deployments: readonly Deployment[];
+  /** The first deployment of each class, in the catalogue's order. */
+  readonly #examples: readonly Deployment[];
+  readonly #sizes: readonly number[];
+  /** Of each deployment, the place of its class. */
+  readonly #classOf: readonly number[];
+  readonly #admitted = new Memo<string, readonly Deployment[]>(mostLists);
+  readonly #refused = new Memo<string, readonly RefusedCandidate[]>(mostLists);
+
+  constructor(deployments: readonly Deployment[], surface: Surface) {
+    const classes = Map.groupBy(deployments, (deployment) => classKey(deployment, surface));
+    const places = new Map([...classes.keys()].map((key, place) => [key, place]));
+    this.#surface = surface;
+    this.#deployments = deployments;
+    this.#examples = [...classes.values()].flatMap((alike) => alike.slice(0, 1));
+    this.#sizes = [...classes.values()].map(({ length }) => length);
+    this.#classOf = deployments.map((deployment) => places.get(classKey(deployment, surface)) ?? -1);
+  }
+
+  judge(checks: DeploymentChecks): Placement {
+    const objections = this.#examples.map((example) => Object.freeze(objectionsTo(example, this.#surface, checks)));
+    const ofDeployment = (number: number): readonly Finding[] => objections[this.#classOf[number] ?? -1] ?? [];
+    return {
+      checks,
+      unwritten: unwrittenChecks(checks),
+      classes: objections.map((each, place) => ({
+        deployments: this.#sizes[place] ?? 0,
+        speaksSurface: this.#examples[place]?.surfaces.has(this.#surface) === true,
+        objections: each,
+      })),
+      candidates: () => this.#deployments.map((deployment, number) => ({ deployment, objections: ofDeployment(number) })),
+      admitted: this.#admitted.get(objections.map(({ length }) => Math.min(length, 1)).join(""), () =>
+        Object.freeze(this.#deployments.filter((_, number) => ofDeployment(number).length === 0)),
+      ),
+      refused: this.#refused.get(objections.map(([first]) => `${first?.rule ?? ""} ${first?.reason ?? ""}`).join("\n"), () =>
+        Object.freeze(this.#deployments.flatMap((deployment, number) => refusedCandidate(deployment, ofDeployment(number)[0]))),
+      ),
+    };
+  }
+}
+
+/** In the order in which the countries stand: a finding names the first that a rule is about. */
+function classKey({ countries, evidence, surfaces }: Deployment, surface: Surface): string {
+  const places = countries.kind === "countries" ? [...countries.countries].join() : countries.kind;
+  return `${places} ${evidence} ${surfaces.has(surface)}`;
+}
+
+/** A refused deployment as permits and receipts tell it: by the first objection; nothing where there is none. */
+function refusedCandidate(deployment: Deployment, objection: Finding | undefined): RefusedCandidate[] {
+  if (objection === undefined) return [];
+  const { rule, reason } = objection;
+  return [Object.freeze({ deployment: deployment.id, kind: objectionKind(objection), rule, reason })];
+}
