@@ -1,5 +1,5 @@
 import type { Deployment, Surface } from "../region/catalogue.ts";
-import { objectionsTo, unwrittenChecks, type DeploymentChecks } from "./deployment-rules.ts";
+import { objectionsTo, type DeploymentChecks } from "./deployment-rules.ts";
 import { objectionKind, type Finding } from "./finding.ts";
 import { Memo } from "./memo.ts";
 import type { RefusedCandidate } from "./permit.ts";
@@ -20,8 +20,6 @@ export interface ClassVerdict {
 /** What the rules about places say to all deployments of a model, for every subject that they cannot tell apart. */
 export interface Placement {
   readonly checks: DeploymentChecks;
-  /** The checks that stand in no file. */
-  readonly unwritten: readonly string[];
   /** In the order of the first deployment of each. */
   readonly classes: readonly ClassVerdict[];
   /** Deployment by deployment, in the catalogue's order. */
@@ -64,7 +62,6 @@ export class Candidates {
     const ofDeployment = (number: number): readonly Finding[] => objections[this.#classOf[number] ?? -1] ?? [];
     return {
       checks,
-      unwritten: unwrittenChecks(checks),
       classes: objections.map((each, place) => ({
         deployments: this.#sizes[place] ?? 0,
         speaksSurface: this.#examples[place]?.surfaces.has(this.#surface) === true,

@@ -60,7 +60,7 @@ export class CompiledPolicy {
   ): Placement {
     const key = `${model.id} ${surface} ${view.placeKey} ${concerned.placesKey}`;
     return this.#placements.get(key, () =>
-      this.#candidatesOf(model, surface).judge(deploymentChecks(concerned.aboutPlaces, leastEvidence, view, model)),
+      this.#candidatesOf(model, surface).judge(deploymentChecks(concerned.checksOf(model), leastEvidence, view)),
     );
   }
 

@@ -59,8 +59,8 @@ export class EndUseLookup {
     const each = use.split(" ");
     for (let first = 0; first < each.length; first += 1) {
       let term = "";
-      for (const word of each.slice(first, first + this.#longestTerm)) {
-        term = term === "" ? word : `${term} ${word}`;
+      for (let next = first; next < Math.min(each.length, first + this.#longestTerm); next += 1) {
+        term = next === first ? (each[next] ?? "") : `${term} ${each[next] ?? ""}`;
         const denying = this.#denying.get(term);
         if (denying !== undefined) found.addAll(denying);
       }
@@ -84,7 +84,6 @@ export function hasTerm(use: string, term: string): boolean {
 function words(text: string): string {
   return text
     .toLowerCase()
-    .split(/[^\p{L}\p{N}]+/u)
-    .filter((word) => word !== "")
-    .join(" ");
+    .replaceAll(/[^\p{L}\p{N}]+/gu, " ")
+    .trim();
 }

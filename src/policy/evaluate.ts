@@ -5,6 +5,7 @@ import type { CompiledPolicy } from "./compiled-policy.ts";
 import type { DecisionInputs } from "./decision-inputs.ts";
 import { finding, unwritten, type Finding } from "./finding.ts";
 import { Horizon } from "./horizon.ts";
+import { ListedParties } from "./listed-parties.ts";
 import { lift, weigh, type Weighed } from "./precedence.ts";
 import { viewOf } from "./subject-view.ts";
 import { judgeTenant, type Situation } from "./tenant-rules.ts";
@@ -55,7 +56,8 @@ export function evaluate(
 ): Evaluation {
   const { policy, rulesById } = compiled;
   const index = compiled.rulesFor(model);
-  const situation: Situation = { inputs, view: viewOf(inputs.tenant, policy), policy, horizon };
+  const listed = new ListedParties(policy);
+  const situation: Situation = { inputs, view: viewOf(inputs.tenant, policy), policy, listed, horizon };
   const { silent: about, open } = index.sift(situation);
   const found: Finding[] = [];
   for (const number of open.numbers()) {
@@ -73,15 +75,15 @@ export function evaluate(
     surface: inputs.surface,
     subject,
     placement,
-    rules: concerned.names(entitlementRule, placement.unwritten),
+    rules: concerned.names(entitlementRule, placement.checks.unwritten),
     replacement: replacementOf(subject, model, applied, compiled),
     findings: () => lift([...unwrittenFindings, ...findingsOf(index.rules, situation)], rulesById),
   };
 }
 
 /** What all of the rules find, one after the other. */
-function findingsOf(rules: readonly Rule[], { inputs, view, policy }: Situation): readonly Finding[] {
-  const situation: Situation = { inputs, view, policy, horizon: new Horizon(inputs.atMs) };
+function findingsOf(rules: readonly Rule[], decided: Situation): readonly Finding[] {
+  const situation: Situation = { ...decided, horizon: new Horizon(decided.inputs.atMs) };
   return rules.flatMap((rule) => judgeTenant(rule, situation) ?? []);
 }
 

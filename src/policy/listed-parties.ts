@@ -1,3 +1,4 @@
+import type { Policy } from "../region/policy.ts";
 import type { PolicyList } from "../region/policy-list.ts";
 
 /** Somebody as lists may know them. */
@@ -18,10 +19,26 @@ export function isListed(party: Party, list: PolicyList | undefined): boolean {
   return list?.kind === "parties" && isNamed(plainParty(party), indexOf(list));
 }
 
-/** Which of several lists name somebody. Spelling a name plainly costs more than looking it up, so that is done once. */
-export function listsNaming(party: Party, lists: readonly PolicyList[]): readonly PolicyList[] {
-  const plain = plainParty(party);
-  return lists.filter((list) => list.kind === "parties" && isNamed(plain, indexOf(list)));
+/**
+ * A policy's lists, for one decision: rule after rule looks for the same parties, and to spell a name plainly costs more than
+ * to look for it.
+ */
+export class ListedParties {
+  readonly #lists: Policy["lists"];
+  readonly #plain = new Map<Party, Party>();
+
+  constructor({ lists }: Pick<Policy, "lists">) {
+    this.#lists = lists;
+  }
+
+  /** Whether the list of this name names somebody. */
+  isOn(name: string, party: Party): boolean {
+    const list = this.#lists.get(name);
+    if (list?.kind !== "parties") return false;
+    let plain = this.#plain.get(party);
+    if (plain === undefined) this.#plain.set(party, (plain = plainParty(party)));
+    return isNamed(plain, indexOf(list));
+  }
 }
 
 function plainParty({ name, identifiers }: Party): Party {
@@ -51,9 +68,8 @@ export function plainName(name: string): string {
     .normalize("NFKD")
     .replaceAll(/[\p{M}\p{P}]/gu, "")
     .toLowerCase()
-    .split(/[^\p{L}\p{N}]+/u)
-    .filter((word) => word !== "")
-    .join(" ");
+    .replaceAll(/[^\p{L}\p{N}]+/gu, " ")
+    .trim();
 }
 
 function plainIdentifier(identifier: string): string {

@@ -1,10 +1,10 @@
 import type { Country } from "../region/country.ts";
-import type { Policy, Rule, ShareOperator } from "../region/policy.ts";
+import type { Rule, ShareOperator } from "../region/policy.ts";
 import { tenantItself, wholeBasisPoints, type Holding, type Owner, type Ownership } from "../tenant/ownership.ts";
 import { noMatch, type Found } from "./fact-outcome.ts";
 import { instantOf, isStale, type AgeLimit } from "./facts.ts";
 import type { Horizon } from "./horizon.ts";
-import { isListed } from "./listed-parties.ts";
+import { ListedParties } from "./listed-parties.ts";
 
 type OwnershipRule = Extract<Rule, { kind: "ownership" }>;
 /** What of a rule says whom it means. */
@@ -13,8 +13,10 @@ type OwnersMeant = Pick<OwnershipRule, "ownersIn" | "ownersOn">;
 /** Whether somebody is one whom the rule is about, going by what is known of them and not by who owns them. */
 type Meant = "yes" | "no" | "maybe";
 
-/** A company's holders, with one entry a holder. */
-type Holders = ReadonlyMap<string, readonly { readonly owner: string; readonly basisPoints: number | undefined }[]>;
+/** A company's holders, each with its share in basis points; `undefined`: nobody knows how much it holds. */
+type Holders = ReadonlyMap<string, ReadonlyMap<string, number | undefined>>;
+
+const noHolders: ReadonlyMap<string, number | undefined> = new Map();
 
 const words = "who owns your company, and with which share";
 
@@ -28,17 +30,17 @@ export function findOwners(
   ownership: Ownership | null,
   rule: OwnersMeant & AgeLimit,
   share: ShareOperator,
-  policy: Pick<Policy, "lists">,
+  listed: ListedParties,
   horizon: Horizon,
 ): Found {
   if (ownership === null) return { outcome: "unknown", what: words };
   const { owners, holdings } = ownership;
   const { companies, holders, areContradictory, datesMs } = structureOf(ownership);
   if (areContradictory) return { outcome: "conflicting", what: words };
-  const meant = new Map(owners.map((owner) => [owner.id, isMeant(owner, rule, policy)]));
+  const meant = new Map(owners.map((owner) => [owner.id, isMeant(owner, rule, listed)]));
   const fresh = holdings.filter((_, index) => !isStale(datesMs[index], rule, horizon));
   const areFresh = fresh.length === holdings.length;
-  const freshHolders = areFresh ? holders : holdersOf(fresh);
+  const freshHolders = areFresh ? holders : readHoldings(fresh).holders;
   const certain = certainlyTheirs(companies, meant, freshHolders, share);
   if (certain.has(tenantItself)) return { outcome: "match", what: namesOf(certain, owners) };
   if (!possiblyTheirs(companies, meant, freshHolders, share).has(tenantItself)) return noMatch;
@@ -52,6 +54,8 @@ interface Structure {
   readonly companies: readonly string[];
   readonly holders: Holders;
   readonly areContradictory: boolean;
+  /** The whole of the tenant is known to be held by people and by companies of which the same is known: nobody else can hold any of it. */
+  readonly isResolved: boolean;
   /** Of each holding; milliseconds since the epoch. */
   readonly datesMs: readonly (number | undefined)[];
 }
@@ -62,10 +66,13 @@ function structureOf(ownership: Ownership): Structure {
   const { owners, holdings } = ownership;
   let structure = structures.get(ownership);
   if (structure === undefined) {
+    const { holders, areContradictory } = readHoldings(holdings);
+    const companies = [tenantItself, ...owners.flatMap(({ id, kind }) => (kind === "company" ? [id] : []))];
     structure = {
-      companies: [tenantItself, ...owners.flatMap(({ id, kind }) => (kind === "company" ? [id] : []))],
-      holders: holdersOf(holdings),
-      areContradictory: contradict(holdings),
+      companies,
+      holders,
+      areContradictory,
+      isResolved: !areContradictory && isResolved(ownership, companies, holders),
       datesMs: holdings.map(({ asOf }) => instantOf(asOf)),
     };
     structures.set(ownership, structure);
@@ -73,9 +80,9 @@ function structureOf(ownership: Ownership): Structure {
   return structure;
 }
 
-function isMeant(owner: Owner, rule: OwnersMeant, policy: Pick<Policy, "lists">): Meant {
+function isMeant(owner: Owner, rule: OwnersMeant, listed: ListedParties): Meant {
   if (owner.kind === "dispersed") return "no";
-  if (rule.ownersOn.some((name) => isListed(owner, policy.lists.get(name)))) return "yes";
+  if (rule.ownersOn.some((name) => listed.isOn(name, owner))) return "yes";
   return meantByCountry(owner.country, rule);
 }
 
@@ -90,42 +97,57 @@ export function mayMean(rule: Pick<OwnershipRule, "ownersIn">, country: Country 
 }
 
 /**
- * What a rule that means none of the owners finds: it depends on its share and its age limit alone. Where shares are
- * missing, also such a rule is open.
+ * Whether all rules that want this share, and facts no older than this, find nothing where they mean none of the owners. Who
+ * does not hold a share holds no larger one: then the same is so of every larger share.
  */
-export function findUnmeantOwners(
-  ownership: Ownership | null,
-  share: ShareOperator,
-  { factsNoOlderThanMs }: AgeLimit,
-  horizon: Horizon,
-): Found {
-  return findOwners(ownership, { ownersIn: new Set(), ownersOn: [], factsNoOlderThanMs }, share, { lists: new Map() }, horizon);
+export function passesUnmeant(ownership: Ownership | null, share: ShareOperator, limit: AgeLimit, horizon: Horizon): boolean {
+  if (ownership === null) return false;
+  const { isResolved, datesMs } = structureOf(ownership);
+  if (isResolved && !reaches(0, share) && !datesMs.some((dateMs) => isStale(dateMs, limit, horizon))) return true;
+  const nobody = { ownersIn: noCountries, ownersOn: [], factsNoOlderThanMs: limit.factsNoOlderThanMs };
+  return findOwners(ownership, nobody, share, onNoList, horizon).outcome === "no_match";
+}
+
+const noCountries: ReadonlySet<Country> = new Set();
+const onNoList = new ListedParties({ lists: new Map() });
+
+/** The smaller comes first. */
+export function compareShares(one: ShareOperator, other: ShareOperator): number {
+  return one.basisPoints - other.basisPoints || Number(one.compare === "more_than") - Number(other.compare === "more_than");
 }
 
 /** Two shares for one holding, or more than all of a company: the documents cannot all be right. */
-function contradict(holdings: readonly Holding[]): boolean {
-  const shares = new Map<string, number>();
-  const sums = new Map<string, number>();
-  for (const { owner, of, basisPoints } of holdings) {
-    if (basisPoints === undefined) continue;
-    const key = JSON.stringify([owner, of]);
-    const other = shares.get(key);
-    if (other !== undefined && other !== basisPoints) return true;
-    if (other !== undefined) continue;
-    shares.set(key, basisPoints);
-    sums.set(of, (sums.get(of) ?? 0) + basisPoints);
-  }
-  return [...sums.values()].some((sum) => sum > wholeBasisPoints);
-}
-
-function holdersOf(holdings: readonly Holding[]): Holders {
+function readHoldings(holdings: readonly Holding[]): Pick<Structure, "holders" | "areContradictory"> {
   const holders = new Map<string, Map<string, number | undefined>>();
+  let areContradictory = false;
   for (const { owner, of, basisPoints } of holdings) {
     let shares = holders.get(of);
     if (shares === undefined) holders.set(of, (shares = new Map()));
-    shares.set(owner, basisPoints ?? shares.get(owner));
+    const other = shares.get(owner);
+    if (other !== undefined && basisPoints !== undefined && other !== basisPoints) areContradictory = true;
+    shares.set(owner, basisPoints ?? other);
   }
-  return new Map([...holders].map(([of, shares]) => [of, [...shares].map(([owner, basisPoints]) => ({ owner, basisPoints }))]));
+  for (const shares of holders.values()) if (sumOf(shares, () => true) > wholeBasisPoints) areContradictory = true;
+  return { holders, areContradictory };
+}
+
+function sumOf(shares: ReadonlyMap<string, number | undefined>, counts: (owner: string) => boolean): number {
+  let sum = 0;
+  for (const [owner, basisPoints] of shares) if (counts(owner)) sum += basisPoints ?? 0;
+  return sum;
+}
+
+/** Grown from the owners that nobody owns, until no company joins them. */
+function isResolved({ owners }: Ownership, companies: readonly string[], holders: Holders): boolean {
+  const resolved = new Set(owners.flatMap(({ id }) => (companies.includes(id) ? [] : [id])));
+  for (let before = -1; before !== resolved.size && !resolved.has(tenantItself);) {
+    before = resolved.size;
+    for (const company of companies) {
+      const held = sumOf(holders.get(company) ?? noHolders, (owner) => resolved.has(owner));
+      if (held === wholeBasisPoints) resolved.add(company);
+    }
+  }
+  return resolved.has(tenantItself);
 }
 
 /** Grown from those who are certainly meant, until no company joins them. */
@@ -139,9 +161,14 @@ function certainlyTheirs(
   for (let before = -1; before !== theirs.size;) {
     before = theirs.size;
     for (const company of companies) {
-      const held = holders.get(company) ?? [];
-      const sum = held.reduce((total, { owner, basisPoints }) => total + (theirs.has(owner) ? (basisPoints ?? 0) : 0), 0);
-      if (reaches(sum, share)) theirs.add(company);
+      const held = holders.get(company) ?? noHolders;
+      if (
+        reaches(
+          sumOf(held, (owner) => theirs.has(owner)),
+          share,
+        )
+      )
+        theirs.add(company);
     }
   }
   return theirs;
@@ -159,7 +186,8 @@ function possiblyTheirs(
   for (let before = -1; before !== theirs.size;) {
     before = theirs.size;
     for (const company of companies) {
-      if (!decided.has(company) && !reaches(mostHeld(holders.get(company) ?? [], theirs, meant), share)) theirs.delete(company);
+      if (!decided.has(company) && !reaches(mostHeld(holders.get(company) ?? noHolders, theirs, meant), share))
+        theirs.delete(company);
     }
   }
   return theirs;
@@ -167,12 +195,11 @@ function possiblyTheirs(
 
 /** What those in `theirs` could hold at most: all that is known of them, and all that nobody is known to hold. */
 function mostHeld(
-  held: readonly { readonly owner: string; readonly basisPoints: number | undefined }[],
+  held: ReadonlyMap<string, number | undefined>,
   theirs: ReadonlySet<string>,
   meant: ReadonlyMap<string, Meant>,
 ): number {
-  const others = held.filter(({ owner }) => meant.has(owner) && !theirs.has(owner));
-  return others.reduce((rest, { basisPoints }) => rest - (basisPoints ?? 0), wholeBasisPoints);
+  return wholeBasisPoints - sumOf(held, (owner) => meant.has(owner) && !theirs.has(owner));
 }
 
 function reaches(basisPoints: number, share: ShareOperator): boolean {

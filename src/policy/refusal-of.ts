@@ -56,7 +56,8 @@ function mostFrequent(classes: readonly ClassVerdict[]): ObjectionKind | undefin
 function fromObjections(objections: readonly Finding[], model: string): Refusal {
   const denials = objections.filter(({ decision }) => decision === "deny");
   const deciding = denials.length > 0 ? denials : objections;
-  const kind = order.find((each) => deciding.some((one) => objectionKind(one) === each));
+  const kinds = new Set(deciding.map(objectionKind));
+  const kind = order.find((each) => kinds.has(each));
   const first = deciding.find((one) => objectionKind(one) === kind);
   if (first === undefined || kind === undefined || kind === "surface")
     return { kind: "fact_unknown", model, fact: "something that a rule asks for" };

@@ -55,7 +55,7 @@ export class RuleIndex {
 
   /** One object for all subjects that the same rules are about. */
   concerned(numbers: BitSet): ConcernedRules {
-    return this.#concerned.get(numbers.key(), () => new ConcernedRules(numbers.of(this.rules)));
+    return this.#concerned.get(numbers.key(), () => new ConcernedRules(this.rules, numbers));
   }
 
   sift(situation: Situation): Sifted {

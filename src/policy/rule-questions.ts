@@ -1,11 +1,10 @@
 import type { Country } from "../region/country.ts";
 import type { Policy, Rule, ShareOperator } from "../region/policy.ts";
-import type { PolicyList } from "../region/policy-list.ts";
 import { EndUseLookup } from "./end-use.ts";
 import { certainValues, type AgeLimit } from "./facts.ts";
-import { listsNaming } from "./listed-parties.ts";
+import type { Party } from "./listed-parties.ts";
 import { findNationality } from "./nationality.ts";
-import { findUnmeantOwners, mayMean } from "./owners.ts";
+import { compareShares, mayMean, passesUnmeant } from "./owners.ts";
 import { RuleLookup } from "./rule-lookup.ts";
 import { BitSet } from "./bit-set.ts";
 import { minds, type Situation } from "./tenant-rules.ts";
@@ -90,30 +89,25 @@ const questions: Readonly<Record<Topic, (askers: Askers) => Question["touched"]>
       (rule, country) => rule.kind === "ownership" && mayMean(rule, country),
     );
     const shares = sharesOf(rules, asking);
-    return ({
-      inputs: {
-        tenant: { ownership },
-      },
-      horizon,
-    }) => {
-      if (ownership === null) return [asking];
-      const unresolved = shares.filter(({ share }) => findUnmeantOwners(ownership, share, limit, horizon).outcome !== "no_match");
-      const owners = ownership.owners.filter(({ kind }) => kind !== "dispersed");
-      return [...unresolved.map((each) => each.asking), ...owners.map(({ country }) => meaning.of(country))];
+    return ({ inputs, horizon }) => {
+      const { ownership } = inputs.tenant;
+      const passed = shares.findIndex(({ share }) => passesUnmeant(ownership, share, limit, horizon));
+      const failed = passed < 0 ? shares : shares.slice(0, passed);
+      const owners = ownership?.owners.filter(({ kind }) => kind !== "dispersed") ?? [];
+      return [...failed.map((each) => each.asking), ...owners.map(({ country }) => meaning.of(country))];
     };
   },
 
   parties({ rules, asking, policy }) {
-    const reading = new Map<PolicyList, BitSet>();
-    for (const [name, list] of policy.lists) {
-      const readers = BitSet.where(rules, (rule, number) => asking.has(number) && partyLists(rule).includes(name));
-      if (!readers.isEmpty) reading.set(list, readers);
-    }
-    const lists = [...reading.keys()];
-    return ({ inputs: { tenant } }) =>
-      [tenant, ...(tenant.ownership?.owners ?? [])].flatMap((party) =>
-        listsNaming(party, lists).map((list) => reading.get(list) ?? asking),
-      );
+    const readers = [...policy.lists.keys()].map((name) => ({
+      name,
+      reading: BitSet.where(rules, (rule, number) => asking.has(number) && partyLists(rule).includes(name)),
+    }));
+    const read = readers.filter(({ reading }) => !reading.isEmpty);
+    return ({ inputs: { tenant }, listed }) => {
+      const parties: readonly Party[] = [tenant, ...(tenant.ownership?.owners ?? [])];
+      return read.flatMap(({ name, reading }) => (parties.some((party) => listed.isOn(name, party)) ? [reading] : []));
+    };
   },
 
   nationality({ rules }) {
@@ -151,7 +145,7 @@ function partyLists(rule: Rule): readonly string[] {
   return rule.kind === "exemption" ? rule.partiesOn : [];
 }
 
-/** One entry for all that ask for the same share. */
+/** One entry for all that ask for the same share, the smallest first. */
 function sharesOf(rules: readonly Rule[], asking: BitSet): readonly { readonly share: ShareOperator; readonly asking: BitSet }[] {
   const shares = new Map<string, { readonly share: ShareOperator; readonly asking: BitSet }>();
   for (const number of asking.numbers()) {
@@ -163,5 +157,5 @@ function sharesOf(rules: readonly Rule[], asking: BitSet): readonly { readonly s
     if (same === undefined) shares.set(key, (same = { share, asking: new BitSet(rules.length) }));
     same.asking.add(number);
   }
-  return [...shares.values()];
+  return [...shares.values()].sort((one, other) => compareShares(one.share, other.share));
 }

@@ -7,7 +7,7 @@ import { noMatch, strongest, type Found } from "./fact-outcome.ts";
 import { certainty, findCountry } from "./facts.ts";
 import { checkOf, finding, type Finding } from "./finding.ts";
 import type { Horizon } from "./horizon.ts";
-import { isListed } from "./listed-parties.ts";
+import type { ListedParties } from "./listed-parties.ts";
 import { findNationality } from "./nationality.ts";
 import { findOwners } from "./owners.ts";
 import type { SubjectView } from "./subject-view.ts";
@@ -17,6 +17,7 @@ export interface Situation {
   readonly inputs: DecisionInputs;
   readonly view: SubjectView;
   readonly policy: Policy;
+  readonly listed: ListedParties;
   readonly horizon: Horizon;
 }
 
@@ -68,15 +69,15 @@ export function minds(rule: Rule, country: Country): boolean {
   return rule.kind === "withdrawal" && rule.openTo?.has(country) === false;
 }
 
-function find(rule: Rule, { inputs, view, policy, horizon }: Situation): Found {
+function find(rule: Rule, { inputs, view, listed: lists, horizon }: Situation): Found {
   switch (rule.kind) {
     case "ownership": {
       const seat = findCountry(view.countries, (country) => minds(rule, country), rule, horizon);
       if (rule.share === undefined) return seat;
-      const listed: Found = rule.ownersOn.some((name) => isListed(inputs.tenant, policy.lists.get(name)))
+      const listed: Found = rule.ownersOn.some((name) => lists.isOn(name, inputs.tenant))
         ? { outcome: "match", what: inputs.tenant.name }
         : noMatch;
-      const owners = findOwners(inputs.tenant.ownership, rule, rule.share, policy, horizon);
+      const owners = findOwners(inputs.tenant.ownership, rule, rule.share, lists, horizon);
       // Where no country is meant, the three countries tell nothing.
       return strongest(rule.ownersIn.size === 0 ? [listed, owners] : [listed, seat, owners]);
     }
@@ -103,7 +104,7 @@ function find(rule: Rule, { inputs, view, policy, horizon }: Situation): Found {
       return meant ? { outcome: "match", what: logProbabilities } : noMatch;
     }
     case "exemption": {
-      const list = rule.partiesOn.find((name) => isListed(inputs.tenant, policy.lists.get(name)));
+      const list = rule.partiesOn.find((name) => lists.isOn(name, inputs.tenant));
       return list === undefined ? noMatch : { outcome: "match", what: list };
     }
     case "weights_location":

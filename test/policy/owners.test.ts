@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Horizon } from "../../src/policy/horizon.ts";
+import { ListedParties } from "../../src/policy/listed-parties.ts";
 import { findOwners } from "../../src/policy/owners.ts";
 import type { FactOutcome } from "../../src/policy/fact-outcome.ts";
 import type { Rule, ShareOperator } from "../../src/region/policy.ts";
@@ -10,7 +11,7 @@ import { partiesList, policyWithLists, ruleOf } from "./policy-fixture.ts";
 const atLeastHalf: ShareOperator = { compare: "at_least", basisPoints: 5_000 };
 const moreThanHalf: ShareOperator = { compare: "more_than", basisPoints: 5_000 };
 const atMs = Date.UTC(2026, 10, 23);
-const policy = policyWithLists({ listed: partiesList(["Bad Actor Ltd."], atMs, ["LEI:BAD"]) });
+const listed = new ListedParties(policyWithLists({ listed: partiesList(["Bad Actor Ltd."], atMs, ["LEI:BAD"]) }));
 
 type OwnershipRule = Extract<Rule, { kind: "ownership" }>;
 const onList = ruleOf("ownership", { ownersOn: ["listed"] }) as OwnershipRule;
@@ -25,7 +26,7 @@ function holds(holder: string, of: string, percent: number | undefined, asOf = "
 }
 
 function outcome(owners: readonly Owner[], holdings: readonly Holding[], share = atLeastHalf, rule = onList): FactOutcome {
-  return findOwners({ owners, holdings }, rule, share, policy, new Horizon(atMs)).outcome;
+  return findOwners({ owners, holdings }, rule, share, listed, new Horizon(atMs)).outcome;
 }
 
 const people = [owner("bad"), owner("good"), owner("worse", "person", { identifiers: ["lei:bad"] })];
@@ -56,7 +57,7 @@ describe("owners of a tenant", () => {
   });
 
   it("are unknown where what is not resolved could tip the rule, and only there", () => {
-    expect(findOwners(null, onList, atLeastHalf, policy, new Horizon(atMs)).outcome).toBe("unknown");
+    expect(findOwners(null, onList, atLeastHalf, listed, new Horizon(atMs)).outcome).toBe("unknown");
     expect(outcome(people, [])).toBe("unknown");
     expect(outcome(people, [holds("good", "tenant", 50)])).toBe("unknown");
     expect(outcome(people, [holds("good", "tenant", 50)], moreThanHalf)).toBe("no_match");
@@ -123,7 +124,7 @@ const drawn: fc.Arbitrary<Ownership> = fc
   }));
 
 describe("over random ownerships", () => {
-  const of = (ownership: Ownership): FactOutcome => findOwners(ownership, onList, atLeastHalf, policy, new Horizon(atMs)).outcome;
+  const of = (ownership: Ownership): FactOutcome => findOwners(ownership, onList, atLeastHalf, listed, new Horizon(atMs)).outcome;
 
   it("learning who holds what was unresolved changes no certain answer", () => {
     const settled = new Map<FactOutcome, number>();
