@@ -26,6 +26,8 @@ export interface Placement {
   readonly candidates: () => readonly Verdict[];
   readonly admitted: readonly Deployment[];
   readonly refused: readonly RefusedCandidate[];
+  /** Every candidate as refused: each by what speaks against itself, and those that nothing does by what speaks against the subject. */
+  readonly refusedFor: (subject: Finding | undefined) => readonly RefusedCandidate[];
 }
 
 /** Past this many lists of each kind they are made anew. */
@@ -71,10 +73,21 @@ export class Candidates {
       admitted: this.#admitted.get(objections.map(({ length }) => Math.min(length, 1)).join(""), () =>
         Object.freeze(this.#deployments.filter((_, number) => ofDeployment(number).length === 0)),
       ),
-      refused: this.#refused.get(objections.map(([first]) => `${first?.rule ?? ""} ${first?.reason ?? ""}`).join("\n"), () =>
-        Object.freeze(this.#deployments.flatMap((deployment, number) => refusedCandidate(deployment, ofDeployment(number)[0]))),
-      ),
+      refused: this.#refusedBy(objections.map(([first]) => first)),
+      refusedFor: (subject) => {
+        const own = this.#refusedBy(objections.map(([first]) => first));
+        const others = this.#refusedBy(objections.map(({ length }) => (length === 0 ? subject : undefined)));
+        return own.length === 0 ? others : Object.freeze([...own, ...others]);
+      },
     };
+  }
+
+  /** The deployments of each class that has an objection. */
+  #refusedBy(objections: readonly (Finding | undefined)[]): readonly RefusedCandidate[] {
+    const key = objections.map((objection) => `${objection?.rule ?? ""} ${objection?.outcome ?? ""} ${objection?.reason ?? ""}`).join("\n");
+    return this.#refused.get(key, () =>
+      Object.freeze(this.#deployments.flatMap(({ id }, number) => refusedCandidate(id, objections[this.#classOf[number] ?? -1]))),
+    );
   }
 }
 
@@ -85,8 +98,8 @@ function classKey({ countries, evidence, surfaces }: Deployment, surface: Surfac
 }
 
 /** A refused deployment as permits and receipts tell it: by the first objection; nothing where there is none. */
-function refusedCandidate(deployment: Deployment, objection: Finding | undefined): RefusedCandidate[] {
+function refusedCandidate(deployment: string, objection: Finding | undefined): RefusedCandidate[] {
   if (objection === undefined) return [];
   const { rule, reason } = objection;
-  return [Object.freeze({ deployment: deployment.id, kind: objectionKind(objection), rule, reason })];
+  return [Object.freeze({ deployment, kind: objectionKind(objection), rule, reason })];
 }

@@ -8,7 +8,6 @@ import { instantOf } from "./facts.ts";
 import type { Finding } from "./finding.ts";
 import { Horizon } from "./horizon.ts";
 import type { Degradation, Permit, RefusedCandidate } from "./permit.ts";
-import { refusedCandidate } from "./refused-candidate.ts";
 import { refusalOf } from "./refusal-of.ts";
 
 /** What may run, and where. */
@@ -66,7 +65,7 @@ export function decideBy(inputs: DecisionInputs, compiled: CompiledPolicy): Judg
     model = catalogue.models.get(replacement.modelId);
     // Where degrading leads nowhere, or in a circle, the rule that wanted it denies.
     if (model === undefined || evaluations.some((earlier) => earlier.model === model))
-      return refuse(denialOf(replacement.by, inputs.model), placesRefused(evaluation, replacement.by));
+      return refuse(denialOf(replacement.by, inputs.model), evaluation.placement.refusedFor(replacement.by));
   }
 }
 
@@ -91,17 +90,11 @@ function denialOf({ rule, kind, codes, sentence }: Finding, model: string): Refu
 
 const noCandidates: readonly RefusedCandidate[] = Object.freeze([]);
 
-function candidatesRefusedBy({ kind }: Refusal, evaluation: Evaluation): readonly RefusedCandidate[] {
+function candidatesRefusedBy({ kind }: Refusal, { subject, placement }: Evaluation): readonly RefusedCandidate[] {
   // It must look like a model that is not there, and where would be a hint that it is.
   if (kind === "model_not_found") return noCandidates;
-  const { objections } = evaluation.subject;
-  return placesRefused(evaluation, objections.find(({ decision }) => decision === "deny") ?? objections[0]);
-}
-
-/** Each place by what speaks against itself; those that nothing does, by what speaks against the subject. */
-function placesRefused({ placement }: Evaluation, against: Finding | undefined): readonly RefusedCandidate[] {
-  const others = placement.admitted.flatMap((deployment) => refusedCandidate(deployment, against));
-  return Object.freeze([...placement.refused, ...others]);
+  const { objections } = subject;
+  return placement.refusedFor(objections.find(({ decision }) => decision === "deny") ?? objections[0]);
 }
 
 /** Of the last evaluation, by all rules that looked along the way. */
