@@ -68,10 +68,10 @@ describe("a compiled policy", () => {
           else seen.refusals += 1;
         }
       }),
-      { numRuns: 5_000 },
+      { numRuns: 3_000 },
     );
-    for (const times of Object.values(seen)) expect(times).toBeGreaterThan(10);
-  });
+    for (const times of Object.values(seen)) expect(times).toBeGreaterThan(5);
+  }, 60_000);
 
   it("holds a decision for no longer than nothing changes", () => {
     const world = fc.record({ policy: openPolicies, catalogue: catalogues, tenant: tenants, modelName, surface });

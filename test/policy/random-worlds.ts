@@ -206,7 +206,7 @@ const single: fc.Arbitrary<Ownership> = fc
     owners: [{ id: "p", name, kind: "person", country: at, identifiers: [] }],
     holdings: [{ owner: "p", of: "tenant", basisPoints, evidence: "doc", asOf: dateOf(asOfMs) }],
   }));
-const ownerships: fc.Arbitrary<Ownership> = fc.oneof({ weight: 2, arbitrary: single }, { weight: 1, arbitrary: tangled });
+export const ownerships: fc.Arbitrary<Ownership> = fc.oneof({ weight: 2, arbitrary: single }, { weight: 1, arbitrary: tangled });
 
 export const requests: fc.Arbitrary<RequestInputs> = fc.oneof(
   { weight: 3, arbitrary: fc.constant(plainRequest) },
