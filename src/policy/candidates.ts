@@ -84,7 +84,9 @@ export class Candidates {
 
   /** The deployments of each class that has an objection. */
   #refusedBy(objections: readonly (Finding | undefined)[]): readonly RefusedCandidate[] {
-    const key = objections.map((objection) => `${objection?.rule ?? ""} ${objection?.outcome ?? ""} ${objection?.reason ?? ""}`).join("\n");
+    const key = objections
+      .map((objection) => `${objection?.rule ?? ""} ${objection?.outcome ?? ""} ${objection?.reason ?? ""}`)
+      .join("\n");
     return this.#refused.get(key, () =>
       Object.freeze(this.#deployments.flatMap(({ id }, number) => refusedCandidate(id, objections[this.#classOf[number] ?? -1]))),
     );
