@@ -56,11 +56,10 @@ export async function relay(
   // It came to its end while nobody listened any more.
   const hasLeft = life.left && ended.end === "completed";
   const outcome: BodyEnd = hasLeft ? { end: "client_cancelled", refusal: undefined } : ended;
-  // Of what broke before anything was sent, the client is given nothing but an error of the gateway's.
-  const isGiven = reply.status !== undefined || outcome.refusal === undefined;
-  if (!isGiven) return { ...outcome, firstByteAtMs };
-  // Who left gets no more than it has; to all others `finish` sends this.
-  if (outcome.end !== "client_cancelled") for (const piece of ending(answer, outcome, call, reply)) digest.update(piece);
+  const isLeft = outcome.end === "client_cancelled";
+  // Of what broke before anything was sent, the client is given nothing but an error of the gateway's; who left, nothing more.
+  if (reply.status === undefined && (isLeft || outcome.refusal !== undefined)) return { ...outcome, firstByteAtMs };
+  if (!isLeft) for (const piece of ending(answer, outcome, call, reply)) digest.update(piece);
   return { ...outcome, answerDigest: showDigest(digest.hex()), firstByteAtMs };
 }
 

@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { base64Url, readBase64Url } from "../base64.ts";
 import { canonicalJson } from "../canonical-json.ts";
 import type { Sha256Bytes } from "../hashes.ts";
 import { parseUnambiguous } from "./unambiguous-json.ts";
-import { base64Url, readBase64Url } from "../base64.ts";
 
 /** A public key of the log, with the time for which what it signed counts. */
 export interface LogKey {
@@ -42,16 +42,15 @@ const members = {
   validUntil: time.optional(),
 };
 
+const keySchema = z.object({ ...members, kid: z.string().optional() });
+
 /** As `publishedKeys` writes it. */
-const publicMembers = {
+const publicKeySchema = z.strictObject({
   ...members,
   kid: z.string().optional(),
   use: z.literal("sig").optional(),
   alg: z.literal("EdDSA").optional(),
-};
-
-const keySchema = z.object({ ...members, kid: z.string().optional() });
-const publicKeySchema = z.strictObject(publicMembers);
+});
 
 const keySetSchema: z.ZodType<readonly StoredKey[]> = z.union([
   z.object({ keys: z.array(keySchema).min(1) }).transform(({ keys }) => keys),

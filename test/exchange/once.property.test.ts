@@ -1,10 +1,13 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { concat } from "../../src/bytes.ts";
 import type { Receipt } from "../../src/ledger/receipt.ts";
+import { hashes } from "../../src/runtime/node/hashes.ts";
+import { digestBody } from "../../src/tenant/digest-body.ts";
 import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
 import { bytesOf, cutAt } from "../support/chunks.ts";
 import { settled } from "../support/fake-clock.ts";
-import { tenant } from "../support/permits.ts";
+import { digestSecret, tenant } from "../support/permits.ts";
 import { eventStream, json, type ScriptedCall } from "../support/scripted-transport.ts";
 import { countingAlong, messages, namedSse, openaiChat, responses, sse } from "../upstream/streams.ts";
 import { Gate, type Ask } from "./gate.ts";
@@ -99,7 +102,7 @@ async function play({
   fault,
   before,
   turns,
-}: Script): Promise<{ readonly closed: readonly Receipt[]; readonly violations: readonly string[] }> {
+}: Script): Promise<{ readonly closed: readonly Receipt[]; readonly violations: readonly string[]; readonly sent: Uint8Array }> {
   const already = gate.closed.length;
   const asked = await gate.reached(answer.ask);
   if (before !== "nothing") {
@@ -132,7 +135,8 @@ async function play({
   asked.outbound.finishing = true;
   await gate.finished(asked);
   await gate.settle();
-  return { closed: gate.closed.slice(already).map(({ receipt }) => receipt), violations: asked.outbound.violations };
+  const { violations, pieces: sent } = asked.outbound;
+  return { closed: gate.closed.slice(already).map(({ receipt }) => receipt), violations, sent: concat(sent) };
 }
 
 describe("every exchange", () => {
@@ -144,7 +148,7 @@ describe("every exchange", () => {
         // What the last run did to a deployment is not this run's matter.
         await gate.clock.pass(70_000);
         for (const id of ["sea/aaa", "swe/bbb", "claude-us/ccc"]) gate.health.of(id).refusedRequest();
-        const { closed, violations } = await play(each);
+        const { closed, violations, sent } = await play(each);
         expect(violations).toEqual([]);
         expect(closed).toHaveLength(1);
         const [receipt] = closed as [Receipt];
@@ -158,6 +162,11 @@ describe("every exchange", () => {
         expect(await gate.held(concurrent)).toBe(0);
         expect(await gate.held(daily)).toBe(chargedTokens);
         expect(await gate.held(monthly)).toBe(chargedMicroUsd);
+        // The digest is of every byte that was sent, and absent where all of that was the gateway's own, or nothing was.
+        if (receipt.answerDigest !== undefined)
+          expect(receipt.answerDigest).toBe(digestBody(sent, { key: digestSecret }, hashes));
+        else expect(sent.length === 0 || receipt.refusal !== undefined).toBe(true);
+        if (receipt.answerDigest === undefined && receipt.status === 200) expect(sent.length).toBe(0);
         if (receipt.end === "completed" && receipt.status === 200 && receipt.usageSource !== "estimated")
           expect(["reported", "held"]).toContain(receipt.usageSource);
         if (each.fault === "none" && each.answer.name === "a chat stream" && receipt.status === 200)
