@@ -55,7 +55,9 @@ export interface PostgresStores {
 
 /** Reports are few and long. */
 const reportConnections = 2;
-const reportMs = 120_000;
+/** What deletes waits behind no report. Opened when something is deleted. */
+const deletionConnections = 2;
+const longMs = 120_000;
 
 const defaults: PostgresOptions = { connections: 8, stalenessMs: 10_000, keptEntries: 50_000, startWaitMs: 15_000 };
 
@@ -86,7 +88,8 @@ export async function openPostgresStores(
   );
   const directory = new PostgresDirectory({ pool, lookups: new PostgresLookups(pool), listener, keyUse }, settings.keptEntries);
   await listener.connect();
-  const reading = new PostgresPool(url, reportConnections, log, reportMs);
+  const reading = new PostgresPool(url, reportConnections, log, longMs);
+  const deleting = new PostgresPool(url, deletionConnections, log, longMs);
   let writers: PostgresWriters | undefined;
   const openReader = async (writer: JournalWriter): Promise<JournalReader> => {
     writers = new PostgresWriters(reading, writer, clock, log);
@@ -97,7 +100,7 @@ export async function openPostgresStores(
   const close = async (): Promise<void> => {
     listener.close();
     await Promise.all([journal.close(), refusals.close(), keyUse.close(), writers?.close()]);
-    await Promise.all([pool.close(), reading.close()]);
+    await Promise.all([pool.close(), reading.close(), deleting.close()]);
   };
   const slices = new PostgresUsageSlices(reading);
   return {
@@ -107,7 +110,7 @@ export async function openPostgresStores(
     directory,
     openReader,
     used: new PostgresUsed(reading),
-    retention: postgresRetention(reading, hasher),
+    retention: postgresRetention(deleting, hasher),
     sumUp: () => slices.keepUp(),
     close: () => (closing ??= close()),
   };
