@@ -3,8 +3,8 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { PlaceAlarm } from "../place-alarm.ts";
 import type { DeploymentMismatches } from "../place-mismatches.ts";
 import { isInForce, isQuarantine } from "../revocation/order.ts";
-import { revocationStateDocument, revocationStateSchema, type RevocationStateDocument } from "./revocation-documents.ts";
-import { revocationState, rfc3339, type RevocationPorts } from "./revocations.ts";
+import { revocationStateDocument, revocationStateSchema, rfc3339, type RevocationStateDocument } from "./revocation-documents.ts";
+import { revocationState, type RevocationPorts } from "./revocations.ts";
 import { controlPath, problemAnswers, shown } from "./route-parts.ts";
 
 export interface PlaceMismatchDocument {

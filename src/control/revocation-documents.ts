@@ -1,7 +1,22 @@
 import { z } from "@hono/zod-openapi";
-import { isInForce, scopeMembers, type RevocationOrder } from "../revocation/order.ts";
-import type { Acknowledgement } from "../revocation/path.ts";
-import { rfc3339, type NewRevocation, type RevocationState } from "./revocations.ts";
+import { isInForce, scopeMembers, type RevocationOrder, type RevocationScope } from "../revocation/order.ts";
+import type { Acknowledgement, Replica } from "../revocation/path.ts";
+
+export interface NewRevocation extends RevocationScope {
+  readonly reason: string;
+  /** RFC 3339, in the future; absent: until it is restored. */
+  readonly expiresAt?: string | null | undefined;
+}
+
+/** How an order stands on all replicas. */
+export interface RevocationState {
+  readonly order: RevocationOrder;
+  readonly acknowledgements: readonly Acknowledgement[];
+  /** Replicas that live and have not acknowledged. */
+  readonly missing: readonly Replica[];
+  /** Whether every replica that lives acknowledged, and all that they cut has ended. */
+  readonly complete: boolean;
+}
 
 type Scope = Record<"model" | "tier" | "tenant" | "key" | "tenantCountry" | "country" | "deployment" | "region", string | null>;
 
@@ -15,6 +30,11 @@ export interface RevocationDocument extends Scope {
   expiresAt: string | null;
   restoredAt: string | null;
   restoredBy: string | null;
+}
+
+export interface RevocationReceiptDocument extends RevocationStateDocument {
+  /** A signed note with all of it, which `strait revocation verify` takes; `null` where no key of the log is valid. */
+  signed: string | null;
 }
 
 export interface IssuedRevocationDocument extends RevocationDocument {
@@ -92,25 +112,35 @@ export const issuedRevocationSchema: z.ZodType<IssuedRevocationDocument> = z
   })
   .openapi("IssuedRevocation");
 
-export const revocationStateSchema: z.ZodType<RevocationStateDocument> = z
+const state = {
+  ...revocation,
+  complete: z.boolean().openapi({ description: "Every replica that lives acknowledged, and all that they cut has ended." }),
+  tookMs: z.int().nullable(),
+  acknowledgements: z.array(
+    z.object({
+      replica: z.string(),
+      name: z.string(),
+      learnedAt: time,
+      learnedBy: z.string(),
+      cut: z.int(),
+      ended: z.int(),
+      lastByteAt: time.nullable(),
+    }),
+  ),
+  missing: z.array(z.object({ replica: z.string(), name: z.string() })),
+};
+
+export const revocationStateSchema: z.ZodType<RevocationStateDocument> = z.object(state).openapi("RevocationState");
+
+export const revocationReceiptSchema: z.ZodType<RevocationReceiptDocument> = z
   .object({
-    ...revocation,
-    complete: z.boolean().openapi({ description: "Every replica that lives acknowledged, and all that they cut has ended." }),
-    tookMs: z.int().nullable(),
-    acknowledgements: z.array(
-      z.object({
-        replica: z.string(),
-        name: z.string(),
-        learnedAt: time,
-        learnedBy: z.string(),
-        cut: z.int(),
-        ended: z.int(),
-        lastByteAt: time.nullable(),
-      }),
-    ),
-    missing: z.array(z.object({ replica: z.string(), name: z.string() })),
+    ...state,
+    signed: z
+      .string()
+      .nullable()
+      .openapi({ description: "All of it as a note, signed with the log's key; null where none of its keys is valid." }),
   })
-  .openapi("RevocationState");
+  .openapi("RevocationReceipt");
 
 export function revocationDocument(order: RevocationOrder, nowMs: number): RevocationDocument {
   const { id, scope, reason, by, issuedAtMs, expiresAtMs, restored } = order;
@@ -152,4 +182,8 @@ function acknowledgementDocument(acknowledgement: Acknowledgement): Acknowledgem
     ended,
     lastByteAt: lastByteAtMs === undefined ? null : rfc3339(lastByteAtMs),
   };
+}
+
+export function rfc3339(atMs: number): string {
+  return new Date(atMs).toISOString();
 }

@@ -5,6 +5,7 @@ import {
   issuedRevocationSchema,
   newRevocationSchema,
   revocationDocument,
+  revocationReceiptSchema,
   revocationSchema,
   revocationStateDocument,
   revocationStateSchema,
@@ -51,9 +52,9 @@ const receipt = createRoute({
   method: "post",
   path: `${path}/{id}/receipt`,
   tags,
-  summary: "Put what all replicas acknowledged into the audit",
+  summary: "Sign what all replicas acknowledged, and put it into the audit",
   request: { params },
-  responses: { 201: shown(revocationStateSchema, "How it stands"), ...problemAnswers },
+  responses: { 201: shown(revocationReceiptSchema, "How it stands, signed"), ...problemAnswers },
 });
 
 const restore = createRoute({
@@ -89,7 +90,8 @@ export function addRevocationRoutes(app: OpenAPIHono, ports: RevocationPorts): v
   app.openapi(receipt, async (context) => {
     const outcome = await drawUpReceipt(ports, "operator", context.req.valid("param").id);
     if (!outcome.ok) return answerProblem(context, outcome.refusal);
-    return context.json(revocationStateDocument(outcome.value, nowMs()), 201);
+    const { state, signed } = outcome.value;
+    return context.json({ ...state, signed }, 201);
   });
 
   app.openapi(restore, async (context) => {

@@ -2,32 +2,26 @@ import { sleep } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { RevocationOrder, RevocationScope } from "../revocation/order.ts";
 import { scopeMembers } from "../revocation/order.ts";
-import type { Acknowledgement, Replica } from "../revocation/path.ts";
 import type { Revocations } from "../revocation/revocations.ts";
+import type { Logs } from "../transparency/logs.ts";
+import { signRevocationReceipt } from "../transparency/revocation-receipt.ts";
 import { hex } from "../tenant/key.ts";
 import { auditEntry, nowRfc3339, type ChangePorts } from "./change.ts";
 import { checkCountry, checkModel, checkTier, unknown } from "./known-names.ts";
 import { done, invalid, no, type Outcome, type Problem } from "./outcome.ts";
+import {
+  revocationStateDocument,
+  rfc3339,
+  type NewRevocation,
+  type RevocationState,
+  type RevocationStateDocument,
+} from "./revocation-documents.ts";
 
 export interface RevocationPorts extends ChangePorts {
   readonly orders: Revocations;
   readonly log: Log;
-}
-
-export interface NewRevocation extends RevocationScope {
-  readonly reason: string;
-  /** RFC 3339, in the future; absent: until it is restored. */
-  readonly expiresAt?: string | null | undefined;
-}
-
-/** How an order stands on all replicas. */
-export interface RevocationState {
-  readonly order: RevocationOrder;
-  readonly acknowledgements: readonly Acknowledgement[];
-  /** Replicas that live and have not acknowledged. */
-  readonly missing: readonly Replica[];
-  /** Whether every replica that lives acknowledged, and all that they cut has ended. */
-  readonly complete: boolean;
+  /** Signs receipts of orders; without it they are not signed. */
+  readonly logs?: Pick<Logs, "sign"> | undefined;
 }
 
 /** A directory that does not answer must not hold up the order. */
@@ -83,28 +77,22 @@ export async function revocationState(ports: Pick<RevocationPorts, "orders">, id
   return done({ order, acknowledgements, missing, complete });
 }
 
-/** Puts how the order stands now into the audit, and shows it. */
-export async function drawUpReceipt(ports: RevocationPorts, actor: string, id: string): Promise<Outcome<RevocationState>> {
-  const state = await revocationState(ports, id);
-  if (!state.ok) return state;
-  const { order, acknowledgements, missing, complete } = state.value;
-  await note(ports, actor, "revocation.receipt", order, {
-    complete,
-    missing: missing.map(({ name }) => name),
-    replicas: acknowledgements.map(({ replica, learnedAtMs, learnedBy, cut, ended, lastByteAtMs }) => ({
-      replica: replica.name,
-      learnedAt: rfc3339(learnedAtMs),
-      learnedBy,
-      cut,
-      ended,
-      lastByteAt: lastByteAtMs === undefined ? null : rfc3339(lastByteAtMs),
-    })),
-  });
-  return state;
-}
-
-export function rfc3339(atMs: number): string {
-  return new Date(atMs).toISOString();
+/** Signs how the order stands now, puts it into the audit, and shows it. */
+export async function drawUpReceipt(
+  ports: RevocationPorts,
+  actor: string,
+  id: string,
+): Promise<Outcome<{ readonly state: RevocationStateDocument; readonly signed: string | null }>> {
+  const found = await revocationState(ports, id);
+  if (!found.ok) return found;
+  const { order } = found.value;
+  const nowMs = ports.clock.nowMs();
+  const state = revocationStateDocument(found.value, nowMs);
+  const receipt = { ...state, drawnUpAt: rfc3339(nowMs) };
+  const signed = (ports.logs && (await signRevocationReceipt(receipt, ports.logs.sign))) ?? null;
+  const { complete, missing, acknowledgements } = state;
+  await note(ports, actor, "revocation.receipt", order, { complete, missing, acknowledgements, signed });
+  return done({ state, signed });
 }
 
 /** Not yet given to anybody. */

@@ -2,10 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/runtime/node/clock.ts";
 import { hashes } from "../../src/runtime/node/hashes.ts";
 import { digestBody } from "../../src/tenant/digest-body.ts";
 import { digestKeySet } from "../../src/tenant/digest-key-set.ts";
 import { publishedKeys } from "../../src/transparency/log-keys.ts";
+import { noteSigner } from "../../src/transparency/signed-note.ts";
 import type { TransparencyLog } from "../../src/transparency/transparency-log.ts";
 import { receipt } from "../stores/samples.ts";
 import { sqliteWorld } from "../stores/sqlite-world.ts";
@@ -31,7 +33,9 @@ describe("strait receipt and strait log", { timeout: 20_000 }, () => {
     world = sqliteWorld(1);
     const keys = await logKeys(key);
     log = await logOf(world, key);
-    gateway = await served({ logs: { published: publishedKeys(keys), of: () => log } });
+    gateway = await served({
+      logs: { published: publishedKeys(keys), sign: noteSigner(keys, systemClock, hashes.sha256Bytes), of: () => log },
+    });
     await gateway.call("POST", "/tenants", { id: "acme", name: "Acme" });
     file("keys.json", JSON.stringify(publishedKeys(keys)));
     for (let index = 0; index < 4; index += 1) await world.journal.append(receipt(`r${index}`));

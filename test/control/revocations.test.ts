@@ -43,7 +43,7 @@ test("its receipt stands in the audit, under every tenant where it names none", 
   expect(directory.audits[0]).toMatchObject({
     action: "revocation.receipt",
     tenantId: "*",
-    detail: { order: json["id"], complete: true, missing: [], replicas: [{ replica: "test", cut: 0 }] },
+    detail: { order: json["id"], complete: true, missing: [], acknowledgements: [{ name: "test", cut: 0 }], signed: null },
   });
 });
 

@@ -4,7 +4,7 @@ import type { LimitInput } from "../blackbox/harness/operator.ts";
 import type { Drill, DrillOptions } from "./drill.ts";
 import { boundsOf, Crowd, cuttingOf, lastAdmitted, probeEveryMs, tableOf, whole, type Cutting } from "./harness/crowd.ts";
 import type { OpenStream } from "./harness/open-stream.ts";
-import { acknowledging, orderOf, type Revoked } from "./harness/orders.ts";
+import { acknowledging, orderOf, quarantineOf, type Revoked } from "./harness/orders.ts";
 import { Partition } from "./harness/partition.ts";
 import { startSharedStores, type SharedStores } from "./harness/servers.ts";
 import { Stage } from "./harness/stage.ts";
@@ -91,6 +91,7 @@ export const revocation: Drill = {
       closing.push(() => crowd.close());
       const cuttings: Cutting[] = [];
       for (const situation of situations) cuttings.push(await play(situation, stage, stores, crowd, options));
+      cuttings.push(await quarantine(stage, crowd, options));
       const cutOff = await isolate(stage, crowd, [toPostgres, toValkey], options);
       await Promise.all(stage.gateways.map((gateway) => gateway.stop()));
       stage.upstream.close();
@@ -142,6 +143,27 @@ async function play(
   await end(stores);
   if (revokes === "a tenant suspended") await operator.verification(id, "verified");
   else await operator.ask("POST", `/revocations/${orderId}/restore`);
+  return { title, ...cutting, acknowledged, gateways };
+}
+
+/** An upstream that contradicts itself to one gateway, while all have streams open there. */
+async function quarantine(stage: Stage, crowd: Crowd, { say }: DrillOptions): Promise<Cutting> {
+  const title = "a deployment quarantined";
+  const { operator } = stage.gateway(0);
+  // One deployment is all that it may use.
+  const tenant = await operator.addTenant({ tiers: stage.tiers, allowCountries: ["JP"], limits });
+  const open = await crowd.open(streams, title, tenant.key);
+  say(`${title}: ${open.length} streams are open`);
+  const orderedAtMs = performance.now();
+  stage.upstream.contradictOnce();
+  const contradicted = crowd.stream(`${title} contradicted`, tenant.key, 0);
+  await contradicted.over;
+  const probes = await crowd.probe(`${title} probe`, tenant.key, probingMs);
+  const cutting = await cuttingOf(open, probes, orderedAtMs, 3 * boundMs, "quarantined");
+  const orderId = await quarantineOf(operator);
+  const acknowledged = await acknowledging(operator, orderId, 5 * boundMs);
+  say(`${title}: answered with ${contradicted.status}, ${acknowledged} gateways acknowledged`);
+  await operator.ask("POST", `/revocations/${orderId}/restore`);
   return { title, ...cutting, acknowledged, gateways };
 }
 

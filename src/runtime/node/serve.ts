@@ -13,6 +13,7 @@ import type { World } from "../../policy/world.ts";
 import { Health } from "../../routing/health.ts";
 import { createSecretBox } from "../../secret-box.ts";
 import { publishedKeys } from "../../transparency/log-keys.ts";
+import { noteSigner } from "../../transparency/signed-note.ts";
 import { TransparencyLog } from "../../transparency/transparency-log.ts";
 import type { Credentials } from "../../upstream/address.ts";
 import { watchCallers } from "../../watch-callers.ts";
@@ -97,7 +98,11 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     quota: stores.quota,
     journal: stores.journal,
     refusals: buffered?.refusals ?? stores.refusals,
-    logs: { published: publishedKeys(logKeys), of: () => receiptLog },
+    logs: {
+      published: publishedKeys(logKeys),
+      sign: noteSigner(logKeys, systemClock, hashes.sha256Bytes),
+      of: () => receiptLog,
+    },
     reader: stores.reader,
     reservations: stores.reservations,
     books: buffered?.books ?? stores.books,

@@ -7,6 +7,7 @@ import { createSecretBox } from "../../secret-box.ts";
 import { hex } from "../../tenant/key.ts";
 import { simulatedWorld } from "../../simulated-world.ts";
 import { publishedKeys } from "../../transparency/log-keys.ts";
+import { noteSigner } from "../../transparency/signed-note.ts";
 import { sha256, systemClock, systemEntropy } from "./clock.ts";
 import { demoOperatorKey, isLoopback, NotConfigured, readConfig, type Config } from "./config.ts";
 import { secretCredentials } from "./credentials.ts";
@@ -65,7 +66,11 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
     log,
     tracer: telemetry.tracer,
     ...stores,
-    logs: { published: publishedKeys(logKeys.keys), of: stores.logOf },
+    logs: {
+      published: publishedKeys(logKeys.keys),
+      sign: noteSigner(logKeys.keys, systemClock, hashes.sha256Bytes),
+      of: stores.logOf,
+    },
     world: (atMs) => policies.at(atMs),
     policies: () => policies,
     transport: new WorkerTransport(inside ? simulatorFetch(bindings) : (request) => fetch(request)),

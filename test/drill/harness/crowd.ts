@@ -78,18 +78,19 @@ export interface Cutting {
   readonly gateways: number;
 }
 
-/** Waits until all streams are over, `atMostMs` at the longest, and says when they were. */
+/** Waits until all streams are over, `atMostMs` at the longest, and says when they were; `code` is that of the error event. */
 export async function cuttingOf(
   open: readonly OpenStream[],
   probes: readonly OpenStream[],
   orderedAtMs: number,
   atMostMs: number,
+  code: "revoked" | "quarantined" = "revoked",
 ): Promise<Pick<Cutting, "streams" | "cut" | "lastContentMs" | "endMs" | "admittedMs">> {
   await Promise.race([Promise.all([...open, ...probes].map(({ over }) => over)), delay(atMostMs)]);
   const since = (atMs: number | undefined): number => (atMs ?? Number.POSITIVE_INFINITY) - orderedAtMs;
   return {
     streams: open.length,
-    cut: open.filter(({ tail }) => tail.includes('"code":"revoked"')).length,
+    cut: open.filter(({ tail }) => tail.includes(`"code":"${code}"`)).length,
     lastContentMs: open.map(({ lastContentMs }) => since(lastContentMs)),
     endMs: open.map(({ endedMs }) => since(endedMs)),
     admittedMs: lastAdmitted(probes, orderedAtMs),

@@ -1,5 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { IssuedRevocationDocument, RevocationStateDocument } from "../../../src/control/revocation-documents.ts";
+import type {
+  IssuedRevocationDocument,
+  RevocationDocument,
+  RevocationStateDocument,
+} from "../../../src/control/revocation-documents.ts";
 import type { Operator, TestTenant } from "../../blackbox/harness/operator.ts";
 
 /** What an operator cuts off, by which of the ways there are. */
@@ -12,11 +16,20 @@ export async function orderOf(how: Revoked, operator: Operator, tenant: TestTena
     return (await operator.ask<IssuedRevocationDocument>("POST", "/revocations", { tenant: id, reason: "drill" })).id;
   if (how === "a key revoked") await operator.revokeKey(tenant);
   else await operator.verification(id, "suspended");
-  const { revocations } = await operator.ask<{
-    revocations: { id: string; tenant: string | null; key: string | null; state: string }[];
-  }>("GET", "/revocations");
   const key = how === "a key revoked" ? keyId : null;
-  return revocations.find((one) => one.tenant === id && one.key === key && one.state === "in_force")?.id ?? "";
+  return idOf(operator, (order) => order.tenant === id && order.key === key);
+}
+
+/** The id of the order by which a gateway took a deployment out of use. */
+export function quarantineOf(operator: Operator): Promise<string> {
+  return idOf(operator, ({ by, deployment }) => by === "gateway" && deployment !== null);
+}
+
+async function idOf(operator: Operator, isMeant: (order: RevocationDocument) => boolean): Promise<string> {
+  const { revocations } = await operator.ask<{ revocations: readonly RevocationDocument[] }>("GET", "/revocations");
+  const found = revocations.find((order) => order.state === "in_force" && isMeant(order));
+  if (found === undefined) throw new Error("no order tells the replicas of it");
+  return found.id;
 }
 
 /** How many replicas acknowledged an order once it is complete, so that all that each cut has ended; 0 where it is not in time. */

@@ -24,6 +24,7 @@ export class RecordingUpstream {
   readonly #server: Server;
   readonly #options: RecordingUpstreamOptions;
   #open = 0;
+  #contradicts = false;
   #gate: Promise<void> | undefined;
 
   private constructor(options: RecordingUpstreamOptions) {
@@ -48,6 +49,11 @@ export class RecordingUpstream {
     return this.#open;
   }
 
+  /** The next answer says that another model gave it than was asked for. */
+  contradictOnce(): void {
+    this.#contradicts = true;
+  }
+
   /** From here on nothing is answered before the returned function is called. */
   closeGate(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -67,7 +73,9 @@ export class RecordingUpstream {
     const parts: Buffer[] = [];
     incoming.on("data", (part: Buffer) => parts.push(part));
     incoming.once("end", () => {
-      const request = readDrillRequest(Buffer.concat(parts).toString());
+      const asked = readDrillRequest(Buffer.concat(parts).toString());
+      const request = this.#contradicts ? { ...asked, model: "another-model" } : asked;
+      this.#contradicts = false;
       const served = this.served.get(request.marker) ?? { arrivals: 0, completed: false, request };
       this.served.set(request.marker, served);
       served.arrivals += 1;

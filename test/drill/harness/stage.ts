@@ -29,6 +29,8 @@ export class Stage {
   readonly gateways: readonly Gateway[];
   readonly tenant: TestTenant;
   readonly client: Client;
+  /** What a tenant must have bought to be served here. */
+  readonly tiers: readonly string[];
   readonly #dataDirs: readonly string[];
   readonly #options: StageOptions;
 
@@ -39,6 +41,7 @@ export class Stage {
     dataDirs: readonly string[],
     tenant: TestTenant,
     client: Client,
+    tiers: readonly string[],
   ) {
     this.#options = options;
     this.upstream = upstream;
@@ -46,6 +49,7 @@ export class Stage {
     this.#dataDirs = dataDirs;
     this.tenant = tenant;
     this.client = client;
+    this.tiers = tiers;
   }
 
   static async start(options: StageOptions): Promise<Stage> {
@@ -68,8 +72,9 @@ export class Stage {
     );
     const [first] = gateways;
     if (first === undefined) throw new Error("a stage needs a gateway");
-    const tenant = await first.operator.addTenant({ tiers: [model.tier], limits });
-    return new Stage(options, upstream, gateways, dataDirs, tenant, new Client(tenant.key, model.id, options.patienceMs));
+    const tiers = [model.tier];
+    const tenant = await first.operator.addTenant({ tiers, limits });
+    return new Stage(options, upstream, gateways, dataDirs, tenant, new Client(tenant.key, model.id, options.patienceMs), tiers);
   }
 
   /** The gateway whose turn it is. */

@@ -3,11 +3,16 @@ import type {
   AcknowledgementDocument,
   IssuedRevocationDocument,
   RevocationDocument,
+  RevocationReceiptDocument,
   RevocationStateDocument,
 } from "../../../control/revocation-documents.ts";
+import { openRevocationReceipt } from "../../../transparency/revocation-receipt.ts";
+import { hashes } from "../hashes.ts";
 import type { ControlClient } from "./control-client.ts";
-import { required, type Command, type Input, type Session } from "./command.ts";
+import { required, type Command, type Input, type Option, type Session } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
+import { keyOption, readFileOf, readKeysOf } from "./log-files.ts";
+import { outOption, writeOut } from "./out-file.ts";
 import { liveTable, table } from "./table.ts";
 import { expiry, wholeNumber } from "./values.ts";
 
@@ -27,6 +32,12 @@ const scope = [
 
 const orderArgument = { name: "ORDER", help: "the order's id, as `revocations` shows it" };
 
+const receiptOption: Option = {
+  name: "receipt",
+  value: "FILE",
+  help: "write the signed receipt there, for `strait revocation verify`",
+};
+
 const revoke: Command = {
   path: ["revoke"],
   summary: "cut something off everywhere, now, and follow it until every replica has acknowledged",
@@ -40,6 +51,7 @@ const revoke: Command = {
       help: "when it ends, as RFC 3339 or as days from now such as 2d (default: until restored)",
     },
     { name: "wait", value: "SECONDS", help: "how long to follow it (default 15)" },
+    receiptOption,
   ],
   notes:
     "All that is named must hold. New requests are refused, and open streams cut with an error event. Exit code 1 where not every replica acknowledged in time: the order stands all the same.",
@@ -50,7 +62,7 @@ const revoke: Command = {
     const { document } = await client.send<IssuedRevocationDocument>({ method: "POST", path: "/revocations", body });
     if (document.writtenTo.length === 0)
       session.remark("No store could be reached: one replica alone holds the order, and passes it on when one is back.");
-    await follow(client, document.id, waitMs, session);
+    await follow(client, document.id, waitMs, input, session);
   },
 };
 
@@ -86,7 +98,38 @@ const restore: Command = {
   },
 };
 
-export const revocationCommands: readonly Command[] = [revoke, restore, show];
+const receipt: Command = {
+  path: ["revocation", "receipt"],
+  summary: "print the receipt of an order as it stands now, signed with the log's key",
+  arguments: [orderArgument],
+  options: [outOption],
+  async run(input, session) {
+    const { signed } = await drawUp(session.client(), required(input, "ORDER"));
+    if (signed === null) throw new Failure(exitCodes.failed, "No key of the log is valid now, so that nothing can be signed.");
+    const file = input.option("out");
+    if (file === undefined) return session.print(signed.trimEnd());
+    writeOut(file, signed, 0o644, "wx");
+  },
+};
+
+const verify: Command = {
+  path: ["revocation", "verify"],
+  summary: "check the signature of an order's receipt, without asking anybody, and show what it says",
+  arguments: [{ name: "FILE", help: "what `strait revocation receipt` printed" }],
+  options: [keyOption],
+  async run(input, session) {
+    const keys = readKeysOf(input);
+    const read = await openRevocationReceipt(readFileOf(required(input, "FILE")), keys, hashes.sha256Bytes);
+    if (!read.ok) throw new Failure(exitCodes.failed, `Not signed: ${read.problem}.`, { verified: false, problem: read.problem });
+    const { kid, receipt: said } = read;
+    if (session.json) return session.print(JSON.stringify({ verified: true, kid, receipt: said }, undefined, 2));
+    session.print(`Signed: drawn up at ${said.drawnUpAt}, by key ${kid}.\n`);
+    // What the log's key signed is a document of the API.
+    session.print(receiptOf(said as unknown as RevocationStateDocument));
+  },
+};
+
+export const revocationCommands: readonly Command[] = [revoke, restore, show, receipt, verify];
 
 function newRevocation(input: Input): Readonly<Record<string, string>> {
   const named = scope.flatMap(([name, member]) => {
@@ -102,7 +145,7 @@ function newRevocation(input: Input): Readonly<Record<string, string>> {
 }
 
 /** Shows each replica as it acknowledges, then has the receipt drawn up and shows it. */
-async function follow(client: ControlClient, id: string, waitMs: number, session: Session): Promise<void> {
+async function follow(client: ControlClient, id: string, waitMs: number, input: Input, session: Session): Promise<void> {
   const untilMs = performance.now() + waitMs;
   const rows = liveTable(heads, widths);
   if (!session.json) session.print(rows.head);
@@ -118,7 +161,12 @@ async function follow(client: ControlClient, id: string, waitMs: number, session
     ({ complete } = document);
     if (!complete) await delay(askEveryMs);
   }
-  const { document } = await client.send<RevocationStateDocument>({ method: "POST", path: `${pathOf(id)}/receipt` });
+  const document = await drawUp(client, id);
+  const file = input.option("receipt");
+  if (file !== undefined) {
+    if (document.signed === null) session.remark("No key of the log is valid now: the receipt is not signed, and not written.");
+    else writeOut(file, document.signed, 0o644, "w");
+  }
   session.print(session.json ? JSON.stringify(document, undefined, 2) : `\n${receiptOf(document)}`);
   if (document.complete) return;
   const { missing, acknowledgements } = document;
@@ -127,6 +175,10 @@ async function follow(client: ControlClient, id: string, waitMs: number, session
     exitCodes.failed,
     `The order stands, but ${missing.length} replicas have not acknowledged it and ${open} cut streams have not ended. strait revocations ${id} shows more.`,
   );
+}
+
+async function drawUp(client: ControlClient, id: string): Promise<RevocationReceiptDocument> {
+  return (await client.send<RevocationReceiptDocument>({ method: "POST", path: `${pathOf(id)}/receipt` })).document;
 }
 
 const heads = ["REPLICA", "LEARNED", "BY", "CUT", "ENDED", "LAST BYTE"];
