@@ -5,20 +5,19 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { applyRetention } from "../../src/retention/apply-retention.ts";
 import type { RetentionCount } from "../../src/retention/retention-run.ts";
 import type { RetentionTerm } from "../../src/retention/retention-terms.ts";
-import { hashes } from "../../src/runtime/node/hashes.ts";
 import { openSqliteStores, type SqliteStores } from "../../src/runtime/node/sqlite.ts";
-import { auditLog, type AuditReport, type ShownEntry } from "../../src/transparency/audit-log.ts";
-import { readCheckpoint, type Checkpoint } from "../../src/transparency/checkpoint.ts";
+import type { AuditReport } from "../../src/transparency/audit-log.ts";
+import type { StoredCheckpoint } from "../../src/transparency/log-store.ts";
 import type { TransparencyLog } from "../../src/transparency/transparency-log.ts";
 import { ManualClock } from "../stores/manual-clock.ts";
 import { auditEntry, directoryEntry, receipt } from "../stores/samples.ts";
 import { sqliteWorld, temporaryDirectory } from "../stores/sqlite-world.ts";
 import { logOf, newKey, refusal } from "../transparency/log-fixture.ts";
+import { auditOf } from "./audit-of.ts";
 import { retentionContract } from "./retention-contract.ts";
 import { retentionWorld } from "./retention-world.ts";
 import { sharedRetentionContract } from "./shared-retention-contract.ts";
 
-const { sha256Bytes } = hashes;
 const longAgo = Date.parse("2020-01-01T00:00:00Z");
 const nowMs = Date.parse("2026-11-25T00:00:00Z");
 const dueMs = Date.parse("2021-11-25T00:00:00Z");
@@ -49,10 +48,8 @@ describe("retention on SQLite", () => {
     return logOf({ tree: stores.tree, nowMs: () => clock.nowMs() }, key);
   }
 
-  async function signed(): Promise<Checkpoint> {
-    const checkpoint = readCheckpoint((await (await log()).advance()).note);
-    if (checkpoint === undefined) throw new Error("no checkpoint");
-    return checkpoint;
+  async function sign(): Promise<StoredCheckpoint> {
+    return (await log()).advance();
   }
 
   async function apply(terms: readonly Partial<RetentionTerm>[]): Promise<readonly RetentionCount[]> {
@@ -69,17 +66,8 @@ describe("retention on SQLite", () => {
     return run.counts;
   }
 
-  async function audit(...kept: readonly Checkpoint[]): Promise<AuditReport> {
-    const opened = await log();
-    async function* pages(): AsyncGenerator<readonly ShownEntry[]> {
-      for (let from = 0; ;) {
-        const page = await opened.shown(from, 4);
-        if (page.length === 0) return;
-        yield page;
-        from += page.length;
-      }
-    }
-    return auditLog(pages(), kept, sha256Bytes);
+  async function audit(kept: StoredCheckpoint): Promise<AuditReport> {
+    return auditOf(await log(), [kept]);
   }
 
   function tamper(sql: string): void {
@@ -97,12 +85,12 @@ describe("retention on SQLite", () => {
     }
     await stores.journal.append(receipt("new", { startedAtMs: nowMs - 1_000 }));
     await stores.sumUp();
-    await signed();
+    await sign();
     await apply([{ models: ["odd"] }]);
-    await signed();
+    await sign();
     tamper(`DELETE FROM receipt WHERE request_id IN ('new', 'old2');
       INSERT INTO tree_forgotten (first_leaf, count, class, at_ms) VALUES (2, 1, 'five-years', ${nowMs})`);
-    expect((await audit(await signed())).problems).toEqual([
+    expect((await audit(await sign())).problems).toEqual([
       "entry 4 was dropped from the journal, by no retention class",
       "entry 2 was dropped from the journal: no entry of the log says that it was deleted",
     ]);
@@ -113,12 +101,12 @@ describe("retention on SQLite", () => {
     await stores.journal.append(receipt("a", { startedAtMs: longAgo }));
     await stores.refusals.append(refusal("no", { startedAtMs: longAgo }));
     await stores.sumUp();
-    await signed();
+    await sign();
     expect((await apply([{}, { kind: "refusals" }])).map(({ deleted }) => deleted)).toEqual([1, 1]);
     await stores.journal.append(receipt("unsettled"));
     await stores.refusals.append(refusal("again"));
     await stores.sumUp();
-    expect(await audit(await signed())).toEqual({ entries: 7, forgotten: 2, seesDropped: true, problems: [] });
+    expect(await audit(await sign())).toEqual({ entries: 7, forgotten: 2, seesDropped: true, problems: [] });
     expect(await (await log()).prove("acme", "unsettled")).toMatchObject({ leafIndex: 5 });
     expect(await (await log()).prove("acme", "again")).toMatchObject({ leafIndex: 6 });
   });
