@@ -49,14 +49,31 @@ export class Candidates {
   readonly #admitted = new Memo<string, readonly Deployment[]>(mostLists);
   readonly #refused = new Memo<string, readonly RefusedCandidate[]>(mostLists);
 
-  constructor(deployments: readonly Deployment[], surface: Surface) {
-    const classes = Map.groupBy(deployments, (deployment) => classKey(deployment, surface));
-    const places = new Map([...classes.keys()].map((key, place) => [key, place]));
+  private constructor(deployments: readonly Deployment[], surface: Surface) {
+    const places = new Map<string, number>();
+    const examples: Deployment[] = [];
+    const sizes: number[] = [];
+    this.#classOf = deployments.map((deployment) => {
+      const key = classKey(deployment, surface);
+      const place = places.get(key) ?? places.size;
+      if (place === places.size) examples.push(deployment);
+      places.set(key, place);
+      sizes[place] = (sizes[place] ?? 0) + 1;
+      return place;
+    });
     this.#surface = surface;
     this.#deployments = deployments;
-    this.#examples = [...classes.values()].flatMap((alike) => alike.slice(0, 1));
-    this.#sizes = [...classes.values()].map(({ length }) => length);
-    this.#classOf = deployments.map((deployment) => places.get(classKey(deployment, surface)) ?? -1);
+    this.#examples = examples;
+    this.#sizes = sizes;
+  }
+
+  /** The same for all policies: it depends on the catalogue alone. */
+  static of(deployments: readonly Deployment[], surface: Surface): Candidates {
+    let bySurface = known.get(deployments);
+    if (bySurface === undefined) known.set(deployments, (bySurface = new Map()));
+    let candidates = bySurface.get(surface);
+    if (candidates === undefined) bySurface.set(surface, (candidates = new Candidates(deployments, surface)));
+    return candidates;
   }
 
   judge(checks: DeploymentChecks): Placement {
@@ -85,13 +102,15 @@ export class Candidates {
   /** The deployments of each class that has an objection. */
   #refusedBy(objections: readonly (Finding | undefined)[]): readonly RefusedCandidate[] {
     const key = objections
-      .map((objection) => `${objection?.rule ?? ""} ${objection?.outcome ?? ""} ${objection?.reason ?? ""}`)
+      .map((objection) => `${objection?.rule} ${objection?.kind} ${objection?.outcome} ${objection?.reason}`)
       .join("\n");
     return this.#refused.get(key, () =>
       Object.freeze(this.#deployments.flatMap(({ id }, number) => refusedCandidate(id, objections[this.#classOf[number] ?? -1]))),
     );
   }
 }
+
+const known = new WeakMap<readonly Deployment[], Map<Surface, Candidates>>();
 
 /** In the order in which the countries stand: a finding names the first that a rule is about. */
 function classKey({ countries, evidence, surfaces }: Deployment, surface: Surface): string {

@@ -1,4 +1,4 @@
-import type { Catalogue, EvidenceGrade, Model, Surface } from "../region/catalogue.ts";
+import type { Catalogue, Deployment, EvidenceGrade, Model, Surface } from "../region/catalogue.ts";
 import type { Policy, Rule } from "../region/policy.ts";
 import { Candidates, type Placement } from "./candidates.ts";
 import type { ConcernedRules } from "./concerned-rules.ts";
@@ -9,6 +9,8 @@ import type { SubjectView } from "./subject-view.ts";
 
 /** Past this many placements they are made anew: tenants that differ in every list must not fill the memory. */
 const mostPlacements = 1_000;
+
+const none: readonly Deployment[] = [];
 
 /**
  * A policy and a catalogue made ready for one stretch of time, in which no dated rule begins, pauses or ends and no list
@@ -25,7 +27,6 @@ export class CompiledPolicy {
   readonly #atMs: number;
   readonly #byModel = new Map<Model, RuleIndex>();
   readonly #byRules = new Map<string, RuleIndex>();
-  readonly #candidates = new Map<string, Candidates>();
   readonly #placements = new Memo<string, Placement>(mostPlacements);
 
   constructor(policy: Policy, catalogue: Catalogue, atMs: number) {
@@ -60,7 +61,9 @@ export class CompiledPolicy {
   ): Placement {
     const key = `${model.id} ${surface} ${view.placeKey} ${concerned.placesKey}`;
     return this.#placements.get(key, () =>
-      this.#candidatesOf(model, surface).judge(deploymentChecks(concerned.checksOf(model), leastEvidence, view)),
+      Candidates.of(this.catalogue.deploymentsByModel.get(model.id) ?? none, surface).judge(
+        deploymentChecks(concerned.checksOf(model), leastEvidence, view),
+      ),
     );
   }
 
@@ -69,16 +72,6 @@ export class CompiledPolicy {
     let index = this.#byRules.get(key);
     if (index === undefined) this.#byRules.set(key, (index = new RuleIndex(rules, this.policy, this.#atMs)));
     return index;
-  }
-
-  #candidatesOf(model: Model, surface: Surface): Candidates {
-    const key = `${model.id} ${surface}`;
-    let candidates = this.#candidates.get(key);
-    if (candidates === undefined) {
-      candidates = new Candidates(this.catalogue.deploymentsByModel.get(model.id) ?? [], surface);
-      this.#candidates.set(key, candidates);
-    }
-    return candidates;
   }
 }
 

@@ -112,7 +112,7 @@ class AgeGroup {
 
   /** Adds to `open` those of the rules about the subject that may find something. */
   askOf(about: BitSet, situation: Situation, open: BitSet): void {
-    for (const { asking, touched } of this.#questions)
-      if (about.meets(asking)) for (const rules of touched(situation)) open.addShared(about, rules);
+    const touched = (rules: BitSet): void => open.addShared(about, rules);
+    for (const { asking, touch } of this.#questions) if (about.meets(asking)) touch(situation, touched);
   }
 }

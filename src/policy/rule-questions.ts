@@ -1,8 +1,7 @@
 import type { Country } from "../region/country.ts";
 import type { Policy, Rule, ShareOperator } from "../region/policy.ts";
 import { EndUseLookup } from "./end-use.ts";
-import { certainValues, type AgeLimit } from "./facts.ts";
-import type { Party } from "./listed-parties.ts";
+import { certainty, certainValues, type AgeLimit } from "./facts.ts";
 import { findNationality } from "./nationality.ts";
 import { compareShares, mayMean, passesUnmeant } from "./owners.ts";
 import { RuleLookup } from "./rule-lookup.ts";
@@ -12,9 +11,11 @@ import { minds, type Situation } from "./tenant-rules.ts";
 /** Something that many rules ask of a subject, asked for all of them at once. */
 export interface Question {
   readonly asking: BitSet;
-  /** Sets of rules in which are all those that find something by it in the subject, or may. */
-  readonly touched: (situation: Situation) => readonly BitSet[];
+  /** Names sets of rules in which are all those that find something by it in the subject, or may. */
+  readonly touch: Touch;
 }
+
+type Touch = (situation: Situation, touched: (rules: BitSet) => void) => void;
 
 const topics = [
   "nothing",
@@ -67,20 +68,26 @@ interface Askers {
   readonly policy: Policy;
 }
 
-const questions: Readonly<Record<Topic, (askers: Askers) => Question["touched"]>> = {
-  nothing:
-    ({ asking }) =>
-    () => [asking],
+const questions: Readonly<Record<Topic, (askers: Askers) => Touch>> = {
+  nothing({ asking }) {
+    return (_, touched) => touched(asking);
+  },
 
   countries({ rules, asking, limit }) {
     const minding = new RuleLookup<Country>(rules, minds);
-    return ({ view, horizon }) =>
-      certainValues(view.countries, limit, horizon)?.map((country) => minding.of(country)) ?? [asking];
+    return ({ view, horizon }, touched) => {
+      const countries = certainValues(view.countries, limit, horizon);
+      if (countries === undefined) touched(asking);
+      else for (const country of countries) touched(minding.of(country));
+    };
   },
 
   end_use({ rules, asking, limit }) {
     const finding = new EndUseLookup(rules);
-    return ({ view, horizon }) => certainValues([view.endUse], limit, horizon)?.map((use) => finding.of(use)) ?? [asking];
+    return ({ view: { endUse }, horizon }, touched) => {
+      const isCertain = certainty(endUse, limit, horizon).outcome === "no_match";
+      touched(isCertain ? finding.of(endUse.value ?? "") : asking);
+    };
   },
 
   owners({ rules, asking, limit }) {
@@ -89,12 +96,13 @@ const questions: Readonly<Record<Topic, (askers: Askers) => Question["touched"]>
       (rule, country) => rule.kind === "ownership" && mayMean(rule, country),
     );
     const shares = sharesOf(rules, asking);
-    return ({ inputs, horizon }) => {
+    return ({ inputs, horizon }, touched) => {
       const { ownership } = inputs.tenant;
-      const passed = shares.findIndex(({ share }) => passesUnmeant(ownership, share, limit, horizon));
-      const failed = passed < 0 ? shares : shares.slice(0, passed);
-      const owners = ownership?.owners.filter(({ kind }) => kind !== "dispersed") ?? [];
-      return [...failed.map((each) => each.asking), ...owners.map(({ country }) => meaning.of(country))];
+      for (const { share, asking: wanting } of shares) {
+        if (passesUnmeant(ownership, share, limit, horizon)) break;
+        touched(wanting);
+      }
+      for (const { kind, country } of ownership?.owners ?? []) if (kind !== "dispersed") touched(meaning.of(country));
     };
   },
 
@@ -104,9 +112,11 @@ const questions: Readonly<Record<Topic, (askers: Askers) => Question["touched"]>
       reading: BitSet.where(rules, (rule, number) => asking.has(number) && partyLists(rule).includes(name)),
     }));
     const read = readers.filter(({ reading }) => !reading.isEmpty);
-    return ({ inputs: { tenant }, listed }) => {
-      const parties: readonly Party[] = [tenant, ...(tenant.ownership?.owners ?? [])];
-      return read.flatMap(({ name, reading }) => (parties.some((party) => listed.isOn(name, party)) ? [reading] : []));
+    return ({ inputs: { tenant }, listed }, touched) => {
+      for (const { name, reading } of read) {
+        const isNamed = listed.isOn(name, tenant) || tenant.ownership?.owners.some((owner) => listed.isOn(name, owner)) === true;
+        if (isNamed) touched(reading);
+      }
     };
   },
 
@@ -115,15 +125,19 @@ const questions: Readonly<Record<Topic, (askers: Askers) => Question["touched"]>
       rules,
       (rule, claimed) => rule.kind === "nationality" && findNationality(rule, claimed).outcome !== "no_match",
     );
-    return ({ inputs: { request } }) => [finding.of(request.endUserNationality)];
+    return ({ inputs: { request } }, touched) => touched(finding.of(request.endUserNationality));
   },
 
   hosted_tools({ asking }) {
-    return ({ inputs: { request } }) => (request.hostedTools.length === 0 ? [] : [asking]);
+    return ({ inputs: { request } }, touched) => {
+      if (request.hostedTools.length > 0) touched(asking);
+    };
   },
 
   log_probabilities({ asking }) {
-    return ({ inputs: { request } }) => (request.logProbabilities === "none" ? [] : [asking]);
+    return ({ inputs: { request } }, touched) => {
+      if (request.logProbabilities !== "none") touched(asking);
+    };
   },
 };
 
@@ -131,7 +145,7 @@ const questions: Readonly<Record<Topic, (askers: Askers) => Question["touched"]>
 export function questionsOf(rules: readonly Rule[], limit: AgeLimit, policy: Policy): readonly Question[] {
   return topics.flatMap((topic) => {
     const asking = BitSet.where(rules, (rule) => isOf(limit, rule) && topicsOf(rule).includes(topic));
-    return asking.isEmpty ? [] : [{ asking, touched: questions[topic]({ rules, asking, limit, policy }) }];
+    return asking.isEmpty ? [] : [{ asking, touch: questions[topic]({ rules, asking, limit, policy }) }];
   });
 }
 

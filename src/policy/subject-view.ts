@@ -23,7 +23,8 @@ export interface SubjectView {
 export function viewOf(tenant: TenantInputs, policy: Policy): SubjectView {
   const countries = countryFacts(tenant);
   const own = new Set<Country>();
-  for (const country of everyCountry(countries)) for (const each of policy.jurisdictions.get(country) ?? [country]) own.add(each);
+  for (const country of new Set(everyCountry(countries)))
+    for (const each of policy.jurisdictions.get(country) ?? [country]) own.add(each);
   const allow = tenant.allowCountries === null ? undefined : resolve(tenant.allowCountries, policy).countries;
   const deny = resolve(tenant.denyCountries, policy);
   const sorted = (set: ReadonlySet<Country>): string => [...set].sort().join();
@@ -41,8 +42,16 @@ export function viewOf(tenant: TenantInputs, policy: Policy): SubjectView {
   };
 }
 
+interface Resolved {
+  readonly countries: ReadonlySet<Country>;
+  readonly unreadable: string | undefined;
+}
+
+const nowhere: Resolved = { countries: new Set(), unreadable: undefined };
+
 /** A tenant's own list. What it means is unknown where it names a group that the policy has not, or no country. */
-function resolve(list: readonly string[], policy: Policy): { countries: ReadonlySet<Country>; unreadable: string | undefined } {
+function resolve(list: readonly string[], policy: Policy): Resolved {
+  if (list.length === 0) return nowhere;
   const countries = new Set<Country>();
   let unreadable: string | undefined;
   for (const entry of list) {
