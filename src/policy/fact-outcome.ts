@@ -12,13 +12,14 @@ export interface Found {
 
 export const noMatch: Found = Object.freeze({ outcome: "no_match", what: "" });
 
-/** The outcomes from strongest to weakest: of several facts that one rule asks for, the first of these decides. */
-const strength: readonly FactOutcome[] = ["match", "conflicting", "stale", "unknown", "no_match"];
+const strength: Readonly<Record<FactOutcome, number>> = { match: 4, conflicting: 3, stale: 2, unknown: 1, no_match: 0 };
 
+/** Of what two facts that one rule asks for are found to be, what decides; of equals the first. */
+export function stronger(one: Found, other: Found): Found {
+  return strength[other.outcome] > strength[one.outcome] ? other : one;
+}
+
+/** Of several facts the same. */
 export function strongest(founds: readonly Found[]): Found {
-  for (const outcome of strength) {
-    const found = founds.find((candidate) => candidate.outcome === outcome);
-    if (found !== undefined) return found;
-  }
-  return noMatch;
+  return founds.reduce(stronger, noMatch);
 }

@@ -2,7 +2,7 @@ import { assignedCountries } from "../region/assigned-countries.ts";
 import type { Country } from "../region/country.ts";
 import type { Rule } from "../region/policy.ts";
 import type { FactInput, TenantInputs } from "./decision-inputs.ts";
-import { noMatch, strongest, type Found } from "./fact-outcome.ts";
+import { noMatch, stronger, type Found } from "./fact-outcome.ts";
 import type { Horizon } from "./horizon.ts";
 
 /** A fact as rules look at it. */
@@ -69,13 +69,13 @@ export function findCountry(
   limit: AgeLimit,
   horizon: Horizon,
 ): Found {
-  return strongest(
-    facts.map((fact) => {
-      const certain = certainty(fact, limit, horizon);
-      if (certain !== noMatch || fact.value === undefined) return certain;
-      return isMeant(fact.value) ? { outcome: "match", what: fact.value } : noMatch;
-    }),
-  );
+  let found = noMatch;
+  for (const fact of facts) {
+    const certain = certainty(fact, limit, horizon);
+    const isMatch = certain === noMatch && fact.value !== undefined && isMeant(fact.value);
+    found = stronger(found, isMatch ? { outcome: "match", what: fact.value ?? "" } : certain);
+  }
+  return found;
 }
 
 /** Milliseconds since the epoch; what is no time is as good as none. */

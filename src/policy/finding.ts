@@ -42,19 +42,29 @@ export function unwritten(rule: string, kind: Check["kind"], sentence: string): 
 
 /** `reason` says what a match means; where the outcome is not certain, the fact says it. */
 export function finding(check: Check, { outcome, what }: Found, reason: string): Finding {
-  if (outcome === "match") return { ...check, outcome, reason };
-  if (outcome === "no_match") return { ...check, outcome, decision: "allow", reason: "nothing against it" };
-  // What an exemption asks and nobody knows exempts nobody, and is no reason to refuse by itself.
-  const decision = check.kind === "exemption" ? "allow" : "deny";
-  const sentence = `${what.charAt(0).toUpperCase()}${what.slice(1)} ${uncertain[outcome]}.`;
-  return { ...check, outcome, decision, reason: `${what} ${uncertain[outcome]}`, sentence, fact: what };
+  const { rule, kind, codes, sentence, decision } = check;
+  if (outcome === "match") return { rule, kind, codes, sentence, decision, outcome, reason };
+  if (outcome === "no_match") return { rule, kind, codes, sentence, decision: "allow", outcome, reason: "nothing against it" };
+  return {
+    rule,
+    kind,
+    codes,
+    sentence: `${what.charAt(0).toUpperCase()}${what.slice(1)} ${uncertain[outcome]}.`,
+    // What an exemption asks and nobody knows exempts nobody, and is no reason to refuse by itself.
+    decision: kind === "exemption" ? "allow" : "deny",
+    outcome,
+    reason: `${what} ${uncertain[outcome]}`,
+    fact: what,
+  };
 }
 
 /** What a receipt calls a no: the rule's kind, or the way in which a fact is not certain. */
 export type ObjectionKind = RuleKind | "surface" | "fact_unknown" | "fact_stale" | "fact_conflicting";
 
 export function objectionKind({ outcome, kind }: Pick<Finding, "outcome" | "kind">): ObjectionKind {
-  if (outcome === "unknown" || outcome === "stale" || outcome === "conflicting") return `fact_${outcome}`;
+  if (outcome === "unknown") return "fact_unknown";
+  if (outcome === "stale") return "fact_stale";
+  if (outcome === "conflicting") return "fact_conflicting";
   if (kind === "exemption") throw new TypeError("An exemption objects to nothing.");
   return kind;
 }
