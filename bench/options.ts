@@ -36,7 +36,7 @@ within one run, and shows the medians. Only the ratios mean something, and only 
                   measures: ${measureNames.join(", ")}
   --rounds N      how often each measurement is taken (default ${full.rounds}; quick ${quick.rounds})
   --quick         a rough look in two minutes instead of nine
-  --beside DIR    measure the gateway of another checkout in the same turns, as "beside": what a change cost
+  --beside DIR    measure the gateway and the decisions of another checkout in the same turns: what a change cost
   --json FILE     write every round's figures and the targets to FILE
   --profile DIR   write a CPU profile of each proxy that runs on Node to DIR; profiling costs time, so mind the figures
   --help          this text

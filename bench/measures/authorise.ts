@@ -47,7 +47,7 @@ export const authorisation: Measure = {
       const one = tenantNumber(0, tier);
       add(
         authoriseNames.first,
-        cpuOf(Array.from({ length: 50 }), () => decide(one, true, { ...policy })),
+        cpuOf(Array.from({ length: 500 }), () => decide(one, true, { ...policy })),
       );
       add(
         authoriseNames.tenants,

@@ -31,7 +31,7 @@ export interface Placement {
 }
 
 /** Past this many lists of each kind they are made anew. */
-const mostLists = 1_000;
+const mostLists = 100;
 
 /**
  * The deployments of a model as rules see them on one surface. They may be hundreds, but of the same countries, evidence and

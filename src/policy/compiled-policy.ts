@@ -14,7 +14,15 @@ const none: readonly Deployment[] = [];
 
 /**
  * A policy and a catalogue made ready for one stretch of time, in which no dated rule begins, pauses or ends and no list
- * grows too old. Which rules look at a model, and what they say to its deployments, is worked out once.
+ * grows too old. Compiled once, and then decided by looking up:
+ *
+ *   1. `RuleIndex` finds the rules that are about a subject, and the few of them that may have something against it, by what
+ *      its facts say; only those few are asked;
+ *   2. `Candidates` has the deployments in classes that no rule can tell apart; of each class what the rules about places
+ *      find is worked out once for all subjects of the same place, and so are the lists of deployments that follow.
+ *
+ * What is kept here depends on no tenant and no instant within the stretch. What a tenant's own dates say is looked at for
+ * each decision, whose `Horizon` says until when it holds.
  */
 export class CompiledPolicy {
   readonly policy: Policy;
