@@ -19,6 +19,7 @@ import { policies } from "./calls/policies.ts";
 import { receipts } from "./calls/receipts.ts";
 import { refusals } from "./calls/refusals.ts";
 import { responsesCalls } from "./calls/responses.ts";
+import { retention } from "./calls/retention.ts";
 import { revocation } from "./calls/revocation.ts";
 import { secrets } from "./calls/secrets.ts";
 import { usage } from "./calls/usage.ts";
@@ -65,6 +66,10 @@ export function blackBoxSuite(runtime: string, start: StartGateway, guarantees: 
 
     describe("with signed policies", () => {
       policies(start, startMs);
+    });
+
+    describe("started again after years", () => {
+      retention(start, startMs);
     });
 
     describe("with a small limit on bodies", () => {

@@ -9,7 +9,7 @@ import type { RevocationOrder } from "../../revocation/order.ts";
 import type { Acknowledgement, Replica } from "../../revocation/path.ts";
 import { hex } from "../../tenant/key.ts";
 import { SqlDirectory } from "../sql/directory.ts";
-import { takeRetentionTurn } from "../sql/retention/retention-run.ts";
+import { putOffFirstRetention, takeRetentionTurn } from "../sql/retention/retention-run.ts";
 import { SqlRevocations } from "../sql/revocations.ts";
 import { directoryMigrations, revocationMigrations } from "../sql/schema.ts";
 import { systemClock, systemEntropy } from "./clock.ts";
@@ -64,13 +64,15 @@ export class DirectoryObject extends DurableObject {
 
   /** Takes a change over, once: told again of one that it has, it does nothing. Throws where one before it is missing. */
   async take(entry: DirectoryEntry, audit: AuditEntry): Promise<void> {
+    // Not at once: whoever has just started a gateway may yet put a tenant under a hold.
+    const firstDeletionMs = systemClock.nowMs() + askEveryMs;
     this.#database.transact(() => {
+      putOffFirstRetention(this.#database, firstDeletionMs, deleteEveryMs);
       if (this.#directory.save(entry, audit)) return this.#news.tell();
       const known = this.#directory.find(entry.tenant.id)?.revision ?? 0;
       if (known < entry.revision) throw new Error(`revision ${entry.revision} of ${entry.tenant.id} came before ${known + 1}`);
     });
-    // Not at once: whoever has just started a gateway may yet put a tenant under a hold.
-    await this.#armFor(systemClock.nowMs() + askEveryMs);
+    await this.#armFor(firstDeletionMs);
   }
 
   async list(after: string | undefined, count: number): Promise<readonly DirectoryEntry[]> {

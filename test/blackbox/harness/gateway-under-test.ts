@@ -12,6 +12,8 @@ export interface GatewaySettings {
   readonly credential?: string;
   /** Files of the regions folder's `bundles/`, by name without its ending. */
   readonly bundles?: Readonly<Record<string, string>>;
+  /** A folder of the test's for the stores, which outlasts the gateway. */
+  readonly dataDir?: string;
 }
 
 /** A gateway in a process of its own, and the simulated upstreams behind it, which are in the test's. */

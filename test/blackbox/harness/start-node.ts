@@ -9,10 +9,11 @@ import { credentialVariables, startUpstreams, writeBundles, writeRegions } from 
 export const testOperatorKey = "sk-operator-of-the-black-box-suite";
 
 /** The gateway as `npm start` runs it, or as production does, with its stores in a folder that goes with it. */
-export const startNode: StartGateway = async ({ environment = {}, credential, bundles } = {}): Promise<GatewayUnderTest> => {
+export const startNode: StartGateway = async (settings = {}): Promise<GatewayUnderTest> => {
+  const { environment = {}, credential, bundles } = settings;
   const upstreams = await startUpstreams(credential);
   const folder = mkdtempSync(join(tmpdir(), "strait-node-"));
-  const dataDir = join(folder, "data");
+  const dataDir = settings.dataDir ?? join(folder, "data");
   const regionsDir = join(folder, "regions");
   if (credential !== undefined) writeRegions(regionsDir, upstreams.url);
   else if (bundles !== undefined) cpSync(shippedRegions, regionsDir, { recursive: true });

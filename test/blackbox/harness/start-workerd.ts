@@ -6,9 +6,10 @@ import { credentialVariables, startUpstreams, writeBundles, writeRegions } from 
 import { WorkerProject } from "./worker-project.ts";
 
 /** The gateway as `wrangler dev` runs it. */
-export const startWorkerd: StartGateway = async ({ environment = {}, credential, bundles } = {}): Promise<GatewayUnderTest> => {
+export const startWorkerd: StartGateway = async (settings = {}): Promise<GatewayUnderTest> => {
+  const { environment = {}, credential, bundles, dataDir } = settings;
   const upstreams = await startUpstreams(credential);
-  const project = new WorkerProject();
+  const project = new WorkerProject({ dataDir });
   if (credential !== undefined) writeRegions(join(project.directory, "regions"), upstreams.url);
   if (bundles !== undefined) writeBundles(join(project.directory, "regions"), bundles);
   const variables = {

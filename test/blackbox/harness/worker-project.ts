@@ -12,13 +12,16 @@ export class WorkerProject {
   /** Where Durable Objects keep their storage. */
   readonly dataDir: string;
 
-  /** `storage`: the folder under which objects keep theirs. */
-  constructor(storage: string = tmpdir()) {
+  readonly #ownDirectories: readonly string[];
+
+  /** `storage`: the folder under which objects keep theirs; `dataDir`: that itself, which then outlasts the project. */
+  constructor({ storage = tmpdir(), dataDir }: { readonly storage?: string; readonly dataDir?: string | undefined } = {}) {
     this.directory = mkdtempSync(join(tmpdir(), "strait-workerd-"));
     for (const name of ["src", "regions", "wrangler.toml", "package.json"])
       cpSync(join(repository, name), join(this.directory, name), { recursive: true });
     symlinkSync(join(repository, "node_modules"), join(this.directory, "node_modules"));
-    this.dataDir = mkdtempSync(join(storage, "strait-workerd-data-"));
+    this.dataDir = dataDir ?? mkdtempSync(join(storage, "strait-workerd-data-"));
+    this.#ownDirectories = dataDir === undefined ? [this.directory, this.dataDir] : [this.directory];
   }
 
   /** Serves it on a free port of loopback; `options` are wrangler's. Resolves once it listens, with where. */
@@ -57,6 +60,6 @@ export class WorkerProject {
   }
 
   remove(): void {
-    for (const directory of [this.directory, this.dataDir]) rmSync(directory, { recursive: true, force: true });
+    for (const directory of this.#ownDirectories) rmSync(directory, { recursive: true, force: true });
   }
 }

@@ -50,7 +50,7 @@ export class Isolates {
   }
 
   static async start({ count, upstream }: IsolatesOptions): Promise<Isolates> {
-    const project = new WorkerProject(existsSync(memory) ? memory : undefined);
+    const project = new WorkerProject(existsSync(memory) ? { storage: memory } : {});
     try {
       const regions = join(project.directory, "regions");
       rmSync(regions, { recursive: true });

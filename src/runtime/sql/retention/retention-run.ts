@@ -10,3 +10,9 @@ export function takeRetentionTurn(database: SqlDatabase, nowMs: number, everyMs:
   );
   return taken.length > 0;
 }
+
+/** Where the turn was never taken, it cannot be before `notBeforeMs`; in a transaction of the owner's. */
+export function putOffFirstRetention(database: SqlDatabase, notBeforeMs: number, everyMs: number): void {
+  const sql = "INSERT INTO retention_run (one, at_ms) VALUES (1, ?) ON CONFLICT DO NOTHING";
+  database.run(sql, notBeforeMs - everyMs);
+}
