@@ -1,8 +1,11 @@
 import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Receipt } from "../../src/ledger/receipt.ts";
+import { describeOnPostgres, PostgresServer } from "../support/postgres-server.ts";
 import { regionsDir } from "./harness/catalogue.ts";
+import type { Child } from "./harness/child.ts";
 import { openaiClient } from "./harness/clients.ts";
 import { demo, operatorOf, sharedUpstreams, temporaryFolder } from "./harness/one-test.ts";
 import { eventually, receiptOf } from "./harness/receipts.ts";
@@ -12,6 +15,111 @@ import { writeBundles } from "./harness/upstreams.ts";
 
 const messages = [{ role: "user" as const, content: "Where do you run?" }];
 const upstreams = sharedUpstreams();
+
+/** Takes a model back, so that what is refused shows as well by which policy it was decided. */
+const withdrawal = `
+[[rules]]
+id = "taken-back"
+kind = "withdrawal"
+models = ["gpt-4o-mini"]
+because = "This model was taken back."
+`;
+
+/** A receipt, or the record of a refusal. */
+type DecisionRecord = Pick<Receipt, "policyDigest" | "inputs" | "startedAtMs" | "endedAtMs"> & {
+  readonly end: string;
+  readonly attempts?: Receipt["attempts"];
+};
+
+interface Answered {
+  readonly url: string;
+  readonly model: string;
+  readonly requestId: string;
+  readonly status: number;
+}
+
+/** Asks for both models in turn, on a connection of its own, until it is told to stop. */
+async function askOn(url: string, key: string, until: () => boolean): Promise<readonly Answered[]> {
+  const answered: Answered[] = [];
+  while (!until()) {
+    for (const model of ["gpt-4o", "gpt-4o-mini"]) {
+      const response = await fetch(`${url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${key}`, "content-type": "application/json", connection: "close" },
+        body: JSON.stringify({ model, messages, max_tokens: 5 }),
+      });
+      await response.arrayBuffer();
+      answered.push({ url, model, requestId: response.headers.get("x-request-id") ?? "", status: response.status });
+    }
+  }
+  return answered;
+}
+
+describeOnPostgres("replicas of several processes each", () => {
+  let postgres: PostgresServer;
+  beforeAll(async () => {
+    postgres = await PostgresServer.start();
+  }, 30_000);
+  afterAll(() => postgres.stop());
+
+  test("go over to the next policy at its instant, all of them, while requests flow", { timeout: 120_000 }, async () => {
+    const now = await signedPolicy("now", 0);
+    const database = await postgres.createDatabase();
+    const start = (): { readonly child: Child; readonly folder: string } => {
+      const folder = join(temporaryFolder(), "regions");
+      cpSync(regionsDir, folder, { recursive: true });
+      writeBundles(folder, { now: now.text });
+      const environment = {
+        STRAIT_POLICY_KEYS: policyKeys,
+        STRAIT_REGIONS_DIR: folder,
+        STRAIT_DATA_DIR: temporaryFolder(),
+        STRAIT_DATABASE_URL: database,
+        STRAIT_PROCESSES: "2",
+      };
+      return { child: demo(upstreams(), environment), folder };
+    };
+    const first = start();
+    const firstUrl = await listening(first.child);
+    // One after the other: both would make the demonstration's tenants.
+    const second = start();
+    const urls = [firstUrl, await listening(second.child)];
+    const { key } = await operatorOf(firstUrl).addTenant();
+
+    const fromMs = Date.now() + 6_000;
+    let isOver = false;
+    const flows = urls.flatMap((url) => [askOn(url, key, () => isOver), askOn(url, key, () => isOver)]);
+    const next = await signedPolicy("next", fromMs, undefined, true, withdrawal);
+    for (const { child, folder } of [first, second]) {
+      writeBundles(folder, { next: next.text });
+      // Each process reads the folder itself.
+      await child.waitFor(/regions reloaded[^]*regions reloaded/, 5_000);
+    }
+    expect(Date.now()).toBeLessThan(fromMs);
+    await delay(fromMs + 1_500 - Date.now());
+    isOver = true;
+    const answered = (await Promise.all(flows)).flat();
+
+    const met = new Set<string>();
+    for (const { url, model, requestId, status } of answered) {
+      const record = await eventually(() => decisionOf(url, key, requestId));
+      const side = record.policyDigest === next.digest ? "next" : "now";
+      if (side === "now") expect(record.policyDigest).toBe(now.digest);
+      // What it was decided by holds from the instant that the record names, and it was decided between its beginning and
+      // its first attempt, or its end.
+      const decidedByMs = record.attempts?.[0]?.startedAtMs ?? record.endedAtMs;
+      expect({ side, isNext: (record.inputs?.atMs ?? NaN) >= fromMs }).toEqual({ side, isNext: side === "next" });
+      if (decidedByMs < fromMs) expect(side).toBe("now");
+      if (record.startedAtMs >= fromMs) expect(side).toBe("next");
+      expect({ side, model, status }).toEqual({ side, model, status: side === "next" && model === "gpt-4o-mini" ? 403 : 200 });
+      met.add(`${url} ${side} ${model}`);
+    }
+    expect(met.size).toBe(8);
+  });
+});
+
+async function decisionOf(url: string, key: string, requestId: string): Promise<DecisionRecord> {
+  return (await receiptOf(url, key, requestId)) as DecisionRecord;
+}
 
 test(
   "a bundle that is put into the folder takes over at its instant, ends at its end, and one that is damaged leaves it",

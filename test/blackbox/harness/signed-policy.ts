@@ -19,10 +19,16 @@ export interface SignedPolicy {
   readonly text: string;
 }
 
-/** The shipped policy under another version, signed by the key that is trusted, or by another one. */
-export async function signedPolicy(version: string, fromMs: number, toMs?: number, isTrusted = true): Promise<SignedPolicy> {
+/** The shipped policy under another version and with `more` after it, signed by the key that is trusted, or by another one. */
+export async function signedPolicy(
+  version: string,
+  fromMs: number,
+  toMs?: number,
+  isTrusted = true,
+  more = "",
+): Promise<SignedPolicy> {
   const shipped = readFileSync(join(regionsDir, "policy.toml"), "utf8");
-  const text = shipped.replace(/^version = .*$/m, `version = "${version}"`);
+  const text = shipped.replace(/^version = .*$/m, `version = "${version}"`) + more;
   const bundle = makeBundle(version, [{ name: "policy.toml", text }], { effectiveFromMs: fromMs, effectiveToMs: toMs });
   const digest = bundleDigest(bundle, sha256);
   const signed = await signBundle({ bundle, digest, signatures: [] }, isTrusted ? key : otherKey);
