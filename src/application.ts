@@ -53,7 +53,13 @@ export function createApplication(ports: ApplicationPorts): Application {
     records: directory,
     quarantine: quarantineBy({ ...ports, catalogue }),
   });
-  const shadow = new Shadow(() => ports.policies().shadow?.world);
+  const shadow = new Shadow({
+    candidate: () => ports.policies().shadow?.world,
+    records: directory,
+    replica: ports.orders.replica.id,
+    clock,
+    log,
+  });
   return {
     gateway: createGateway({
       shadow,

@@ -3,39 +3,35 @@ import { CompiledPolicy } from "../policy/compiled-policy.ts";
 import { decideBy, type Judgement } from "../policy/decide.ts";
 import type { DecisionInputs } from "../policy/decision-inputs.ts";
 import type { World } from "../policy/world.ts";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
+import {
+  differenceKey,
+  sumShadows,
+  type ShadowCounts,
+  type ShadowDifference,
+  type ShadowRecords,
+  type ShadowSums,
+} from "../shadow-counts.ts";
 
-/** How a decision of the candidate differs from the one that was made, with how often it was met. */
-export interface ShadowDifference {
-  readonly tenantId: string;
-  readonly model: string;
-  readonly surface: string;
-  /** The kind of refusal; `undefined` where it is permitted. */
-  readonly activeRefusal: string | undefined;
-  readonly candidateRefusal: string | undefined;
-  /** The model that answers, where it is permitted. */
-  readonly activeModel: string | undefined;
-  readonly candidateModel: string | undefined;
-  /** Deployments that only the active policy admits, … */
-  readonly lost: readonly string[];
-  /** … and that only the candidate does. */
-  readonly gained: readonly string[];
-}
-
-export interface CountedDifference extends ShadowDifference {
-  readonly requests: number;
-  /** Milliseconds since the epoch. */
-  readonly firstAtMs: number;
-  readonly lastAtMs: number;
-}
-
-export interface ShadowReport {
+export interface ShadowReport extends ShadowSums {
   readonly world: World;
-  readonly compared: number;
-  readonly different: number;
-  readonly differences: readonly CountedDifference[];
-  /** Differences of which no more than their number is kept. */
-  readonly unlisted: number;
+  /** How many replicas counted, those that run no more included. */
+  readonly replicas: number;
 }
+
+export interface ShadowPorts {
+  /** Asked for at each decision, for it may come and go; another one begins to count anew. */
+  readonly candidate: () => World | undefined;
+  readonly records: ShadowRecords;
+  /** This replica's id. */
+  readonly replica: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** How long what was counted may be unknown to other replicas, in milliseconds. */
+export const keepEveryMs = 5_000;
 
 /** Tenants and models are many; past so many differences only the sum goes on. */
 const mostListed = 500;
@@ -54,11 +50,12 @@ interface Comparison {
 }
 
 /**
- * Decides by a candidate policy beside the one that is active, and counts where they differ. Decisions are remembered
- * with what they were made by, and so are comparisons: a request whose decision was found again costs one look-up.
+ * Decides by a candidate policy beside the one that is active, and counts where they differ, together with all other
+ * replicas. Decisions are remembered with what they were made by, and so are comparisons: a request whose decision was
+ * found again costs one look-up.
  */
 export class Shadow {
-  readonly #candidate: () => World | undefined;
+  readonly #ports: ShadowPorts;
   #world: World | undefined;
   #compiled: CompiledPolicy | undefined;
   #comparisons = new WeakMap<DecisionInputs, Comparison>();
@@ -66,10 +63,11 @@ export class Shadow {
   #compared = 0;
   #different = 0;
   #unlisted = 0;
+  /** When what was counted is put on record next; `undefined` while nothing new is. */
+  #keepAtMs: number | undefined;
 
-  /** `candidate` is asked for at each decision, for it may come and go; another one begins to count anew. */
-  constructor(candidate: () => World | undefined) {
-    this.#candidate = candidate;
+  constructor(ports: ShadowPorts) {
+    this.#ports = ports;
   }
 
   /** Has no effect on the decision. */
@@ -85,27 +83,59 @@ export class Shadow {
     }
     this.#compared += 1;
     if (comparison.difference !== undefined) this.#count(comparison.difference, atMs);
+    this.#keepSoon();
   }
 
-  /** `undefined` where there is no candidate. The most frequent differences come first. */
-  report(): ShadowReport | undefined {
+  /** Over all replicas; `undefined` where there is no candidate here. Rejects where the others' word cannot be read. */
+  async report(): Promise<ShadowReport | undefined> {
     const world = this.#current();
     if (world === undefined) return undefined;
-    const differences = [...this.#counters.values()]
-      .map(({ difference, ...counted }) => ({ ...difference, ...counted }))
-      .sort((one, other) => other.requests - one.requests);
-    return { world, compared: this.#compared, different: this.#different, differences, unlisted: this.#unlisted };
+    const others = await this.#ports.records.shadows(nameOf(world));
+    return { world, ...sumShadows([...others, ...(this.#compared === 0 ? [] : [this.#counts(world)])]) };
+  }
+
+  /** By a timer, for the last requests too; and by the request that finds it late, for not every runtime lets timers outlive one. */
+  #keepSoon(): void {
+    const { clock } = this.#ports;
+    const nowMs = clock.nowMs();
+    if (this.#keepAtMs === undefined) {
+      this.#keepAtMs = nowMs + keepEveryMs;
+      clock.after(keepEveryMs, () => this.#keep());
+    } else if (nowMs > this.#keepAtMs) this.#keep();
+  }
+
+  #keep(): void {
+    const world = this.#current();
+    if (this.#keepAtMs === undefined || world === undefined) return;
+    this.#keepAtMs = undefined;
+    this.#ports.records.keepShadow(this.#counts(world)).catch((error: unknown) => {
+      // It is all told again with the next.
+      this.#ports.log.warn("what the shadow policy would decide could not be put on record yet", { error: String(error) });
+    });
+  }
+
+  #counts(world: World): ShadowCounts {
+    return {
+      candidate: nameOf(world),
+      replica: this.#ports.replica,
+      compared: this.#compared,
+      different: this.#different,
+      differences: [...this.#counters.values()].map(({ difference, ...counted }) => ({ ...difference, ...counted })),
+      unlisted: this.#unlisted,
+    };
   }
 
   #current(): World | undefined {
-    const world = this.#candidate();
-    if (world !== this.#world) {
-      this.#world = world;
-      this.#compiled = undefined;
-      this.#comparisons = new WeakMap();
+    const world = this.#ports.candidate();
+    if (world === this.#world) return world;
+    this.#compiled = undefined;
+    this.#comparisons = new WeakMap();
+    // What was read again and is the same goes on counting.
+    if (world === undefined || this.#world === undefined || nameOf(world) !== nameOf(this.#world)) {
       this.#counters = new Map();
       this.#compared = this.#different = this.#unlisted = 0;
     }
+    this.#world = world;
     return world;
   }
 
@@ -120,7 +150,7 @@ export class Shadow {
 
   #count(difference: ShadowDifference, atMs: number): void {
     this.#different += 1;
-    const key = JSON.stringify(difference);
+    const key = differenceKey(difference);
     const counter = this.#counters.get(key);
     if (counter !== undefined) {
       counter.requests += 1;
@@ -129,6 +159,11 @@ export class Shadow {
       this.#counters.set(key, { difference, requests: 1, firstAtMs: atMs, lastAtMs: atMs });
     } else this.#unlisted += 1;
   }
+}
+
+/** A candidate decides otherwise over another catalogue. */
+function nameOf({ policy, catalogue }: World): string {
+  return `${policy.digest} ${catalogue.digest}`;
 }
 
 function compare(tenantId: string, active: Authorised, { inputs, outcome }: Judgement): ShadowDifference | undefined {

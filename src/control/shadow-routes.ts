@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { OpenAPIHono } from "@hono/zod-openapi";
-import type { Shadow } from "../bundle/shadow.ts";
+import type { Shadow, ShadowReport } from "../bundle/shadow.ts";
 import { controlPath, problemAnswers, shown } from "./route-parts.ts";
 
 export interface ShadowPorts {
@@ -26,6 +26,7 @@ export interface ShadowDifferenceDocument {
 export interface ShadowDocument {
   version: string;
   digest: string;
+  replicas: number;
   compared: number;
   different: number;
   differences: ShadowDifferenceDocument[];
@@ -53,6 +54,7 @@ const report: z.ZodType<ShadowDocument> = z
   .object({
     version: z.string(),
     digest: z.string(),
+    replicas: z.int().openapi({ description: "Gateway processes that counted, those that run no more included." }),
     compared: z.int().openapi({ description: "Requests that were decided by both." }),
     different: z.int(),
     differences: z.array(difference),
@@ -66,7 +68,7 @@ const show = createRoute({
   tags: ["Policy"],
   summary: "Show what the bundle that is tried as a shadow would decide otherwise",
   description:
-    "Of this gateway process, since it read the bundle. The bundle is a file `bundles/NAME.shadow.json` of the regions folder; it decides nothing.",
+    "Counted over all gateway processes that share a directory, since the first of them read the bundle; each tells the others every 5 seconds. The bundle is a file `bundles/NAME.shadow.json` of the regions folder; it decides nothing.",
   responses: {
     200: shown(z.object({ shadow: report.nullable() }).openapi("ShadowReport"), "`null`: there is none"),
     ...problemAnswers,
@@ -74,11 +76,10 @@ const show = createRoute({
 });
 
 export function addShadowRoutes(app: OpenAPIHono, { shadow }: ShadowPorts): void {
-  app.openapi(show, (context) => context.json({ shadow: shadowDocument(shadow) }, 200));
+  app.openapi(show, async (context) => context.json({ shadow: shadowDocument(await shadow.report()) }, 200));
 }
 
-function shadowDocument(shadow: Shadow): ShadowDocument | null {
-  const found = shadow.report();
+function shadowDocument(found: ShadowReport | undefined): ShadowDocument | null {
   if (found === undefined) return null;
   const { world, differences, ...counts } = found;
   return {

@@ -1,4 +1,5 @@
 import type { PlaceRecords } from "../place-mismatches.ts";
+import type { ShadowRecords } from "../shadow-counts.ts";
 import type { DirectoryEntry } from "./tenant.ts";
 
 /** Where tenants are looked up on every request. A change must be seen by the next request, or within a second of a hot tenant's. */
@@ -9,7 +10,7 @@ export interface Directory {
 }
 
 /** The operators' side of the directory, and what else is kept for them for good. */
-export interface DirectoryAdmin extends Directory, PlaceRecords {
+export interface DirectoryAdmin extends Directory, PlaceRecords, ShadowRecords {
   /** Entries in order of id, beginning after `after`. */
   list(after: string | undefined, count: number): Promise<readonly DirectoryEntry[]>;
   /**

@@ -101,7 +101,7 @@ describeOnPostgres("replicas of several processes each", () => {
 
     const met = new Set<string>();
     for (const { url, model, requestId, status } of answered) {
-      const record = await eventually(() => decisionOf(url, key, requestId));
+      const record: DecisionRecord = await eventually(() => receiptOf(url, key, requestId));
       const side = record.policyDigest === next.digest ? "next" : "now";
       if (side === "now") expect(record.policyDigest).toBe(now.digest);
       // What it was decided by holds from the instant that the record names, and it was decided between its beginning and
@@ -116,10 +116,6 @@ describeOnPostgres("replicas of several processes each", () => {
     expect(met.size).toBe(8);
   });
 });
-
-async function decisionOf(url: string, key: string, requestId: string): Promise<DecisionRecord> {
-  return (await receiptOf(url, key, requestId)) as DecisionRecord;
-}
 
 test(
   "a bundle that is put into the folder takes over at its instant, ends at its end, and one that is damaged leaves it",

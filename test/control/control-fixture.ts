@@ -4,7 +4,7 @@ import type { Clock, Entropy, Sha256 } from "../../src/clock.ts";
 import { createControl } from "../../src/control/create-control.ts";
 import type { ControlPorts } from "../../src/control/create-control.ts";
 import type { Catalogue, Model } from "../../src/region/catalogue.ts";
-import { Shadow } from "../../src/bundle/shadow.ts";
+import { shadowOf } from "../bundle/shadow-fixture.ts";
 import { createSecretBox } from "../../src/secret-box.ts";
 import { Health } from "../../src/routing/health.ts";
 import { PolicyShelf } from "../../src/bundle/policy-shelf.ts";
@@ -110,7 +110,7 @@ export function control(overrides: Partial<ControlPorts> = {}): Fixture {
     catalogue: () => catalogue,
     policies: () => shelf,
     health: new Health(),
-    shadow: new Shadow(() => undefined),
+    shadow: shadowOf(() => undefined),
     log,
     orders: new Revocations({
       paths: [],

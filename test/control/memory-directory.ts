@@ -1,4 +1,5 @@
 import type { PlaceMismatches } from "../../src/place-mismatches.ts";
+import type { ShadowCounts } from "../../src/shadow-counts.ts";
 import type { AuditEntry, DirectoryAdmin } from "../../src/tenant/directory.ts";
 import type { DirectoryEntry } from "../../src/tenant/tenant.ts";
 
@@ -8,6 +9,7 @@ export class MemoryDirectory implements DirectoryAdmin {
   readonly audits: AuditEntry[] = [];
   readonly used: Map<string, number> = new Map();
   readonly found: Map<string, PlaceMismatches> = new Map();
+  readonly shadowCounts: Map<string, ShadowCounts> = new Map();
   saves = 0;
   beforeSave: (entry: DirectoryEntry) => void | Promise<void> = () => undefined;
 
@@ -44,6 +46,14 @@ export class MemoryDirectory implements DirectoryAdmin {
 
   async mismatches(): Promise<readonly PlaceMismatches[]> {
     return [...this.found.values()];
+  }
+
+  async keepShadow(counts: ShadowCounts): Promise<void> {
+    this.shadowCounts.set(counts.replica, structuredClone(counts));
+  }
+
+  async shadows(candidate: string): Promise<readonly ShadowCounts[]> {
+    return [...this.shadowCounts.values()].filter((counts) => counts.candidate === candidate);
   }
 
   async lastUsed(tenantId: string): Promise<ReadonlyMap<string, number>> {

@@ -3,7 +3,8 @@ import { DirectoryDigestKeys } from "../../src/control/digest-keys.ts";
 import type { PlaceMismatches } from "../../src/place-mismatches.ts";
 import { createSecretBox } from "../../src/secret-box.ts";
 import type { DigestKeys, OpenDigestKey } from "../../src/tenant/digest-key.ts";
-import { auditEntry, directoryEntry, mismatches } from "./samples.ts";
+import type { ShadowCounts } from "../../src/shadow-counts.ts";
+import { auditEntry, directoryEntry, mismatches, shadowCounts } from "./samples.ts";
 import type { OpenStoreWorld, StoreWorld } from "./store-world.ts";
 
 /** What every directory does. Imports nothing of a runtime. */
@@ -109,6 +110,19 @@ export function directoryContract(name: string, openWorld: OpenStoreWorld): void
       await world.restart();
       const kept = await world.directory.mismatches();
       expect([...kept].sort((left, right) => (nameOf(left) < nameOf(right) ? -1 : 1))).toEqual(all);
+    });
+
+    it("keeps what each replica counted of the policy that is tried over a restart, never less for more, and of no other policy", async () => {
+      const kept = async (candidate: string): Promise<readonly ShadowCounts[]> =>
+        [...(await world.directory.shadows(candidate))].sort((left, right) => (left.replica < right.replica ? -1 : 1));
+      for (const counts of [shadowCounts("a", "one", 3), shadowCounts("a", "two", 1), shadowCounts("a", "one", 2)])
+        await world.directory.keepShadow(counts);
+      await world.restart();
+      expect(await kept("a")).toEqual([shadowCounts("a", "one", 3), shadowCounts("a", "two", 1)]);
+      expect(await kept("b")).toEqual([]);
+      await world.directory.keepShadow(shadowCounts("b", "one", 1));
+      expect(await kept("a")).toEqual([]);
+      expect(await kept("b")).toEqual([shadowCounts("b", "one", 1)]);
     });
 
     it("remembers the latest use of each key, within a minute for everybody", async () => {

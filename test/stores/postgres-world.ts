@@ -80,6 +80,8 @@ export async function postgresWorld(
       note: (audit) => stores.directory.note(audit),
       keepMismatches: (found) => stores.directory.keepMismatches(found),
       mismatches: () => stores.directory.mismatches(),
+      keepShadow: (counts) => stores.directory.keepShadow(counts),
+      shadows: (candidate) => stores.directory.shadows(candidate),
       lastUsed: (tenantId) => stores.directory.lastUsed(tenantId),
       audit: (tenantId, count) => stores.directory.audit(tenantId, count),
     },

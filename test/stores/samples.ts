@@ -1,4 +1,5 @@
 import type { PlaceMismatches } from "../../src/place-mismatches.ts";
+import type { ShadowCounts } from "../../src/shadow-counts.ts";
 import type { Receipt } from "../../src/ledger/receipt.ts";
 import { unknownUsage } from "../../src/upstream/usage.ts";
 import { periodsOf, type Amounts, type AppliedLimit } from "../../src/quota/limit.ts";
@@ -114,4 +115,20 @@ export function mismatches(
 ): PlaceMismatches {
   const last = { last: `mismatch ${answers}`, lastRequest: `req_${answers}` };
   return { deployment, replica, answers, connections: 0, firstAtMs: 1_000, lastAtMs: 1_000 + answers, ...last, ...more };
+}
+
+export function shadowCounts(candidate: string, replica: string, compared: number): ShadowCounts {
+  const difference = {
+    tenantId: "acme",
+    model: "model-a",
+    surface: "chat.completions",
+    activeRefusal: undefined,
+    candidateRefusal: "policy_denied",
+    activeModel: "model-a",
+    candidateModel: undefined,
+    lost: ["somewhere/model-a"],
+    gained: [],
+  };
+  const differences = [{ ...difference, requests: compared, firstAtMs: 1_000, lastAtMs: 1_000 + compared }];
+  return { candidate, replica, compared, different: compared, differences, unlisted: 0 };
 }

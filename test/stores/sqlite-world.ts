@@ -80,6 +80,8 @@ export function sqliteWorld(gateways: number): ReaderWorld & LogWorld & { readon
       note: (audit) => next().directory.note(audit),
       keepMismatches: (found) => next().directory.keepMismatches(found),
       mismatches: () => next().directory.mismatches(),
+      keepShadow: (counts) => next().directory.keepShadow(counts),
+      shadows: (candidate) => next().directory.shadows(candidate),
       lastUsed: (tenantId) => next().directory.lastUsed(tenantId),
       audit: (tenantId, count) => next().directory.audit(tenantId, count),
     },

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { countOf, type PlaceMismatches } from "../../place-mismatches.ts";
+import type { ShadowCounts } from "../../shadow-counts.ts";
 import type { AuditEntry, DirectoryAdmin } from "../../tenant/directory.ts";
 import type { DirectoryEntry } from "../../tenant/tenant.ts";
 import type { PostgresKeyUse } from "./postgres-key-use.ts";
@@ -65,6 +66,16 @@ const keepMismatches: Statement = {
     ON CONFLICT (deployment, replica_id) DO UPDATE SET count = excluded.count, document = excluded.document
     WHERE excluded.count > kept.count`,
 };
+
+const keepShadow: Statement = {
+  name: "shadow-keep",
+  text: `WITH others AS (DELETE FROM strait.shadow_count WHERE candidate <> $1)
+    INSERT INTO strait.shadow_count AS kept (candidate, replica_id, compared, document) VALUES ($1, $2, $3, $4::jsonb)
+    ON CONFLICT (candidate, replica_id) DO UPDATE SET compared = excluded.compared, document = excluded.document
+    WHERE excluded.compared > kept.compared`,
+};
+
+const shadows: Statement = { name: "shadows", text: "SELECT document FROM strait.shadow_count WHERE candidate = $1" };
 
 const mismatches: Statement = { name: "mismatches", text: "SELECT document FROM strait.place_mismatch" };
 
@@ -149,6 +160,16 @@ export class PostgresDirectory implements DirectoryAdmin {
 
   async note(audit: AuditEntry): Promise<void> {
     await this.#pool.once(note, [audit.tenantId, storableJson(audit)]);
+  }
+
+  async keepShadow(counts: ShadowCounts): Promise<void> {
+    const values = [counts.candidate, counts.replica, counts.compared, storableJson(counts)];
+    await this.#pool.repeatable(keepShadow, values);
+  }
+
+  async shadows(candidate: string): Promise<readonly ShadowCounts[]> {
+    const rows = await this.#pool.repeatable<{ document: ShadowCounts }>(shadows, [candidate]);
+    return rows.map((row) => row.document);
   }
 
   async keepMismatches(found: PlaceMismatches): Promise<void> {

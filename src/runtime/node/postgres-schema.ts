@@ -17,6 +17,7 @@ export interface PostgresMigration {
  * - `audit`: who changed what, written in one statement with the change.
  * - `revocation`, `acknowledgement`: orders, and what each replica last said of them. \`replica\`: who lives.
  * - `place_mismatch`: what a replica found wrong with a deployment's place, and how many that is.
+ * - `shadow_count`: what a replica counted of a policy that is tried, and of how many requests.
  * - `key_use`: when a key was last used.
  * - `log_entry`: the text of each receipt and refusal exactly as the log hashes it, in the order in which they were written;
  *   an unsettled receipt and the one that replaced it are two. `leaf_index` is its place in the tree, NULL until it is
@@ -137,6 +138,18 @@ export const postgresMigrations: readonly PostgresMigration[] = [
     statements: [
       "CREATE TABLE strait.retention_run (one boolean PRIMARY KEY CHECK (one), at timestamptz NOT NULL)",
       "CREATE INDEX log_entry_refusal_order ON strait.log_entry (request_id, tenant_id) WHERE refused AND document IS NOT NULL",
+    ],
+  },
+  {
+    name: "what a policy that is tried would decide otherwise",
+    statements: [
+      `CREATE TABLE strait.shadow_count (
+        candidate text COLLATE "C" NOT NULL,
+        replica_id text COLLATE "C" NOT NULL,
+        compared bigint NOT NULL,
+        document jsonb NOT NULL,
+        PRIMARY KEY (candidate, replica_id)
+      )`,
     ],
   },
 ];

@@ -1,5 +1,6 @@
 import type { Cancel, Clock } from "../../clock.ts";
 import type { PlaceMismatches } from "../../place-mismatches.ts";
+import type { ShadowCounts } from "../../shadow-counts.ts";
 import type { AuditEntry, DirectoryAdmin } from "../../tenant/directory.ts";
 import type { DirectoryEntry } from "../../tenant/tenant.ts";
 import { SqlDirectory } from "../sql/directory.ts";
@@ -66,6 +67,14 @@ export class SqliteDirectory implements DirectoryAdmin {
 
   async note(audit: AuditEntry): Promise<void> {
     orUnavailable(() => this.#database.transact(() => this.#directory.note(audit)));
+  }
+
+  async keepShadow(counts: ShadowCounts): Promise<void> {
+    orUnavailable(() => this.#database.transact(() => this.#directory.keepShadow(counts)));
+  }
+
+  async shadows(candidate: string): Promise<readonly ShadowCounts[]> {
+    return orUnavailable(() => this.#directory.shadows(candidate));
   }
 
   async keepMismatches(found: PlaceMismatches): Promise<void> {

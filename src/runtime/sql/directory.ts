@@ -1,4 +1,5 @@
 import { countOf, type PlaceMismatches } from "../../place-mismatches.ts";
+import type { ShadowCounts } from "../../shadow-counts.ts";
 import type { AuditEntry } from "../../tenant/directory.ts";
 import type { DirectoryEntry } from "../../tenant/tenant.ts";
 import type { SqlDatabase } from "./database.ts";
@@ -45,6 +46,24 @@ export class SqlDirectory {
 
   note(audit: AuditEntry): void {
     this.#database.run("INSERT INTO audit (tenant_id, document) VALUES (?, ?)", audit.tenantId, JSON.stringify(audit));
+  }
+
+  keepShadow(counts: ShadowCounts): void {
+    this.#database.run("DELETE FROM shadow_count WHERE candidate <> ?", counts.candidate);
+    this.#database.run(
+      `INSERT INTO shadow_count (candidate, replica_id, compared, document) VALUES (?, ?, ?, ?)
+        ON CONFLICT (candidate, replica_id) DO UPDATE SET compared = excluded.compared, document = excluded.document
+        WHERE excluded.compared > shadow_count.compared`,
+      counts.candidate,
+      counts.replica,
+      counts.compared,
+      JSON.stringify(counts),
+    );
+  }
+
+  shadows(candidate: string): ShadowCounts[] {
+    const rows = this.#database.all<DocumentRow>("SELECT document FROM shadow_count WHERE candidate = ?", candidate);
+    return rows.map((row) => JSON.parse(row.document) as ShadowCounts);
   }
 
   keepMismatches(found: PlaceMismatches): void {

@@ -139,6 +139,7 @@ export const ledgerMigrations: readonly Migration[] = [
  * - `tenant`: a directory entry as one JSON document, with the revision that it is compared by.
  * - `audit`: who changed what, written together with the change.
  * - `place_mismatch`: what a replica found wrong with a deployment's place, as JSON, and how many that is.
+ * - `shadow_count`: what a replica counted of a policy that is tried, as JSON, and of how many requests.
  */
 export const directoryMigrations: readonly Migration[] = [
   [
@@ -150,6 +151,12 @@ export const directoryMigrations: readonly Migration[] = [
     `CREATE TABLE place_mismatch (
       deployment TEXT NOT NULL, replica_id TEXT NOT NULL, count INTEGER NOT NULL, document TEXT NOT NULL,
       PRIMARY KEY (deployment, replica_id)
+    ) WITHOUT ROWID`,
+  ],
+  [
+    `CREATE TABLE shadow_count (
+      candidate TEXT NOT NULL, replica_id TEXT NOT NULL, compared INTEGER NOT NULL, document TEXT NOT NULL,
+      PRIMARY KEY (candidate, replica_id)
     ) WITHOUT ROWID`,
   ],
 ];

@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { termsInForce, type RetentionOrder } from "../../control/retention.ts";
 import type { PlaceMismatches } from "../../place-mismatches.ts";
+import type { ShadowCounts } from "../../shadow-counts.ts";
 import type { AuditEntry } from "../../tenant/directory.ts";
 import type { DirectoryEntry } from "../../tenant/tenant.ts";
 import type { RetentionRun } from "../../retention/retention-run.ts";
@@ -109,6 +110,14 @@ export class DirectoryObject extends DurableObject {
   /** Resolves with the mark of the latest news: once it is another than `known`, or after `waitMs`. */
   async awaitNews(known: string | undefined, waitMs: number): Promise<string> {
     return this.#news.after(known, waitMs);
+  }
+
+  async keepShadow(counts: ShadowCounts): Promise<void> {
+    this.#database.transact(() => this.#directory.keepShadow(counts));
+  }
+
+  async shadows(candidate: string): Promise<readonly ShadowCounts[]> {
+    return this.#database.read([], () => this.#directory.shadows(candidate));
   }
 
   async keepMismatches(found: PlaceMismatches): Promise<void> {

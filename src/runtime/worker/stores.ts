@@ -95,6 +95,12 @@ function tenantStores(bindings: StoreBindings, later: Later): ObjectStores {
       note: (audit) => askAll((directory) => directory.note(audit)),
       keepMismatches: (found) => askAll((directory) => directory.keepMismatches(found)),
       mismatches: () => askAll((directory) => directory.mismatches()),
+      keepShadow: (counts) => {
+        const kept = askAll((directory) => directory.keepShadow(counts));
+        later(kept.catch(() => undefined));
+        return kept;
+      },
+      shadows: (candidate) => askAll((directory) => directory.shadows(candidate)),
       lastUsed: (tenantId) => askAgain(tenantId, (tenant) => tenant.lastUsed(tenantId)),
       async audit(tenantId, count) {
         const told = await askAll((directory) => directory.audit(tenantId, count));

@@ -9,7 +9,7 @@ export const policyShadowCommand: Command = {
   options: [],
   notes:
     "A bundle is tried where the regions folder has it as bundles/NAME.shadow.json, signed or not; renamed to NAME.json it is taken.\n" +
-    "What is counted is the traffic of the gateway process that answers, since it read the bundle.",
+    "What is counted is the traffic of all gateway processes since the first read the bundle, each up to its last 5 seconds.",
   async run(_input, session) {
     const { document } = await session
       .client()
@@ -18,7 +18,7 @@ export const policyShadowCommand: Command = {
     const { shadow } = document;
     if (shadow === null) return session.print("No bundle is tried as a shadow.");
     session.print(
-      `${shadow.version} (${shadow.digest.slice(0, 12)}) would decide ${shadow.different} of ${shadow.compared} requests otherwise.`,
+      `${shadow.version} (${shadow.digest.slice(0, 12)}) would decide ${shadow.different} of ${shadow.compared} requests otherwise (${shadow.replicas} processes counted).`,
     );
     if (shadow.differences.length === 0) return;
     session.print(
