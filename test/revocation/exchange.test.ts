@@ -192,3 +192,28 @@ it("a stream that is cut ends at once, while its books are still open", async ()
   expect(asked.outbound.ended).toBe(1);
   expect(await gate.revocations.acknowledgements("revocation_1")).toMatchObject([{ cut: 1, ended: 1 }]);
 });
+
+it("the books of what was cut are closed once the others were told that the order hits", async () => {
+  const closed: string[] = [];
+  const gate = await open({
+    ports: {
+      books: {
+        close: async ({ requestId }) => {
+          closed.push(requestId);
+        },
+      },
+    },
+  });
+  let tellOthers = (): void => undefined;
+  const others = new Promise<void>((resolve) => (tellOthers = resolve));
+  Object.assign(gate.revocations, { othersCut: () => others });
+  const asked = await gate.reached();
+  gate.transport.last.connected().head(200, eventStream).data(begun);
+  await gate.settle();
+  gate.revocations.learn([order("1", { model: "gpt-test" })], "test");
+  await gate.settle();
+  expect([asked.outbound.ended, closed.length]).toEqual([1, 0]);
+  tellOthers();
+  await gate.finished(asked);
+  expect(closed).toHaveLength(1);
+});

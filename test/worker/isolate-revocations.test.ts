@@ -79,6 +79,7 @@ let isolate: IsolateRevocations;
 let later: Promise<unknown>[];
 let entries: Map<string, DirectoryEntry>;
 let lookUps: number;
+let failing: boolean;
 const entry: DirectoryEntry = { revision: 1, tenant, keys: [], limits: [] };
 const caller: Caller = { entry, tenant, keyId: "oidc:1", keyName: "oidc", scopes: { models: undefined, surfaces: undefined } };
 
@@ -109,6 +110,7 @@ beforeEach(() => {
   object = new MemoryObject(clock);
   later = [];
   lookUps = 0;
+  failing = false;
   entries = new Map([[tenant.id, { ...entry }]]);
   const replica = { id: "isolate", name: "isolate", startedAtMs: 0 };
   const revocations = new Revocations({ paths: [object], replica, clock, elapsed: clock, stalenessMs });
@@ -116,6 +118,7 @@ beforeEach(() => {
     directory: {
       find: async (id) => {
         lookUps += 1;
+        if (failing) throw new Error("the tenant's object is away");
         return entries.get(id);
       },
       touchKey: () => undefined,
@@ -176,12 +179,12 @@ describe("an isolate with open exchanges", () => {
   it("asks again at once for what it could not hear", async () => {
     const exchange = open();
     await clock.pass(400, 8);
-    let failing = true;
+    let away = true;
     const read = object.read.bind(object);
-    object.read = () => (failing ? Promise.reject(new Error("reset")) : read());
+    object.read = () => (away ? Promise.reject(new Error("reset")) : read());
     await object.write(theOrder);
     await clock.pass(300, 6);
-    failing = false;
+    away = false;
     await clock.pass(300, 6);
     expect(exchange.life.revokedBy).toBe(theOrder.id);
   });
@@ -205,6 +208,19 @@ describe("an isolate with open exchanges", () => {
     await clock.pass(450, 9);
     expect(exchanges.every(({ life }) => life.revokedBy === "tenant")).toBe(true);
     expect(lookUps - before).toBe(1);
+  });
+
+  it("looks a tenant up again where that failed", async () => {
+    const exchange = open();
+    await clock.pass(1_000, 20);
+    entries.clear();
+    failing = true;
+    object.tell();
+    await clock.pass(450, 9);
+    expect(exchange.life.revokedBy).toBeUndefined();
+    failing = false;
+    await clock.pass(5_000, 100);
+    expect(exchange.life.revokedBy).toBe("tenant");
   });
 
   it("closes the books of what was cut when all was told, one after the other", async () => {
