@@ -10,7 +10,7 @@ export { default, DirectoryObject, ShardObject, SimulatedRegion, TenantObject } 
  */
 export class UnsweptTenantObject extends TenantObject {
   constructor(state: DurableObjectState, bindings: Cloudflare.Env) {
-    super(state, { ...bindings, DIRECTORY: bindings.UNSCHEDULED });
+    super(state, { ...bindings, DIRECTORY: bindings.UNSCHEDULED, SHARDS: bindings.UNSWEPT_SHARDS });
   }
 
   override alarm(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Bindings } from "./environment.ts";
 import type { DirectoryObject } from "./directory-object.ts";
+import { reachAgain } from "./reach.ts";
 import type { ShardObject } from "./shard-object.ts";
 import type { TenantObject } from "./tenant-object.ts";
 
@@ -31,10 +32,20 @@ export function shardWith(bindings: Pick<Bindings, "SHARDS">, tenantId: string, 
   return shardOf(bindings, tenantId, hash % shardsPerTenant);
 }
 
-export function shardOf(bindings: Pick<Bindings, "SHARDS">, tenantId: string, index: number): RemoteShard {
+function shardOf(bindings: Pick<Bindings, "SHARDS">, tenantId: string, index: number): RemoteShard {
   // No tenant's id has a `#`.
   const stub: unknown = bindings.SHARDS.get(bindings.SHARDS.idFromName(`${tenantId}#${index}`));
   return stub as RemoteShard;
+}
+
+/** Asks all shards of a tenant at once; one that never held anything is not made by it. */
+export function askShards<Result>(
+  bindings: Pick<Bindings, "SHARDS">,
+  tenantId: string,
+  call: (shard: RemoteShard) => Promise<Result>,
+): Promise<Result[]> {
+  const asked = Array.from({ length: shardsPerTenant }, (_, index) => reachAgain(() => call(shardOf(bindings, tenantId, index))));
+  return Promise.all(asked);
 }
 
 /** There is one, under this name. */

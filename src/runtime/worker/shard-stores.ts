@@ -2,7 +2,7 @@ import { allowsSlices } from "../../quota/slices/allows-slices.ts";
 import { systemClock } from "./clock.ts";
 import type { Bindings } from "./environment.ts";
 import { keepHotEntries } from "./hot-directory.ts";
-import { shardOf, shardsPerTenant, shardWith, type RemoteShard } from "./object-stubs.ts";
+import { askShards, shardWith, type RemoteShard } from "./object-stubs.ts";
 import { reach, reachAgain } from "./reach.ts";
 import type { ObjectStores } from "./stores.ts";
 
@@ -22,9 +22,7 @@ export function withShards(stores: ObjectStores, bindings: Pick<Bindings, "SHARD
   const isOpen = (tenantId: string, id: string): boolean => open.has(`${tenantId} ${id}`);
   const shard = (tenantId: string, id: string): RemoteShard => shardWith(bindings, tenantId, id);
   const all = <Result>(tenantId: string, call: (shard: RemoteShard) => Promise<Result>): Promise<Result[]> =>
-    Promise.all(
-      Array.from({ length: shardsPerTenant }, (_, index) => reachAgain(() => call(shardOf(bindings, tenantId, index)))),
-    );
+    askShards(bindings, tenantId, call);
 
   return {
     ...stores,

@@ -18,7 +18,7 @@ import { SqlKeyUse } from "../sql/key-use.ts";
 import { directoryMigrations, ledgerMigrations } from "../sql/schema.ts";
 import { systemClock } from "./clock.ts";
 import { HandOver, handOverMigrations, type HandOverTarget } from "./hand-over.ts";
-import { directoryOf } from "./object-stubs.ts";
+import { askShards, directoryOf } from "./object-stubs.ts";
 import { log } from "./log.ts";
 import { ObjectDatabase } from "./object-database.ts";
 import { Outbox, outboxMigrations } from "./outbox.ts";
@@ -233,8 +233,12 @@ export class TenantObject extends DurableObject {
 
   /** Deletes what is due of the tenant, or counts it: a part of it, from `at` on; `next` says where to go on. */
   async applyRetention(tenantId: string, terms: RetentionTerms, dryRun: boolean, at?: RetentionPlace): Promise<RetentionStep> {
-    // What the view has not been handed yet is not deleted.
-    if (at === undefined) await this.handOver();
+    if (at === undefined) {
+      // Whatever shards still have comes first: handed over after it was deleted here, it would be a receipt anew.
+      await askShards(this.env, tenantId, (shard) => shard.handOver());
+      // What the view has not been handed yet is not deleted.
+      await this.handOver();
+    }
     return this.#retention.step(tenantId, terms, dryRun, at);
   }
 
