@@ -50,18 +50,21 @@ function canonicalArray(elements: readonly unknown[]): string {
 /** On every request's path, so it sorts only what has members that it has not met before. */
 function canonicalObject(value: Readonly<Record<string, unknown>>): string {
   let text = "";
-  for (const { name, written } of membersInOrder(Object.keys(value))) {
+  for (const { name, first, next } of membersInOrder(Object.keys(value))) {
     const member = value[name];
     if (member === undefined) continue;
-    text += `${text === "" ? "{" : ","}${written}:${canonicalJson(member)}`;
+    // Each of these makes an object of its own until the text is read: no more of them than it takes.
+    text += text === "" ? first : next;
+    text += canonicalJson(member);
   }
   return text === "" ? "{}" : `${text}}`;
 }
 
 interface Member {
   readonly name: string;
-  /** The name as JSON has it. */
-  readonly written: string;
+  /** The name as it stands before its value: first of all, or behind others. */
+  readonly first: string;
+  readonly next: string;
 }
 
 /** The names of one kind of object as they come, and in order. */
@@ -82,7 +85,10 @@ const mostNames = 64;
 function membersInOrder(names: readonly string[]): readonly Member[] {
   const alike = kinds.get(names.length) ?? [];
   for (const kind of alike) if (areSame(kind.names, names)) return kind.members;
-  const members = names.toSorted().map((name) => ({ name, written: canonicalString(name) }));
+  const members = names.toSorted().map((name) => {
+    const written = canonicalString(name);
+    return { name, first: `{${written}:`, next: `,${written}:` };
+  });
   if (names.length <= mostNames) kinds.set(names.length, [{ names, members }, ...alike.slice(0, mostKinds - 1)]);
   return members;
 }

@@ -1,4 +1,4 @@
-import { bytesEqual, concat } from "../bytes.ts";
+import { concat } from "../bytes.ts";
 
 export interface ScanOptions {
   /** A member whose text is larger is taken for not there. */
@@ -7,18 +7,12 @@ export interface ScanOptions {
   readonly depth?: 1 | 2;
 }
 
-interface Wanted {
-  readonly name: string;
-  /** As it stands in a document, quotes included; written with escapes it has other forms. */
-  readonly bytes: Uint8Array;
-}
-
 /**
  * Picks a few members out of a JSON object while its bytes pass, at any chunk boundary, without holding or
  * parsing the rest: an answer of embeddings may be many megabytes around forty bytes of usage.
  */
 export class MemberScanner {
-  readonly #wanted: readonly Wanted[];
+  readonly #wanted: readonly string[];
   readonly #found = new Map<string, unknown>();
   readonly #maxMemberBytes: number;
   readonly #level: number;
@@ -37,8 +31,9 @@ export class MemberScanner {
   /** What came of it in earlier bytes. */
   #earlier: Uint8Array = nothing;
 
+  /** `wanted` are names in ASCII. */
   constructor(wanted: readonly string[], { maxMemberBytes = 16_384, depth = 1 }: ScanOptions = {}) {
-    this.#wanted = wanted.map((name) => ({ name, bytes: encoder.encode(JSON.stringify(name)) }));
+    this.#wanted = wanted;
     this.#maxMemberBytes = maxMemberBytes;
     this.#level = depth;
   }
@@ -108,8 +103,9 @@ export class MemberScanner {
 
   #wantedName(key: Uint8Array | undefined): string | undefined {
     if (key === undefined) return undefined;
-    const name = this.#keyHasEscapes ? this.#parse(key) : undefined;
-    return this.#wanted.find((one) => (this.#keyHasEscapes ? one.name === name : bytesEqual(one.bytes, key)))?.name;
+    if (!this.#keyHasEscapes) return this.#wanted.find((name) => isQuoted(name, key));
+    const parsed = this.#parse(key);
+    return this.#wanted.find((name) => name === parsed);
   }
 
   #endMember(bytes: Uint8Array, end: number): void {
@@ -150,8 +146,14 @@ export class MemberScanner {
   }
 }
 
-const encoder = new TextEncoder();
 const nothing = new Uint8Array(0);
+
+/** Whether the bytes are this name between quotes: most keys are not wanted, and decoding them all would cost most of a scan. */
+function isQuoted(name: string, bytes: Uint8Array): boolean {
+  if (bytes.length !== name.length + 2) return false;
+  for (let index = 0; index < name.length; index++) if (bytes[index + 1] !== name.charCodeAt(index)) return false;
+  return true;
+}
 
 /** The last index before the next quote or backslash: most of an answer is text in which nothing happens. */
 function skipPlain(bytes: Uint8Array, from: number): number {
