@@ -10,7 +10,7 @@ import {
   settleLate,
   standing,
 } from "../../quota/counter.ts";
-import type { CounterState, PlacedHold } from "../../quota/counter.ts";
+import type { CounterState, PlacedHold, Verdict } from "../../quota/counter.ts";
 import { amountsOf, type Amounts, type AppliedLimit } from "../../quota/limit.ts";
 import { admitted, refused, type Judged } from "../../quota/outcome.ts";
 import { requireAmounts } from "../../quota/require-amounts.ts";
@@ -91,8 +91,11 @@ export class SqlQuota {
   reserve(request: ReservationRequest, nowMs: number): ReserveOutcome {
     requireAmounts(request.hold);
     const opened = request.limits.map((limit) => this.#open(request.tenantId, limit, nowMs));
-    const refusal = refused(opened.map((one) => judgedOf(one, request.hold, nowMs)));
-    if (refusal !== undefined) return refusal;
+    // Mostly all of it fits, and how each limit stands before that is nobody's to know.
+    if (!opened.every((one) => verdictOf(one, request.hold, nowMs).fits)) {
+      const refusal = refused(opened.map((one) => judgedOf(one, request.hold, nowMs)));
+      if (refusal !== undefined) return refusal;
+    }
     const holds: StoredHold[] = [];
     for (const { limit, key, group, counter } of opened) {
       const hold = place(counter, limit.setting, amountOf(limit.setting.unit, request.hold), request.slice === true);
@@ -228,10 +231,13 @@ export class SqlQuota {
   }
 }
 
+function verdictOf({ limit: { setting }, counter }: Opened, hold: Amounts, nowMs: number): Verdict {
+  return judge(counter, setting, amountOf(setting.unit, hold), nowMs);
+}
+
 function judgedOf(opened: Opened, hold: Amounts, nowMs: number): Judged {
-  const { setting } = opened.limit;
-  const asked = amountOf(setting.unit, hold);
-  return { state: stateOf(opened, nowMs), asked, verdict: judge(opened.counter, setting, asked, nowMs) };
+  const asked = amountOf(opened.limit.setting.unit, hold);
+  return { state: stateOf(opened, nowMs), asked, verdict: verdictOf(opened, hold, nowMs) };
 }
 
 function stateOf({ limit, counter }: Opened, nowMs: number): LimitState {
