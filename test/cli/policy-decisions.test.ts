@@ -87,6 +87,11 @@ test("explain and policy shadow go by the operators' API, and say what is missin
     await api.call("POST", "/tenants", { id: "acme", name: "Acme" });
     const run = await api.run(["explain", "--tenant", "acme", "--model", "gpt-5"]);
     expect([run.code, run.stdout]).toEqual([0, expect.stringContaining("refused (tenant_not_verified)")]);
+    const seat = { registeredCountry: "SG", headquartersCountry: "SG", ultimateParentCountry: "SG", endUse: "software" };
+    await api.call("POST", "/tenants", { id: "known", name: "Known", facts: seat, tiers: ["frontier", "standard"] });
+    await api.call("POST", "/tenants/known/verification", { state: "verified", evidence: "file 1" });
+    const known = await api.run(["explain", "--tenant", "known", "--model", "gpt-5"]);
+    expect(known.stdout).toContain("nothing against it: tenant:tiers");
     expect((await api.run(["explain", "--tenant", "acme"])).code).toBe(2);
     expect((await api.run(["explain", "--tenant", "nobody", "--model", "gpt-5"])).code).toBe(1);
     const shadow = await api.run(["policy", "shadow"]);

@@ -38,7 +38,7 @@ export const explainCommand: Command = {
     );
     for (const { model, subject, candidates } of document.evaluations) {
       const objections = subject.filter(speaks);
-      session.print(`\n${model}, to this tenant:\n${objections.length === 0 ? "  nothing against it" : listed(objections)}\n`);
+      session.print(`\n${model}, to this tenant:\n${objections.length === 0 ? `  ${silent(subject)}` : listed(objections)}\n`);
       session.print(
         table(["", "DEPLOYMENT", "SKU", "EVIDENCE", "IN", "OUT", "MS", "FIRST", "COUNTRIES", "BECAUSE"], candidates.map(row)),
       );
@@ -48,6 +48,11 @@ export const explainCommand: Command = {
 
 function speaks({ decision, liftedBy }: FindingDocument): boolean {
   return decision !== "allow" || liftedBy !== null;
+}
+
+/** The rules that looked and let it pass. */
+function silent(findings: readonly FindingDocument[]): string {
+  return `nothing against it: ${findings.map(({ rule }) => rule).join(", ")}`;
 }
 
 function listed(findings: readonly FindingDocument[]): string {
@@ -64,6 +69,7 @@ function cutOff({ order, reason, quarantine }: CutOffDocument): string {
 
 function row(candidate: CandidateDocument): (string | number | null)[] {
   const { admitted, available, cutOffBy, chanceBasisPoints, countries, findings } = candidate;
+  const objections = [...cutOffBy.map(cutOff), ...findings.filter(speaks).map(because)];
   return [
     admitted ? (cutOffBy.length > 0 ? "cut off" : available ? "yes" : "rests") : "no",
     candidate.deployment,
@@ -74,6 +80,6 @@ function row(candidate: CandidateDocument): (string | number | null)[] {
     candidate.latencyMs,
     admitted ? `${(chanceBasisPoints / 100).toFixed(1)} %` : null,
     countries.length > 23 ? `${countries.slice(0, 20)}...` : countries,
-    [...cutOffBy.map(cutOff), ...findings.filter(speaks).map(because)].join("; ") || null,
+    objections.length === 0 ? silent(findings) : objections.join("; "),
   ];
 }
