@@ -26,6 +26,16 @@ export interface ChangeBy {
   readonly revision?: number | undefined;
 }
 
+/** What the audit says of a change beside what changed, as whoever decided it says it. */
+export interface AuditNote {
+  readonly by?: string | undefined;
+  readonly reason?: string | undefined;
+}
+
+export function auditNote({ by, reason }: AuditNote): { readonly by: string | null; readonly reason: string | null } {
+  return { by: by ?? null, reason: reason ?? null };
+}
+
 /** What an edit makes of an entry. Without `action` nothing changes, and neither revision nor audit grows. */
 export type Edit<Value> =
   | { readonly value: Value; readonly action?: undefined }

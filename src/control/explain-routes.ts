@@ -7,6 +7,7 @@ import type { Health } from "../routing/health.ts";
 import { answerProblem } from "./answer.ts";
 import { findTenant, type ChangePorts } from "./change.ts";
 import { explain, type CandidateDocument, type ExplanationDocument, type FindingDocument } from "./explain.ts";
+import { time } from "./fields.ts";
 import { checkModel } from "./known-names.ts";
 import { controlPath, problemAnswers, shown, tenantParams } from "./route-parts.ts";
 
@@ -85,7 +86,7 @@ const show = createRoute({
         .max(200)
         .optional()
         .openapi({ description: "A key's id: what it reaches, and the orders against it, count too." }),
-      at: z.iso.datetime({ offset: true }).optional().openapi({ description: "By the policy of then; now where absent." }),
+      at: time.optional().openapi({ description: "By the policy of then; now where absent." }),
     }),
   },
   responses: { 200: shown(explanation, "The decision with all that led to it"), ...problemAnswers },

@@ -1,6 +1,6 @@
 import type { FactEvidence, FactsEvidence, Tenant, TenantFacts } from "../tenant/tenant.ts";
-import { change } from "./change.ts";
-import type { ChangeBy, Changed, ChangePorts } from "./change.ts";
+import { auditNote, change } from "./change.ts";
+import type { AuditNote, ChangeBy, Changed, ChangePorts } from "./change.ts";
 import { checkCountry } from "./known-names.ts";
 import { done, invalid, no } from "./outcome.ts";
 import type { Outcome, Problem } from "./outcome.ts";
@@ -23,12 +23,10 @@ export const factNames: FactNames & readonly (keyof TenantFacts)[] = [
 ];
 
 /** What one document says of one fact. */
-export interface FactStatement {
+export interface FactStatement extends AuditNote {
   readonly fact: keyof TenantFacts;
   readonly value: string;
   readonly evidence: Shown;
-  readonly by?: string | undefined;
-  readonly reason?: string | undefined;
 }
 
 /**
@@ -51,8 +49,14 @@ export async function stateFact(
     const shown =
       known === undefined || known === value ? renewed(tenant.factsEvidence?.[fact], evidence) : contradicted(tenant, statement);
     const next: Tenant = { ...tenant, facts, factsEvidence: { ...tenant.factsEvidence, [fact]: shown } };
-    const { by: who = null, reason = null } = statement;
-    const detail = { fact, value, known: known ?? null, evidence: evidence.reference, asOf: evidence.asOf, by: who, reason };
+    const detail = {
+      fact,
+      value,
+      known: known ?? null,
+      evidence: evidence.reference,
+      asOf: evidence.asOf,
+      ...auditNote(statement),
+    };
     return done({ value: next, entry: { tenant: next }, action: "tenant.fact", detail });
   });
 }

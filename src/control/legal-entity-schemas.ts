@@ -1,19 +1,15 @@
 import { z } from "@hono/zod-openapi";
 import type { Owner } from "../tenant/ownership.ts";
 import type { FactsEvidenceDocument, OwnershipDocument, VerificationDocument } from "./documents.ts";
+import { country, text, time, who, why } from "./fields.ts";
 import { factNames, type FactStatement, type Shown } from "./facts.ts";
 import type { OwnershipChange } from "./ownership.ts";
 import { transitions } from "./verification.ts";
 import type { VerificationChange } from "./verification.ts";
 
 /** What is known of the tenant as a legal entity, as the API takes and gives it. */
-const text = (most: number): z.ZodString => z.string().trim().min(1).max(most);
-const time = z.iso.datetime({ offset: true });
 const states = Object.keys(transitions) as [keyof typeof transitions, ...(keyof typeof transitions)[]];
 const state = z.enum(states);
-const country = z.string().max(60).openapi({ description: "ISO 3166-1 alpha-2, upper case.", example: "SG" });
-const who = text(200).optional().openapi({ description: "Who decided it; the audit names it beside the operator." });
-const why = text(1_000).optional().openapi({ description: "Why; it stands in the audit." });
 
 export const identifiers: z.ZodArray<z.ZodString> = z
   .array(text(200))

@@ -1,6 +1,6 @@
 import { tenantItself, type Holding, type Owner, type Ownership } from "../tenant/ownership.ts";
-import { change } from "./change.ts";
-import type { ChangeBy, Changed, ChangePorts } from "./change.ts";
+import { auditNote, change } from "./change.ts";
+import type { AuditNote, ChangeBy, Changed, ChangePorts } from "./change.ts";
 import { checkShown } from "./facts.ts";
 import { checkCountry } from "./known-names.ts";
 import { done, invalid, no } from "./outcome.ts";
@@ -15,11 +15,9 @@ export interface OwnershipInput {
   readonly holdings: readonly (Omit<Holding, "basisPoints"> & { readonly basisPoints?: number | null | undefined })[];
 }
 
-export interface OwnershipChange {
+export interface OwnershipChange extends AuditNote {
   /** `null`: unresolved. */
   readonly ownership: OwnershipInput | null;
-  readonly by?: string | undefined;
-  readonly reason?: string | undefined;
 }
 
 /** Replaces what is known of who owns the tenant: all of it, because a holding left out of a newer document is one that ended. */
@@ -27,7 +25,7 @@ export async function setOwnership(
   ports: ChangePorts,
   tenantId: string,
   by: ChangeBy,
-  { ownership: input, by: who, reason }: OwnershipChange,
+  { ownership: input, ...note }: OwnershipChange,
 ): Promise<Outcome<Changed<Ownership | undefined>>> {
   return change(ports, tenantId, by, ({ tenant }, now) => {
     if (tenant.verification.state === "closed") return no({ kind: "tenant_closed", tenantId });
@@ -35,7 +33,7 @@ export async function setOwnership(
     if (wrong !== undefined) return wrong;
     const ownership = input === null ? undefined : ownershipOf(input);
     const evidence = [...new Set((ownership?.holdings ?? []).map((holding) => holding.evidence))];
-    const detail = { ownership: ownership ?? null, evidence, by: who ?? null, reason: reason ?? null };
+    const detail = { ownership: ownership ?? null, evidence, ...auditNote(note) };
     return done({ value: ownership, entry: { tenant: { ...tenant, ownership } }, action: "tenant.ownership", detail });
   });
 }

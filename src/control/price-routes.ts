@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { answerProblem } from "./answer.ts";
 import type { ChangePorts } from "./change.ts";
+import { time } from "./fields.ts";
 import { checkModel } from "./known-names.ts";
 import { priceDocument, type PriceDocument, type TieredRatesDocument } from "./price-documents.ts";
 import { controlPath, problemAnswers, shown } from "./route-parts.ts";
@@ -43,7 +44,7 @@ const list = createRoute({
   request: {
     query: z.object({
       model: z.string().min(1).max(200).optional().openapi({ description: "Only this model's." }),
-      at: z.iso.datetime({ offset: true }).optional().openapi({ description: "The prices in force then; now where absent." }),
+      at: time.optional().openapi({ description: "The prices in force then; now where absent." }),
     }),
   },
   responses: {

@@ -4,6 +4,7 @@ import { recordKinds, type RecordKind } from "../region/policy.ts";
 import type { RetentionTerms } from "../retention/retention-terms.ts";
 import { answerProblem, entityTag, revisionAsked } from "./answer.ts";
 import { tenantDocument } from "./documents.ts";
+import { time } from "./fields.ts";
 import { holdTenant, releaseTenant } from "./legal-hold.ts";
 import {
   countDocument,
@@ -34,7 +35,6 @@ export interface RetentionReportDocument extends RetentionFailureDocument {
   counts: RetentionCountDocument[];
 }
 
-const time = z.iso.datetime({ offset: true });
 const policy = { policyVersion: z.string(), policyDigest: z.string() };
 const due = { records: z.enum(recordKinds), retentionClass: z.string(), before: time };
 

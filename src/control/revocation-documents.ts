@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { isInForce, scopeMembers, type RevocationOrder, type RevocationScope } from "../revocation/order.ts";
 import type { Acknowledgement, Replica } from "../revocation/path.ts";
+import { country, text, time } from "./fields.ts";
 
 export interface NewRevocation extends RevocationScope {
   readonly reason: string;
@@ -58,10 +59,6 @@ export interface RevocationStateDocument extends RevocationDocument {
   acknowledgements: AcknowledgementDocument[];
   missing: { replica: string; name: string }[];
 }
-
-const text = (most: number): z.ZodString => z.string().trim().min(1).max(most);
-const time = z.iso.datetime({ offset: true });
-const country = z.string().max(60);
 
 export const newRevocationSchema: z.ZodType<NewRevocation> = z
   .strictObject({

@@ -13,6 +13,7 @@ import type {
   OidcDocument,
   TenantDocument,
 } from "./documents.ts";
+import { country, text, time, who, why } from "./fields.ts";
 import type { NewKey } from "./keys.ts";
 import { factsEvidenceSchema, identifiers, ownershipSchema, shownSchema, verificationSchema } from "./legal-entity-schemas.ts";
 import { calendarCeilingLimit, limitsLimit } from "./limits.ts";
@@ -24,9 +25,6 @@ import type { NewTenant, TenantChange } from "./tenants.ts";
  * by the function that takes it, so the two cannot drift apart. What is taken is strict: a misspelt field that was
  * passed over in silence would be a restriction that nobody applies.
  */
-const text = (most: number): z.ZodString => z.string().trim().min(1).max(most);
-const time = z.iso.datetime({ offset: true });
-const country = z.string().max(60).openapi({ description: "ISO 3166-1 alpha-2, upper case.", example: "SG" });
 const countries = z.array(country).max(300);
 const names = z.array(text(200)).max(200);
 const surface = z.enum(surfaces as [(typeof surfaces)[number], ...(typeof surfaces)[number][]]);
@@ -108,7 +106,8 @@ const limitInputs = z.array(limitInput).max(limitsLimit);
 const changeable = {
   identifiers: identifiers.optional(),
   evidence: shownSchema.optional().openapi({
-    description: "What shows the facts given here. Facts that are changed without it are shown by nothing that has a date.",
+    description:
+      "What shows the facts given here. Facts that are changed without it are shown by nothing that has a date; one that documents contradict is not settled without it.",
   }),
   tiers: names.optional(),
   allowCountries: countries.nullish().openapi({ description: "`null` allows any." }),
@@ -123,6 +122,8 @@ const changeable = {
       "`learned`: what requests like it used, which refuses far less and may pass a limit by what a few use more.",
   }),
   oidc: oidc.nullish(),
+  reason: why,
+  by: who,
 };
 
 export const newTenantSchema: z.ZodType<NewTenant> = z

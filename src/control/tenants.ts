@@ -3,8 +3,8 @@ import type { EvidenceGrade } from "../region/catalogue.ts";
 import { isTimeZone } from "../tenant/periods.ts";
 import { hex, tenantIdPattern } from "../tenant/key.ts";
 import type { DirectoryEntry, OidcIssuer, Tenant, TenantFacts } from "../tenant/tenant.ts";
-import { auditEntry, change, nowRfc3339 } from "./change.ts";
-import type { ChangeBy, Changed, ChangePorts } from "./change.ts";
+import { auditEntry, auditNote, change, nowRfc3339 } from "./change.ts";
+import type { AuditNote, ChangeBy, Changed, ChangePorts } from "./change.ts";
 import { newDigestKey } from "./digest-keys.ts";
 import { checkShown, evidenceAfter, factNames, type Shown } from "./facts.ts";
 import { checkCountries, checkCountry, checkTiers } from "./known-names.ts";
@@ -17,7 +17,7 @@ import type { Outcome, Problem } from "./outcome.ts";
 export type Holds = "worst_case" | "learned";
 
 /** Absent facts are unknown, which refuses wherever a rule asks for them. */
-export interface NewTenant {
+export interface NewTenant extends AuditNote {
   /** `[a-z0-9_]{3,40}`; made up where absent. */
   readonly id?: string | undefined;
   readonly name: string;
@@ -69,7 +69,7 @@ export async function addTenant(ports: ChangePorts, by: ChangeBy, input: NewTena
     createdAt: now,
   };
   const entry: DirectoryEntry = { revision: 1, tenant: applyChange(blank, input), keys: [], limits: checkedLimits.limits };
-  const detail = { ...auditable(entry.tenant), limits: entry.limits.map((limit) => limit.name) };
+  const detail = { ...auditable(entry.tenant), limits: entry.limits.map((limit) => limit.name), ...auditNote(input) };
   // The store's compare-and-set decides, so that two that add one id at once are not both told that it worked.
   const saved = await ports.directory.save(entry, auditEntry(ports, now, by.actor, "tenant.add", id, detail));
   return saved ? done(entry) : no({ kind: "tenant_exists", tenantId: id });
@@ -84,12 +84,12 @@ export async function changeTenant(
 ): Promise<Outcome<Changed<Tenant>>> {
   return change(ports, tenantId, by, (entry) => {
     if (entry.tenant.verification.state === "closed") return no({ kind: "tenant_closed", tenantId });
-    const wrong = invalid([...checkTenant(ports, input), ...checkEvidence(ports, input)]);
+    const wrong = invalid([...checkTenant(ports, input), ...checkEvidence(ports, input), ...checkSettled(entry.tenant, input)]);
     if (wrong !== undefined) return wrong;
     const tenant = applyChange(entry.tenant, input);
     const detail = difference(auditable(entry.tenant), auditable(tenant));
     if (Object.keys(detail).length === 0) return done({ value: entry.tenant });
-    return done({ value: tenant, entry: { tenant }, action: "tenant.change", detail });
+    return done({ value: tenant, entry: { tenant }, action: "tenant.change", detail: { ...detail, ...auditNote(input) } });
   });
 }
 
@@ -126,6 +126,17 @@ function checkTenant(ports: ChangePorts, input: TenantChange): Problem[] {
 
 function checkEvidence(ports: ChangePorts, { evidence }: TenantChange): Problem[] {
   return evidence === undefined ? [] : checkShown(evidence, nowRfc3339(ports.clock), "/evidence");
+}
+
+/** What documents disagree on is settled by a document; to say that a fact is unknown after all needs none. */
+function checkSettled({ factsEvidence }: Tenant, { facts = {}, evidence }: TenantChange): Problem[] {
+  if (evidence !== undefined) return [];
+  return factNames
+    .filter((fact) => typeof facts[fact] === "string" && (factsEvidence?.[fact]?.contradictions ?? []).length > 0)
+    .map((fact) => ({
+      pointer: `/facts/${fact}`,
+      detail: "Documents contradict each other here: name the one that settles it as `evidence`, in the command as --evidence.",
+    }));
 }
 
 function applyChange(tenant: Tenant, input: TenantChange): Tenant {

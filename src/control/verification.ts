@@ -1,19 +1,16 @@
 import type { Verification, VerificationState } from "../tenant/tenant.ts";
-import { change } from "./change.ts";
-import type { ChangeBy, Changed, ChangePorts } from "./change.ts";
+import { auditNote, change } from "./change.ts";
+import type { AuditNote, ChangeBy, Changed, ChangePorts } from "./change.ts";
 import { done, invalid, no } from "./outcome.ts";
 import type { Outcome, Problem } from "./outcome.ts";
 
-export interface VerificationChange {
+/** `suspended` and `closed` need a reason. */
+export interface VerificationChange extends AuditNote {
   readonly state: VerificationState;
   /** A document's reference. `verified` needs one each time: what verified a tenant before it was suspended is spent. */
   readonly evidence?: string | undefined;
   /** RFC 3339; with `verified`: until when the evidence admits. Absent: it does not expire. */
   readonly expiresAt?: string | undefined;
-  /** `suspended` and `closed` need one. */
-  readonly reason?: string | undefined;
-  /** Who decided it, where it is not the operator's key alone that tells. */
-  readonly by?: string | undefined;
 }
 
 /** What a change came to; without one, `from` is the state as it is. */
@@ -65,8 +62,7 @@ export async function changeVerification(
         to: input.state,
         evidence: evidence ?? null,
         expiresAt: expiresAt ?? null,
-        by: who ?? null,
-        reason: reason ?? null,
+        ...auditNote(input),
       },
     });
   });

@@ -211,6 +211,10 @@ describe("tenants", () => {
     const torn = await api.run(["tenant", "fact", "shown", "registeredCountry", "JP", ...document]);
     expect(torn.stdout).toMatch(/^registeredCountry +2026-11-01 +register-1 +JP \(letter-2\) +SG$/m);
     expect((await api.run(["tenant", "fact", "shown", "registeredCountry", "JP"])).code).toBe(2);
+    const settle = ["tenant", "change", "shown", "--registered-country", "SG", "--reason", "another company's letter"];
+    expect(await api.run(settle)).toMatchObject({ code: 1, stderr: expect.stringContaining("--evidence") });
+    expect((await api.run([...settle, "--evidence", "register-3", "--as-of", "2026-11-03"])).code).toBe(0);
+    expect((await api.run(["audit", "shown"])).stdout).toContain("another company's letter");
     expect((await api.run(["tenant", "owners", "shown"])).stdout).toMatch(/^owners +unresolved$/m);
     const file = join(emptyFolder, "owners.json");
     const owner = { id: "p", name: "Parent", kind: "person", country: "JP" };

@@ -34,6 +34,18 @@ describe("the evidence of facts", () => {
     ])
       expect([answer.status, answer.json["problems"]]).toMatchObject([422, [{ pointer: "/evidence/asOf" }]]);
   });
+
+  test("has a date with its offset, and whoever writes another is shown one", async () => {
+    const { call } = await acme();
+    const told = await call("PATCH", "/tenants/acme", {
+      facts: { endUse: "x" },
+      evidence: { reference: "x", asOf: "2026-11-01" },
+    });
+    expect([told.status, told.json["problems"]]).toMatchObject([
+      400,
+      [{ detail: expect.stringContaining("2026-12-01T00:00:00Z") }],
+    ]);
+  });
 });
 
 describe("what a document says of a fact", () => {
@@ -73,8 +85,21 @@ describe("what a document says of a fact", () => {
     });
     const still = await says(fixture, "registeredCountry", "SG");
     expect(still.json["factsEvidence"]).toMatchObject({ registeredCountry: { contradictions: [{ value: "CN" }] } });
-    const settled = await fixture.call("PATCH", "/tenants/acme", { facts: { registeredCountry: "SG" }, evidence });
+    const note = { reason: "the letter is of another company", by: "desk 2" };
+    const settled = await fixture.call("PATCH", "/tenants/acme", { facts: { registeredCountry: "SG" }, evidence, ...note });
     expect(settled.json["factsEvidence"]).toMatchObject({ registeredCountry: { contradictions: [] } });
+    expect(fixture.directory.audits[0]).toMatchObject({ action: "tenant.change", detail: note });
+  });
+
+  test("settles nothing by being left out: what is contradicted becomes another value on evidence alone, or unknown", async () => {
+    const fixture = await acme();
+    await says(fixture, "registeredCountry", "CN");
+    for (const registeredCountry of ["SG", "CN", "JP"]) {
+      const told = await fixture.call("PATCH", "/tenants/acme", { facts: { registeredCountry } });
+      expect([told.status, told.json["problems"]]).toMatchObject([422, [{ pointer: "/facts/registeredCountry" }]]);
+    }
+    const unknown = await fixture.call("PATCH", "/tenants/acme", { facts: { registeredCountry: null } });
+    expect(unknown.json["facts"]).toMatchObject({ registeredCountry: null });
   });
 
   test("must be a value that the fact can have", async () => {

@@ -203,6 +203,7 @@ describe("changing a tenant", () => {
       facts: { ultimateParentCountry: null },
       leastEvidence: null,
       allowCountries: ["SE", "JP", "SE"],
+      reason: "asked for it",
     });
     expect(changed.status).toBe(200);
     expect(changed.headers.get("etag")).toBe('"2"');
@@ -219,6 +220,8 @@ describe("changing a tenant", () => {
       ultimateParentCountry: { from: "JP", to: null },
       leastEvidence: { from: "attested", to: null },
       allowCountries: { from: ["JP", "SG"], to: ["JP", "SE"] },
+      by: null,
+      reason: "asked for it",
     });
   });
 

@@ -30,10 +30,10 @@ const add: Command = {
   path: ["tenant", "add"],
   summary: "add a tenant, which is served once it is verified",
   arguments: [tenantArgument],
-  options: factOptions,
+  options: [...factOptions, ...auditOptions],
   async run(input, session) {
     const id = required(input, "TENANT");
-    const body = { name: id, ...tenantBody(input), id };
+    const body = { name: id, ...tenantBody(input), ...auditMembers(input), id };
     const { document } = await session.client().send<TenantDocument>({ method: "POST", path: "/tenants", body });
     show(document, session);
     if (!session.json) session.remark(`Not served yet: strait tenant verify ${id} --evidence REFERENCE`);
@@ -44,10 +44,12 @@ const change: Command = {
   path: ["tenant", "change"],
   summary: "change what is known of a tenant or what it bought",
   arguments: [tenantArgument],
-  options: factOptions,
+  options: [...factOptions, ...auditOptions],
+  notes: "A fact on which documents disagree is settled by the one named with --evidence and --as-of.",
   async run(input, session) {
-    const body = tenantBody(input);
-    if (Object.keys(body).length === 0) throw usageFailure("Nothing to change: name at least one option; --help lists them.");
+    const changes = tenantBody(input);
+    if (Object.keys(changes).length === 0) throw usageFailure("Nothing to change: name at least one option; --help lists them.");
+    const body = { ...changes, ...auditMembers(input) };
     const path = tenantPath(input);
     show((await session.client().send<TenantDocument>({ method: "PATCH", path, body })).document, session);
   },
