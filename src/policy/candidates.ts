@@ -33,6 +33,8 @@ export interface Placement {
 /** Past this many lists of each kind they are made anew. */
 const mostLists = 100;
 
+const nobody: readonly RefusedCandidate[] = Object.freeze([]);
+
 /**
  * The deployments of a model as rules see them on one surface. They may be hundreds, but of the same countries, evidence and
  * surfaces are many, and what is found of one of those is found of all. Rules are asked once a class, and the lists of
@@ -101,8 +103,9 @@ export class Candidates {
 
   /** The deployments of each class that has an objection. */
   #refusedBy(objections: readonly (Finding | undefined)[]): readonly RefusedCandidate[] {
+    if (objections.every((objection) => objection === undefined)) return nobody;
     const key = objections
-      .map((objection) => `${objection?.rule} ${objection?.kind} ${objection?.outcome} ${objection?.reason}`)
+      .map((each) => (each === undefined ? "" : `${each.rule} ${each.kind} ${each.outcome} ${each.reason}`))
       .join("\n");
     return this.#refused.get(key, () =>
       Object.freeze(this.#deployments.flatMap(({ id }, number) => refusedCandidate(id, objections[this.#classOf[number] ?? -1]))),
