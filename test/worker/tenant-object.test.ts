@@ -109,6 +109,22 @@ describe("the query view", () => {
     expect(await stores.reader.usage(usage)).toMatchObject([{ sums: { requests: 2, unsettled: 0, chargedTokens: 17 } }]);
   });
 
+  it("is given the sums of an object of an earlier version as well, which handed over receipts alone", async () => {
+    await stores.journal.append(receipt("a"));
+    await runDurableObjectAlarm(acme());
+    await env.VIEW.prepare("DROP TABLE usage_slice").run();
+    await runInDurableObject(acme(), (_, state) => {
+      state.storage.sql.exec("ALTER TABLE hand_over DROP COLUMN leaving");
+      state.storage.sql.exec("UPDATE schema_version SET version = 1 WHERE area = 'handOver'");
+    });
+    await evictDurableObject(acme());
+    await stores.journal.append(receipt("b", { startedAtMs: 3_600_000 }));
+    await runDurableObjectAlarm(acme());
+    const usage = { ...everything, by: [], timeZone: "UTC", most: 10 };
+    expect(await stores.reader.usage(usage)).toMatchObject([{ sums: { requests: 2 } }]);
+    expect(await ids()).toEqual(["a", "b"]);
+  });
+
   it("is handed over later what it could not be handed over at once", async () => {
     const take = vi.spyOn(QueryView.prototype, "take").mockRejectedValue(new Error("away"));
     await stores.journal.append(receipt("a"));
