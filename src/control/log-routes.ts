@@ -76,6 +76,10 @@ const entriesOf = createRoute({
                   description:
                     "Records that were written before it and dropped before the log took them in; null where the store cannot tell.",
                 }),
+                inJournal: z.enum(["same", "changed", "dropped"]).openapi({
+                  description:
+                    "Whether the journal has the same record: where it keeps a copy of its own, usage and exports are of that one.",
+                }),
               }),
             )
             .readonly(),

@@ -3,6 +3,7 @@ import type { Sha256Bytes } from "../hashes.ts";
 import { readBase64 } from "../base64.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { readDeletion, type LeafRun } from "./deletion-statement.ts";
+import type { InJournal } from "./log-store.ts";
 import { GrowingRoot, MerkleHasher } from "./merkle.ts";
 
 /** An entry as the log's operator shows it: what the journal has now, and what the tree says that it was. */
@@ -16,6 +17,7 @@ export interface ShownEntry {
   readonly forgotten: string | null;
   /** Records that were written before it and dropped before the log took them in; `null` where the store cannot tell. */
   readonly droppedBefore: number | null;
+  readonly inJournal: InJournal;
 }
 
 export interface AuditReport {
@@ -58,12 +60,16 @@ export async function auditLog(
       );
     }
   };
+  const origins = new Set(checkpoints.map(({ origin }) => origin));
+  if (origins.size > 1)
+    say(`the checkpoints are of different logs, ${[...origins].join(" and ")}: one of them was renamed or replaced`);
   compare();
   for await (const page of pages) {
-    for (const { leafIndex, document, leafHash, forgotten: retention, droppedBefore } of page) {
+    for (const { leafIndex, document, leafHash, forgotten: retention, droppedBefore, inJournal } of page) {
       if (droppedBefore === null) seesDropped = false;
       else if (droppedBefore > 0)
         say(`before entry ${leafIndex}, ${droppedBefore} of the records written were dropped before the log took them in`);
+      if (inJournal !== "same") say(`entry ${leafIndex} was ${inJournal} in the journal; the log alone has it still`);
       if (leafIndex !== root.size) say(`entry ${root.size} is missing: entry ${leafIndex} is shown in its place`);
       const stored = readBase64(leafHash);
       const actual = document === null ? undefined : hasher.leafOfText(document);

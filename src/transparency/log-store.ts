@@ -9,9 +9,15 @@ export type LogPlace =
   | { readonly kind: "before_log" }
   | { readonly kind: "absent" };
 
+/**
+ * How the journal has an entry's record. Where both are one and the same row nothing but `same` can come of it; where the
+ * journal keeps its own copy, that copy may have been changed or dropped and the log's left alone.
+ */
+export type InJournal = "same" | "changed" | "dropped";
+
 export interface LogEntry {
   readonly leafIndex: number;
-  /** Canonical JSON; `undefined` where the journal does not have it any more. */
+  /** Canonical JSON, as the log has it; `undefined` where it does not have it any more. */
   readonly document: string | undefined;
   /** The retention class by which the document was deleted; `undefined` where nobody says that it was. */
   readonly forgotten: string | undefined;
@@ -20,6 +26,8 @@ export interface LogEntry {
    * where the store does not number records without gaps, and cannot tell.
    */
   readonly droppedBefore: number | undefined;
+  /** Of what a later entry corrects, or whose document was deleted, `same`: the journal has it no more. */
+  readonly inJournal: InJournal;
 }
 
 export interface StoredCheckpoint {

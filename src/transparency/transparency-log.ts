@@ -101,12 +101,13 @@ export class TransparencyLog {
     const entries = await this.#store.entries(from, count);
     const tree = this.#tree(await this.#store.size());
     return Promise.all(
-      entries.map(async ({ leafIndex, document, forgotten, droppedBefore }) => ({
+      entries.map(async ({ leafIndex, document, forgotten, droppedBefore, inJournal }) => ({
         leafIndex,
         document: document ?? null,
         leafHash: base64(await tree.leaf(leafIndex)),
         forgotten: forgotten ?? null,
         droppedBefore: droppedBefore ?? null,
+        inJournal,
       })),
     );
   }

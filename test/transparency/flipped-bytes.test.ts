@@ -116,9 +116,9 @@ describe("a byte that is flipped", () => {
     const [goneHash, statementHash] = [gone, statement].map((text) => base64(hasher.leafOfText(text)));
     const problems = async (document: string): Promise<readonly string[]> => {
       const entries = [
-        { leafIndex: 0, document: null, leafHash: goneHash ?? "", forgotten: "receipts-six-months", droppedBefore: 0 },
-        { leafIndex: 1, document, leafHash: statementHash ?? "", forgotten: null, droppedBefore: 0 },
-      ];
+        { leafIndex: 0, document: null, leafHash: goneHash ?? "", forgotten: "receipts-six-months" },
+        { leafIndex: 1, document, leafHash: statementHash ?? "", forgotten: null },
+      ].map((entry) => ({ ...entry, droppedBefore: 0, inJournal: "same" as const }));
       return (await auditLog(pageOf(entries), [checkpoint], sha256Bytes)).problems;
     };
     expect(await unnoticed(statement, async (text) => (await problems(text)).length === 0)).toEqual([]);

@@ -84,7 +84,9 @@ export function logContract(name: string, openWorld: () => LogWorld | Promise<Lo
       expect((await documents())[0]).toBe(earlier);
       expect(JSON.parse(earlier)).toMatchObject({ requestId: "a", end: "unsettled" });
       const corrects = hex(hasher.leafOfText(earlier));
-      expect(await log.prove("acme", "a")).toMatchObject({ leafIndex: 2, receipt: { end: "completed", corrects } });
+      const proof = await log.prove("acme", "a");
+      expect(proof).toMatchObject({ leafIndex: 2, receipt: { end: "completed", corrects } });
+      expect(await verifyReceiptProof(JSON.stringify(proof), publicKeys(key), sha256Bytes)).toMatchObject({ ok: true });
     });
 
     it("takes both in where an unsettled receipt gave way before the tree had it", async () => {

@@ -9,10 +9,11 @@ import { openPostgresStores, type PostgresStores } from "../../src/runtime/node/
 import { hex } from "../../src/tenant/key.ts";
 import { Tree } from "../../src/transparency/tree.ts";
 import { postgresWorld, silent } from "../stores/postgres-world.ts";
+import { auditOf } from "../retention/audit-of.ts";
 import { receipt } from "../stores/samples.ts";
 import { describeOnPostgres, PostgresServer } from "../support/postgres-server.ts";
 import { logContract } from "./log-contract.ts";
-import { refusal } from "./log-fixture.ts";
+import { logOf, newKey, refusal } from "./log-fixture.ts";
 import { hasher } from "./memory-tiles.ts";
 import { naiveRoot } from "./naive-tree.ts";
 import { writtenBefore } from "./written-before.ts";
@@ -112,6 +113,27 @@ describeOnPostgres("the log in PostgreSQL", () => {
       expect(await stores.tree.place("acme", "settled_before")).toMatchObject({ kind: "in_tree", leafIndex: 1 });
       await write(receipt("settled_before"));
       expect(await stores.tree.place("acme", "settled_before")).toEqual({ kind: "before_log" });
+    });
+
+    it("shows an auditor what was changed or dropped in the journal alone, from which use and exports are read", async () => {
+      const log = await logOf({ tree: stores.tree, nowMs: () => 0 }, await newKey());
+      const evidence = { region: "a\0\ud800", inferenceGeo: undefined, servedModel: "é", upstreamRequestId: undefined };
+      for (const id of ["a", "b", "c"]) await stores.journal.append(receipt(id, { evidence }));
+      for (const end of ["unsettled", "completed"] as const) await other.journal.append(receipt("late", { end }));
+      await other.refusals.append(refusal("a"));
+      const kept = await log.advance();
+      expect((await auditOf(log, [kept])).problems).toEqual([]);
+      await server.query(
+        `UPDATE strait.receipt SET document = jsonb_set(document, '{costMicroUsd}', '1') WHERE request_id IN ('b', 'late')`,
+        [],
+        address,
+      );
+      await server.query("DELETE FROM strait.receipt WHERE request_id = 'c'", [], address);
+      expect((await auditOf(log, [kept])).problems).toEqual([
+        "entry 1 was changed in the journal; the log alone has it still",
+        "entry 2 was dropped in the journal; the log alone has it still",
+        "entry 4 was changed in the journal; the log alone has it still",
+      ]);
     });
 
     it("keeps a refusal apart from receipts, and finds it from every replica", async () => {

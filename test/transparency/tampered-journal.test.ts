@@ -133,12 +133,21 @@ describe("a journal that was tampered with", () => {
     );
   });
 
+  it("is found where the log was given another name", async () => {
+    const kept = await written("a", 5);
+    tamper("UPDATE tree_state SET id = 'another'");
+    expect((await audit(await written("b", 1), kept)).problems).toEqual([
+      `the checkpoints are of different logs, strait/another and ${kept.origin}: one of them was renamed or replaced`,
+    ]);
+  });
+
   it("is found where all of it, tree and signature included, was written anew: by whoever kept a checkpoint", async () => {
     const kept = await written("a", 5);
     rmSync(join(directory, "ledger.sqlite"));
     const forked = await written("b", 6);
     expect((await audit(forked)).problems).toEqual([]);
     expect((await audit(forked, kept)).problems).toEqual([
+      expect.stringContaining("the checkpoints are of different logs"),
       expect.stringContaining("the first 5 entries are not those that were signed"),
     ]);
   });

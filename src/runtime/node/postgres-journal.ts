@@ -63,17 +63,20 @@ const findUnsettled: Statement = {
     WHERE unsettled`,
 };
 
-/** Only an unsettled receipt gives way, and only once, so that whoever read what it is corrects just that. */
+/**
+ * Only an unsettled receipt gives way, and only once, so that whoever read what it is corrects just that. Its text is declared
+ * one: taken for `jsonb`, it would come into the log as the server writes that, which is no canonical form.
+ */
 const correct: Statement = {
   name: "receipt-correct",
   text: `WITH corrected AS (
       UPDATE strait.receipt SET started_at_ms = (one->>'startedAtMs')::bigint,
         response_id = CASE WHEN length(one->>'responseId') <= 500 THEN one->>'responseId' END, unsettled = false, document = one
-      FROM CAST($1 AS jsonb) AS one
+      FROM CAST($1::text AS jsonb) AS one
       WHERE tenant_id = one->>'tenantId' AND request_id = one->>'requestId' AND unsettled RETURNING tenant_id, request_id
     )
     INSERT INTO strait.log_entry (tenant_id, request_id, refused, document)
-    SELECT tenant_id, request_id, false, $1 FROM corrected`,
+    SELECT tenant_id, request_id, false, $1::text FROM corrected`,
 };
 
 const find: Statement = {

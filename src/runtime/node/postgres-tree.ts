@@ -1,5 +1,6 @@
+import { canonicalJson } from "../../canonical-json.ts";
 import type { Receipt } from "../../ledger/receipt.ts";
-import type { LogEntry, LogPlace, LogStore, StoredCheckpoint } from "../../transparency/log-store.ts";
+import type { InJournal, LogEntry, LogPlace, LogStore, StoredCheckpoint } from "../../transparency/log-store.ts";
 import type { MerkleHasher } from "../../transparency/merkle.ts";
 import type { PostgresPool, Statement } from "./postgres-pool.ts";
 import { isStorable } from "./postgres-text.ts";
@@ -32,9 +33,16 @@ const isReceipt: Statement = {
   text: "SELECT FROM strait.receipt WHERE tenant_id = $1 AND request_id = $2",
 };
 
+/** The journal has a receipt as its last entry says, for as long as that entry has its document; refusals are in the log alone. */
 const entries: Statement = {
   name: "log-entries",
-  text: "SELECT leaf_index, document, forgotten FROM strait.log_entry WHERE leaf_index >= $1 AND leaf_index < $2",
+  text: `SELECT leaf_index, entry.document, forgotten, receipt.document AS journal,
+      tenant_id <> '*' AND NOT refused AND forgotten IS NULL AND NOT EXISTS (
+        SELECT FROM strait.log_entry AS later WHERE later.tenant_id = entry.tenant_id
+          AND later.request_id = entry.request_id AND later.sequence > entry.sequence AND NOT later.refused
+      ) AS in_journal
+    FROM strait.log_entry AS entry LEFT JOIN strait.receipt USING (tenant_id, request_id)
+    WHERE leaf_index >= $1 AND leaf_index < $2`,
 };
 
 const newestCheckpoint: Statement = {
@@ -55,6 +63,15 @@ const keep: Statement = {
 interface WaitingRow {
   readonly sequence: string;
   readonly document: string;
+}
+
+interface EntryRow {
+  readonly leaf_index: string;
+  readonly document: string | null;
+  readonly forgotten: string | null;
+  readonly journal: object | null;
+  /** Whether the journal must have it. */
+  readonly in_journal: boolean;
 }
 
 interface PlaceRow {
@@ -121,10 +138,7 @@ export class PostgresTree implements LogStore {
 
   async entries(from: number, count: number): Promise<readonly LogEntry[]> {
     const end = Math.min(await this.size(), from + count);
-    const rows = await this.#pool.repeatable<{ leaf_index: string; document: string | null; forgotten: string | null }>(entries, [
-      from,
-      end,
-    ]);
+    const rows = await this.#pool.repeatable<EntryRow>(entries, [from, end]);
     const byLeaf = new Map(rows.map((row) => [Number(row.leaf_index), row]));
     return Array.from({ length: Math.max(0, end - from) }, (_, offset) => {
       const row = byLeaf.get(from + offset);
@@ -134,6 +148,7 @@ export class PostgresTree implements LogStore {
         forgotten: row?.forgotten ?? undefined,
         // A write that failed or came twice has used up a number as well.
         droppedBefore: undefined,
+        inJournal: row?.in_journal === true ? inJournal(row) : "same",
       };
     });
   }
@@ -149,6 +164,13 @@ export class PostgresTree implements LogStore {
   async keepCheckpoint({ size, atMs, note }: StoredCheckpoint): Promise<void> {
     await this.#pool.repeatable(keep, [size, atMs, note]);
   }
+}
+
+/** The server keeps JSON in a form of its own, hence the comparison by the canonical one. */
+function inJournal({ document, journal }: EntryRow): InJournal {
+  if (journal === null) return "dropped";
+  // Without its document the log has nothing to compare, and that is another fault.
+  return document === null || canonicalJson(journal) === document ? "same" : "changed";
 }
 
 /** A replica from before there was a log may settle what this log has as unsettled: then the journal knows more than the log. */

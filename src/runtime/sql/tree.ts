@@ -152,6 +152,7 @@ export class SqlTree {
       document: documents.get(from + index),
       forgotten: forgotten(from + index),
       droppedBefore: dropped.get(from + index) ?? 0,
+      inJournal: "same",
     }));
   }
 
