@@ -5,6 +5,7 @@ import { scopeMembers } from "../revocation/order.ts";
 import type { Revocations } from "../revocation/revocations.ts";
 import type { Logs } from "../transparency/logs.ts";
 import { signRevocationReceipt } from "../transparency/revocation-receipt.ts";
+import type { AuditEntry } from "../tenant/directory.ts";
 import { hex } from "../tenant/key.ts";
 import { auditEntry, nowRfc3339, type ChangePorts } from "./change.ts";
 import { checkCountry, checkModel, checkTier, unknown } from "./known-names.ts";
@@ -26,6 +27,9 @@ export interface RevocationPorts extends ChangePorts {
 
 /** A directory that does not answer must not hold up the order. */
 const auditWaitMs = 1_000;
+/** How long until it is asked again to take an audit entry, at first and at the most. */
+const firstAgainMs = 1_000;
+const mostAgainMs = 30_000;
 
 /** Where there is no tenant to write it under, the audit says this. */
 export const everyTenant = "*";
@@ -131,7 +135,7 @@ function checkScope(ports: RevocationPorts, named: RevocationScope): { scope: Re
   return { scope: model === undefined ? named : { ...named, model }, problems };
 }
 
-/** What was ordered stands, whether or not the audit can be written now; the log says where it cannot. */
+/** What was ordered stands, whether or not the audit can be written now; where it cannot, it is as soon as it can. */
 async function note(
   ports: RevocationPorts,
   actor: string,
@@ -142,7 +146,21 @@ async function note(
   const tenantId = order.scope.tenant ?? everyTenant;
   const entry = auditEntry(ports, nowRfc3339(ports.clock), actor, action, tenantId, { order: order.id, ...detail });
   const written = ports.directory.note(entry).catch((error: unknown) => {
-    ports.log.warn("an audit entry could not be written", { action, order: order.id, error: String(error) });
+    ports.log.warn("an audit entry cannot be written yet", { action, order: order.id, error: String(error) });
+    void writeLater(ports, entry);
   });
   await Promise.race([written, sleep(ports.clock, auditWaitMs)]);
+}
+
+/** For as long as the process lives. An entry of which a store did not say whether it took it may come to stand there twice. */
+async function writeLater({ directory, clock, log }: RevocationPorts, entry: AuditEntry): Promise<void> {
+  for (let waitMs = firstAgainMs; ; waitMs = Math.min(2 * waitMs, mostAgainMs)) {
+    await sleep(clock, waitMs);
+    try {
+      await directory.note(entry);
+      return log.info("an audit entry was written late", { action: entry.action, audit: entry.id });
+    } catch {
+      // It was said that it is missing.
+    }
+  }
 }

@@ -1,10 +1,24 @@
 import { expect, test } from "vitest";
+import type { ControlPorts } from "../../src/control/create-control.ts";
+import { issueRevocation } from "../../src/control/revocations.ts";
 import { Revocations } from "../../src/revocation/revocations.ts";
+import type { AuditEntry } from "../../src/tenant/directory.ts";
 import { MemoryPath } from "../revocation/memory-path.ts";
 import { order } from "../revocation/orders.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { control, testClock, type Document } from "./control-fixture.ts";
 
 const reason = "a leak";
+
+async function passSecond(clock: FakeClock): Promise<void> {
+  clock.advance(1_000);
+  await new Promise(setImmediate);
+}
+
+function ordersOf({ orders }: ControlPorts): Revocations {
+  if (orders === undefined) throw new Error("no orders");
+  return orders;
+}
 
 function idOf(document: Document): string {
   return String(document["id"]);
@@ -86,11 +100,19 @@ test("a misspelt member is refused, since what it was to narrow would be cut off
   expect((await call("POST", "/revocations", { model: "gpt-5", tennant: "acme", reason })).status).toBe(400);
 });
 
-test("a directory that cannot be written does not stop an order", async () => {
-  const { call, directory, logged } = control();
+test("a directory that cannot be written does not stop an order, and has it in the audit as soon as it can be", async () => {
+  const { ports, directory } = control();
+  const clock = new FakeClock();
+  const written: AuditEntry[] = [];
   directory.note = () => Promise.reject(new Error("away"));
-  expect((await call("POST", "/revocations", { tenant: "acme", reason })).status).toBe(201);
-  expect(logged).toMatchObject([{ level: "warn", message: "an audit entry could not be written" }]);
+  const issued = await issueRevocation({ ...ports, orders: ordersOf(ports), clock }, "operator", { tenant: "acme", reason });
+  for (let second = 0; second < 100; second += 1) await passSecond(clock);
+  expect(clock.timersSet).toBeLessThan(15);
+  directory.note = async (entry) => void written.push(entry);
+  for (let second = 0; second < 100; second += 1) await passSecond(clock);
+  const order = issued.ok ? issued.value.order.id : "";
+  expect(written).toMatchObject([{ action: "revocation.issue", tenantId: "acme", detail: { order, reason } }]);
+  expect(clock.pending).toBe(0);
 });
 
 test("an order that nobody knows is a 404", async () => {
