@@ -2,6 +2,7 @@ import { CompiledPolicy } from "../policy/compiled-policy.ts";
 import { decideBy, type Judgement } from "../policy/decide.ts";
 import type { DecisionInputs } from "../policy/decision-inputs.ts";
 import type { World } from "../policy/world.ts";
+import type { Country } from "../region/country.ts";
 import type { PolicyList } from "../region/policy-list.ts";
 import type { Policy, Rule } from "../region/policy.ts";
 import { surfacesOf } from "./check-invariants.ts";
@@ -11,6 +12,12 @@ export interface PolicyDifferences {
   /** Ids. */
   readonly rules: Changes;
   readonly invariants: Changes;
+  /** Names: of groups of countries, and of retention classes. */
+  readonly groups: Changes;
+  readonly retention: Changes;
+  /** Countries: those served from offshore, and those of which others count as one jurisdiction with them. */
+  readonly home: Changes;
+  readonly jurisdictions: Changes;
   /** By name; of those that changed, which entries. */
   readonly lists: Changes;
   readonly listEntries: readonly {
@@ -63,10 +70,15 @@ export function diffPolicies(before: World, after: World, atMs: number): PolicyD
     }
   }
   const byId = (items: readonly { readonly id: string }[]) => new Map(items.map((item) => [item.id, item] as const));
+  const countries = (set: ReadonlySet<Country>) => new Map([...set].map((country) => [country, country] as const));
   const lists = changes(before.policy.lists, after.policy.lists);
   return {
     rules: changes(byId(before.policy.rules), byId(after.policy.rules)),
     invariants: changes(byId(before.policy.invariants), byId(after.policy.invariants)),
+    groups: changes(before.policy.groups, after.policy.groups),
+    retention: changes(before.policy.retention, after.policy.retention),
+    home: changes(countries(before.policy.home), countries(after.policy.home)),
+    jurisdictions: changes(before.policy.jurisdictions, after.policy.jurisdictions),
     lists,
     listEntries: lists.changed.map((list) => ({
       list,

@@ -25,12 +25,10 @@ export type ShelfRead =
 /** Reads all policies of a regions folder, each with the catalogue as it reads under that policy's groups. */
 export async function readShelf(source: ShelfSource): Promise<ShelfRead> {
   const shadow = readShadow(source);
-  const shadowRefused = shadow !== undefined && "reason" in shadow ? [shadow] : [];
-  const shadowed = shadow !== undefined && "world" in shadow ? shadow : undefined;
   if (source.keys === undefined) {
     const read = readWritten(source);
-    const refused = [...unsignedRefusals(source), ...shadowRefused];
-    return read.ok ? { ok: true, shelf: new PolicyShelf(read.policy, [], refused, shadowed) } : read;
+    const refused = [...unsignedRefusals(source), ...shadow.refused];
+    return read.ok ? { ok: true, shelf: new PolicyShelf(read.policy, [], refused, shadow.policy) } : read;
   }
   const taken: ShelvedPolicy[] = [];
   const refused: RefusedPolicy[] = [];
@@ -45,7 +43,7 @@ export async function readShelf(source: ShelfSource): Promise<ShelfRead> {
   }
   const [first, ...others] = taken;
   if (first === undefined) return { ok: false, report: noneReport(refused) };
-  return { ok: true, shelf: new PolicyShelf(first, others, [...refused, ...shadowRefused], shadowed) };
+  return { ok: true, shelf: new PolicyShelf(first, others, [...refused, ...shadow.refused], shadow.policy) };
 }
 
 type PolicyRead = { readonly ok: true; readonly policy: ShelvedPolicy } | { readonly ok: false; readonly reason: string };
@@ -67,12 +65,16 @@ async function readBundleFile(
   return { ok: true, policy: { file: file.path, world: read.world, signed: parsed.signed, keyId: verified.keyId } };
 }
 
-/** The bundle that was last read from this file, with the catalogue as it is now. It was verified then, and cannot have changed. */
+/**
+ * The bundle that was last read from this file: it was verified then, and cannot have changed. With the catalogue as it is
+ * now, or as it was where the two do not go together: a region that only the next bundle can read ends no bundle before its time.
+ */
 function keptPolicy(file: CatalogueFile, source: ShelfSource, taken: readonly ShelvedPolicy[]): ShelvedPolicy | undefined {
   const before = source.before?.policies.find((policy) => policy.file === file.path);
   if (before?.signed === undefined) return undefined;
   const read = worldOf(file.path, before.signed, source);
-  return read.ok && clashWith(read.world, taken) === undefined ? { ...before, world: read.world } : undefined;
+  const world = read.ok ? read.world : before.world;
+  return clashWith(world, taken) === undefined ? { ...before, world } : undefined;
 }
 
 type WorldRead = { readonly ok: true; readonly world: World } | { readonly ok: false; readonly reason: string };
@@ -111,17 +113,23 @@ function readWritten({ files, sha256 }: ShelfSource): { ok: true; policy: Shelve
 /** Bundles that nobody can verify are not taken, and whoever put them there is told. */
 function unsignedRefusals({ files }: ShelfSource): RefusedPolicy[] {
   const reason = "STRAIT_POLICY_KEYS is not set, so no bundle is taken and the folder's policy.toml holds";
-  return files.filter(({ path }) => isBundle(path)).map(({ path }) => ({ file: path, reason, keptVersion: undefined }));
+  return files.filter(({ path }) => isBundle(path)).map(({ path }) => notTaken(path, reason));
 }
 
-/** It decides nothing, so that it needs neither a signature nor to be in force. */
-function readShadow(source: ShelfSource): ShelvedPolicy | RefusedPolicy | undefined {
-  const file = source.files.find(({ path }) => isShadow(path));
-  if (file === undefined) return undefined;
-  const parsed = parseBundle(file.text);
-  const read = parsed.ok ? worldOf(file.path, parsed.signed, source) : parsed;
-  if (!parsed.ok || !read.ok) return { file: file.path, reason: read.ok ? "" : read.reason, keptVersion: undefined };
-  return { file: file.path, world: read.world, signed: parsed.signed, keyId: undefined };
+/** It decides nothing, so that it needs neither a signature nor to be in force. Of several the first is tried. */
+function readShadow(source: ShelfSource): { policy: ShelvedPolicy | undefined; refused: readonly RefusedPolicy[] } {
+  const [first, ...others] = source.files.filter(({ path }) => isShadow(path));
+  if (first === undefined) return { policy: undefined, refused: [] };
+  const refused = others.map(({ path }) => notTaken(path, `one shadow is tried at a time, and ${first.path} is there`));
+  const parsed = parseBundle(first.text);
+  if (!parsed.ok) return { policy: undefined, refused: [notTaken(first.path, parsed.reason), ...refused] };
+  const read = worldOf(first.path, parsed.signed, source);
+  if (!read.ok) return { policy: undefined, refused: [notTaken(first.path, read.reason), ...refused] };
+  return { policy: { file: first.path, world: read.world, signed: parsed.signed, keyId: undefined }, refused };
+}
+
+function notTaken(file: string, reason: string): RefusedPolicy {
+  return { file, reason, keptVersion: undefined };
 }
 
 export function isBundle(path: string): boolean {

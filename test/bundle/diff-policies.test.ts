@@ -30,6 +30,33 @@ describe("the difference of two policies", () => {
     expect(diffPolicies(world(policyWith(own, wider, noJapan)), before, 0).rules.removed).toEqual(["no-japan"]);
   });
 
+  it("names groups, home countries, jurisdictions and retention classes, which no rule needs to show", () => {
+    const china = new Set(["CN", "HK"]);
+    const year = { months: 12, records: new Set(["receipts"] as const), tiers: undefined, makers: undefined };
+    const before = policyWith(own);
+    const after = {
+      ...before,
+      groups: new Map([...before.groups, ["new", china]]),
+      home: new Set([...before.home, "VA"]),
+      jurisdictions: new Map([...before.jurisdictions, ["VA", new Set(["VA", "IT"])]]),
+      retention: new Map([["short", year]]),
+    };
+    const longer = { ...after, groups: before.groups, retention: new Map([["short", { ...year, months: 60 }]]) };
+    const none = { added: [], removed: [], changed: [] };
+    expect(diffPolicies(world(before), world(after), 0)).toMatchObject({
+      groups: { ...none, added: ["new"] },
+      home: { ...none, added: ["VA"] },
+      jurisdictions: { ...none, added: ["VA"] },
+      retention: { ...none, added: ["short"] },
+    });
+    expect(diffPolicies(world(after), world(longer), 0)).toMatchObject({
+      groups: { ...none, removed: ["new"] },
+      home: none,
+      jurisdictions: none,
+      retention: { ...none, changed: ["short"] },
+    });
+  });
+
   it("names the entries of a list that came and went, and the party for whom that changes something", () => {
     const listed = (...names: readonly string[]): World => {
       const parties = names.map((name) => ({ name, identifiers: [] }));

@@ -125,6 +125,22 @@ describe("a bundle that does not hold", () => {
     expect([decidedBy(third, 0), third.refused]).toEqual(["better", []]);
   });
 
+  it("is kept with the regions that it was read with, where changed ones go together with the next bundle alone", async () => {
+    const wider = policyText.replace("[groups.CN]", '[groups.new]\ncountries = ["TW"]\n\n[groups.CN]');
+    const bundles = [
+      bundle("now", await bundleText("now", { from: 0 })),
+      bundle("next", await bundleText("next", { from: 10, policy: wider })),
+    ];
+    const before = await shelf(bundles);
+    const changed = regionFiles().map(({ path, text }) => ({ path, text: text.replaceAll('"group:CN"', '"group:new"') }));
+    const after = await read(bundles, before, changed);
+    if (!after.ok) throw new Error(after.report);
+    expect([0, 10].map((atMs) => decidedBy(after.shelf, atMs))).toEqual(["now", "next"]);
+    expect(after.shelf.at(0)).toBe(before.at(0));
+    expect(after.shelf.at(10).catalogue.digest).not.toBe(before.at(10).catalogue.digest);
+    expect(after.shelf.refused).toMatchObject([{ file: "regions/bundles/now.json", keptVersion: "now" }]);
+  });
+
   it("leaves all of them where none would be left", async () => {
     const first = await shelf([bundle("a", await bundleText("good"))]);
     expect(await read([], first)).toMatchObject({ ok: false });
@@ -141,6 +157,15 @@ describe("a bundle that is tried as a shadow", () => {
     expect(decidedBy(policies, 10)).toBe("a");
     expect(policies.shadow?.world.policy.version).toBe("next");
     expect(policies.policies).toHaveLength(1);
+  });
+
+  it("is the first of several, and the others are told of", async () => {
+    const shadows = [bundle("x.shadow", await bundleText("x")), bundle("y.shadow", await bundleText("y"))];
+    const policies = await shelf([bundle("a", await bundleText("a")), ...shadows]);
+    expect(policies.shadow?.world.policy.version).toBe("x");
+    expect(policies.refused).toMatchObject([
+      { file: "regions/bundles/y.shadow.json", reason: expect.stringContaining("x.shadow") },
+    ]);
   });
 
   it("is told of where it cannot be read", async () => {

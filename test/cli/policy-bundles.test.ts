@@ -17,6 +17,10 @@ test("a policy is built, signed and verified by the command, and no longer holds
   const dates = ["--from", "2026-12-01T00:00:00Z", "--to", "2027-01-01T08:00:00+08:00"];
   expect((await strait(["policy", "build", ...dates, "--out", at("built.json")])).code).toBe(0);
   expect((await strait(["policy", "sign", at("built.json"), "--key", at("key.json"), "--out", at("signed.json")])).code).toBe(0);
+  const sign = ["policy", "sign", at("built.json"), "--key", at("key.json"), "--out"];
+  expect((await strait([...sign, at("bundles/signed.json")])).code).toBe(0);
+  expect(readFileSync(at("bundles/signed.json"), "utf8")).toBe(readFileSync(at("signed.json"), "utf8"));
+  expect((await strait([...sign, at("region/bundles/signed.json")])).code).toBe(2);
   const verified = await strait(["policy", "verify", at("signed.json"), "--keys", at("keys.json"), "--json"]);
   expect(verified.code).toBe(0);
   expect(JSON.parse(verified.stdout)).toMatchObject({

@@ -33,6 +33,12 @@ test("policy check holds for the shipped policy, and prints whom a narrowed rule
   expect(broken.stderr).toMatch(/^claude-not-for-excluded-owners is broken: /m);
   expect(broken.stderr).toMatch(/registered, led and held in (CN|HK|MO)/);
   expect(broken.stderr).toMatch(/is served +claude-/);
+  const bundle = join(narrowed, "bundle.json");
+  expect((await strait(["policy", "build", narrowed, "--out", bundle])).code).toBe(0);
+  const { digest } = JSON.parse(readFileSync(bundle, "utf8")) as { digest: string };
+  const ofBundle = await strait(["policy", "check", "--bundle", bundle, "--json"]);
+  expect(ofBundle.code).toBe(1);
+  expect(JSON.parse(ofBundle.stderr)).toMatchObject({ ok: false, digest });
 });
 
 test("policy diff names the rule that changed and for whom, and policy replay decides a receipt again or says what is missing", async () => {
@@ -74,6 +80,10 @@ test("policy diff names the rule that changed and for whom, and policy replay de
   writeFileSync(receipts, `${JSON.stringify(receipt)}\n`);
   const same = await strait(["policy", "replay", receipts, "--bundle", before, "--json"]);
   expect([same.code, JSON.parse(same.stdout)]).toMatchObject([0, { ok: true, same: 1 }]);
+  const absent = await strait(["policy", "replay", join(folder, "nowhere.jsonl"), "--bundle", before]);
+  expect([absent.code, absent.stderr]).toEqual([2, expect.stringMatching(/nowhere\.jsonl cannot be read \(ENOENT\)/)]);
+  const torn = await strait(["policy", "replay", "-", "--bundle", before], {}, `${JSON.stringify(receipt)}\n\nno receipt\n`);
+  expect([torn.code, torn.stderr]).toEqual([2, expect.stringContaining("Line 3 is no receipt")]);
   const missing = await strait(["policy", "replay", receipts]);
   expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining(`Not at hand: policy ${digest}`)]);
   writeFileSync(receipts, `${JSON.stringify({ ...receipt, attempts: [{ deployment: "chinanorth3/gpt-4.1" }] })}\n`);

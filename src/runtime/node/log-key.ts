@@ -2,6 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readLogKeys, type LogKeys } from "../../transparency/log-keys.ts";
+import { errorCode } from "./error-code.ts";
 import { hashes } from "./hashes.ts";
 
 /** A gateway does not start with a log that nothing can sign. */
@@ -36,7 +37,8 @@ function makeKey(dataDir: string, path: string): void {
   try {
     writeFileSync(path, `${JSON.stringify({ keys: [key] })}\n`, { mode: 0o600, flag: "wx" });
   } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw new LogKeyUnusable(`The log's key cannot be written to ${path} (${codeOf(error)}).`);
+    if (errorCode(error) !== "EEXIST")
+      throw new LogKeyUnusable(`The log's key cannot be written to ${path} (${errorCode(error)}).`);
   }
 }
 
@@ -44,10 +46,6 @@ function readKeyFile(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new LogKeyUnusable(`The log's key cannot be read from ${path} (${codeOf(error)}).`);
+    throw new LogKeyUnusable(`The log's key cannot be read from ${path} (${errorCode(error)}).`);
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }

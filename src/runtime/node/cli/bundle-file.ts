@@ -1,3 +1,5 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { parseBundle, type SignedBundle } from "../../../bundle/signed-bundle.ts";
 import type { Session } from "./command.ts";
 import { exitCodes, Failure } from "./failure.ts";
@@ -14,6 +16,9 @@ export function readBundleFile(path: string): SignedBundle {
 export function writeBundle(signed: SignedBundle, path: string | undefined, session: Session): void {
   const text = JSON.stringify(signed, undefined, 2);
   if (path === undefined) return session.print(text);
+  const folder = dirname(path);
+  // A regions folder has no bundles/ before its first bundle. What is missing above that is a slip of the pen.
+  if (existsSync(dirname(folder)) && !existsSync(folder)) mkdirSync(folder);
   writeOut(path, `${text}\n`, 0o644, "w");
   session.remark(`${path} holds version ${signed.bundle.version}, digest ${signed.digest}.`);
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { openCheckpoint, type Checkpoint } from "../../../transparency/checkpoint.ts";
 import { readPublicKeys, type LogKey } from "../../../transparency/log-keys.ts";
+import { errorCode } from "../error-code.ts";
 import { hashes } from "../hashes.ts";
 import type { Input, Option } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
@@ -19,8 +20,7 @@ export function readBytesOf(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    throw usageFailure(`${path} cannot be read (${code}).`);
+    throw usageFailure(`${path} cannot be read (${errorCode(error)}).`);
   }
 }
 

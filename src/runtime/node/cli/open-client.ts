@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { errorCode } from "../error-code.ts";
 import { ControlClient } from "./control-client.ts";
 import type { Input, Option } from "./command.ts";
 import { usageFailure } from "./failure.ts";
@@ -52,7 +53,7 @@ function readKeyFile(path: string, mayBeMissing = false): string | undefined {
   try {
     return readFileSync(path, "utf8").trim();
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    const code = errorCode(error);
     if (mayBeMissing && code === "ENOENT") return undefined;
     throw usageFailure(`The operator key cannot be read from ${path} (${code}).`);
   }

@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { errorCode } from "../error-code.ts";
 import type { Option } from "./command.ts";
 import { usageFailure } from "./failure.ts";
 
@@ -9,7 +10,9 @@ export function writeOut(path: string, text: string, mode: number, flag: "w" | "
   try {
     writeFileSync(path, text, { mode, flag });
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    throw usageFailure(`${path} cannot be written (${code}).`);
+    const code = errorCode(error);
+    throw usageFailure(
+      code === "EEXIST" ? `${path} is there already, and is not written over.` : `${path} cannot be written (${code}).`,
+    );
   }
 }

@@ -55,7 +55,7 @@ export async function verify(input: Input, session: Session): Promise<void> {
     const document = { ok: false, version: bundle.version, digest: signed.digest, reason: verified.reason };
     throw new Failure(exitCodes.failed, `The bundle does not hold: ${verified.reason}.`, document);
   }
-  const { version, effectiveFrom, effectiveTo } = bundle;
+  const { version, effectiveFrom = null, effectiveTo = null } = bundle;
   const document = { ok: true, version, digest: signed.digest, keyId: verified.keyId, effectiveFrom, effectiveTo };
   if (session.json) return session.print(JSON.stringify(document, undefined, 2));
   session.print(

@@ -1,12 +1,7 @@
-import { datesOf } from "../../../bundle/signed-bundle.ts";
 import { diffPolicies, type Changes, type DecisionDifference } from "../../../bundle/diff-policies.ts";
-import type { World } from "../../../policy/world.ts";
-import { formatProblems } from "../../../region/problem.ts";
-import { isPolicyFile, readCatalogue, type CatalogueFile } from "../../../region/read-catalogue.ts";
-import { sha256, systemClock } from "../clock.ts";
-import { readBundleFile } from "./bundle-file.ts";
+import { systemClock } from "../clock.ts";
+import { bundleWorld } from "./bundle-world.ts";
 import { required, type Input, type Session } from "./command.ts";
-import { exitCodes, Failure } from "./failure.ts";
 import { regionFilesIn, regionsDirectory } from "./regions-argument.ts";
 import { table } from "./table.ts";
 import { instantMs } from "./values.ts";
@@ -15,8 +10,8 @@ import { instantMs } from "./values.ts";
 const printed = 40;
 
 export async function diff(input: Input, session: Session): Promise<void> {
-  const files = (await regionFilesIn(regionsDirectory(input.option("regions"), session))).filter((file) => !isPolicyFile(file));
-  const [before, after] = [worldOf(required(input, "BEFORE"), files), worldOf(required(input, "AFTER"), files)];
+  const files = await regionFilesIn(regionsDirectory(input.option("regions"), session));
+  const [before, after] = [bundleWorld(required(input, "BEFORE"), files), bundleWorld(required(input, "AFTER"), files)];
   const at = input.option("at");
   const atMs = at === undefined ? Math.max(systemClock.nowMs(), after.policy.effectiveFromMs ?? 0) : instantMs(at, "at");
   const differences = diffPolicies(before, after, atMs);
@@ -26,6 +21,10 @@ export async function diff(input: Input, session: Session): Promise<void> {
     ["rule", differences.rules],
     ["list", differences.lists],
     ["invariant", differences.invariants],
+    ["group", differences.groups],
+    ["home country", differences.home],
+    ["jurisdiction of", differences.jurisdictions],
+    ["retention class", differences.retention],
   ] as const)
     for (const line of changeLines(name, changes)) session.print(line);
   for (const { list, added, removed } of differences.listEntries) {
@@ -39,14 +38,6 @@ export async function diff(input: Input, session: Session): Promise<void> {
   session.print(`\n${table(heads, rows.slice(0, printed))}`);
   if (rows.length > printed || differences.different > differences.decisions.length)
     session.print("\nMore are not shown; --json tells the first 200 with all that was decided by.");
-}
-
-function worldOf(path: string, files: readonly CatalogueFile[]): World {
-  const { bundle } = readBundleFile(path);
-  const policy = bundle.files.map(({ name, text }) => ({ path: `${path}/${name}`, text }));
-  const read = readCatalogue([...files, ...policy], sha256, datesOf(bundle));
-  if (!read.ok) throw new Failure(exitCodes.failed, `${path} does not fit the regions folder:\n${formatProblems(read.problems)}`);
-  return read;
 }
 
 function changeLines(name: string, { added, removed, changed }: Changes): string[] {

@@ -5,6 +5,7 @@ import { parseRecord, replay as replayRecord, Worlds, type Replay } from "../../
 import { isBundle, isShadow } from "../../../bundle/read-shelf.ts";
 import { isPolicyFile, readCatalogue, type CatalogueFile } from "../../../region/read-catalogue.ts";
 import { sha256 } from "../clock.ts";
+import { errorCode } from "../error-code.ts";
 import { readBundleFile } from "./bundle-file.ts";
 import { required, type Input, type Session } from "./command.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
@@ -19,10 +20,12 @@ export async function replay(input: Input, session: Session): Promise<void> {
   const counts: Record<Replay["result"], number> = { same: 0, different: 0, without_inputs: 0, without_world: 0 };
   const different: { requestId: string; differences: readonly string[] }[] = [];
   const missing = new Set<string>();
+  let number = 0;
   for await (const line of linesOf(required(input, "FILE"))) {
+    number += 1;
     if (line.trim() === "") continue;
     const record = parseRecord(line);
-    if (record === undefined) throw usageFailure("A line is no receipt: give what strait export --format jsonl writes.");
+    if (record === undefined) throw usageFailure(`Line ${number} is no receipt: give what strait export --format jsonl writes.`);
     const again = replayRecord(record, worlds);
     counts[again.result] += 1;
     if (again.result === "different" && different.length < listedDifferences)
@@ -88,13 +91,9 @@ function add(worlds: Worlds, files: readonly CatalogueFile[], dates?: ReturnType
 
 async function* linesOf(path: string): AsyncGenerator<string> {
   const stream = path === "-" ? process.stdin : createReadStream(path, "utf8");
-  let failure: Error | undefined;
-  const lines = createInterface({ input: stream, crlfDelay: Infinity });
-  // The lines end where the stream fails, without a word of it.
-  stream.once("error", (error) => {
-    failure = error;
-    lines.close();
-  });
-  yield* lines;
-  if (failure !== undefined) throw usageFailure(`${path} cannot be read (${failure.message}).`);
+  try {
+    yield* createInterface({ input: stream, crlfDelay: Infinity });
+  } catch (error) {
+    throw usageFailure(`${path} cannot be read (${errorCode(error)}).`);
+  }
 }

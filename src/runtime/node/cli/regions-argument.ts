@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { formatProblems } from "../../../region/problem.ts";
 import type { CatalogueFile, CatalogueRead } from "../../../region/read-catalogue.ts";
 import { sha256 } from "../clock.ts";
+import { errorCode } from "../error-code.ts";
 import type { Argument, Input, Session } from "./command.ts";
 import { exitCodes, Failure } from "./failure.ts";
 
@@ -35,7 +36,6 @@ export async function regionFilesIn(directory: string): Promise<readonly Catalog
   try {
     return catalogueFiles(directory);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    throw new Failure(exitCodes.failed, `${directory} cannot be read (${code}). Name the folder of your regions.`);
+    throw new Failure(exitCodes.failed, `${directory} cannot be read (${errorCode(error)}). Name the folder of your regions.`);
   }
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { errorCode } from "../error-code.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 
 /** A non-negative integer; `_` may part its digits. */
@@ -64,8 +65,6 @@ export function textFile(path: string): string {
   try {
     return readFileSync(path === "-" ? 0 : path, "utf8");
   } catch (error) {
-    throw usageFailure(
-      `${path} cannot be read (${error instanceof Error && "code" in error ? String(error.code) : String(error)}).`,
-    );
+    throw usageFailure(`${path} cannot be read (${errorCode(error)}).`);
   }
 }
