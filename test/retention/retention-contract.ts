@@ -29,7 +29,8 @@ type ToldTenant = (typeof tenants)[number];
  * drawn, the fewer the further away the store is.
  */
 export function retentionContract(name: string, openWorld: () => RetentionWorld | Promise<RetentionWorld>, runs = 20): void {
-  describe(`retention: ${name}`, () => {
+  // On a machine that does other things as well, a store that is far away is slow.
+  describe(`retention: ${name}`, { timeout: 20_000 }, () => {
     let world: RetentionWorld;
     let checkpoints: Map<ReturnType<RetentionWorld["log"]>, StoredCheckpoint[]>;
     beforeEach(begin);

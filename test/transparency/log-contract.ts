@@ -150,7 +150,7 @@ export function logContract(name: string, openWorld: () => LogWorld | Promise<Lo
       expect(await log.consistency(11)).toBeUndefined();
     });
 
-    it("writes and finds again whatever text an upstream says of itself", async () => {
+    it("writes and finds again whatever text an upstream says of itself", { timeout: 20_000 }, async () => {
       await fc.assert(
         fc.asyncProperty(fc.string({ unit: "binary" }), fc.uuid(), async (servedModel, requestId) => {
           const evidence = { region: undefined, inferenceGeo: undefined, servedModel, upstreamRequestId: "\ud800" };

@@ -85,7 +85,7 @@ function methodOf<Class, Name extends keyof Class>(prototype: Class, name: Name)
   return prototype[name];
 }
 
-describe("the query view's copies", () => {
+describe("the query view's copies", { timeout: 20_000 }, () => {
   it("go with the receipts, and the sums over them with the sums of their tenant", async () => {
     await addTenant("acme");
     await addTenant("other");
@@ -156,8 +156,8 @@ describe("the query view's copies", () => {
   });
 });
 
-describe("a run over all tenants", () => {
-  it("asks a few objects at a time, and each of them", { timeout: 30_000 }, async () => {
+describe("a run over all tenants", { timeout: 20_000 }, () => {
+  it("asks a few objects at a time, and each of them", async () => {
     const ids = Array.from({ length: 12 }, (_, index) => `tenant_${String(index).padStart(2, "0")}`);
     for (const id of ids) await addTenant(id, 1);
     let [atOnce, most] = [0, 0];
@@ -177,7 +177,7 @@ describe("a run over all tenants", () => {
     expect([most, await inView()]).toEqual([8, []]);
   });
 
-  it("comes back to a tenant that has more than is deleted in one go", { timeout: 30_000 }, async () => {
+  it("comes back to a tenant that has more than is deleted in one go", async () => {
     await addTenant("acme", 0);
     await runInDurableObject(tenant("acme"), async (object) => {
       for (let index = 0; index < 2_300; index += 1)
@@ -261,7 +261,7 @@ describe("a run over all tenants", () => {
   });
 });
 
-describe("the schedule", () => {
+describe("the schedule", { timeout: 20_000 }, () => {
   const later = (byMs: number): void => void vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + byMs });
 
   it("deletes by the policy in force, once a day, on record", async () => {
