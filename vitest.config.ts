@@ -24,11 +24,14 @@ const worker = cloudflareTest(() => {
   };
 });
 
+/** How long a test may hang before it is given up, on a machine that others use as well: no bound on how fast anything is. */
+const patience = { testTimeout: 30_000, hookTimeout: 30_000 };
+
 const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
-      { test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/worker/**", "node_modules/**"] } },
-      { plugins: [worker], test: { name: "worker", include: ["test/worker/**/*.test.ts"] } },
+      { test: { ...patience, name: "node", include: ["test/**/*.test.ts"], exclude: ["test/worker/**", "node_modules/**"] } },
+      { plugins: [worker], test: { ...patience, name: "worker", include: ["test/worker/**/*.test.ts"] } },
     ],
   },
 });
