@@ -5,7 +5,7 @@ import { isInForce, isQuarantine, quarantiner } from "./revocation/order.ts";
 /** A quarantine is a revocation of one deployment that the gateway itself orders, without an end; an operator restores it. */
 export function quarantineBy(ports: RevocationPorts): Quarantine {
   return async ({ id }, reason) => {
-    const nowMs = ports.clock.nowMs();
+    const nowMs = ports.orders.nowMs();
     const stands = ports.orders
       .list()
       .some((order) => isQuarantine(order) && order.scope.deployment === id && isInForce(order, nowMs));

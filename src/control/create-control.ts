@@ -85,7 +85,7 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
   if (ports.orders !== undefined) {
     const { orders, placeAlarm } = ports;
     addRevocationRoutes(app, { ...ports, orders });
-    if (placeAlarm !== undefined) addPlaceMismatchRoutes(app, { clock: ports.clock, orders, placeAlarm });
+    if (placeAlarm !== undefined) addPlaceMismatchRoutes(app, { orders, placeAlarm });
   }
   addDocument(app);
   app.notFound((context) => notServed(app, context));

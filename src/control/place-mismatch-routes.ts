@@ -23,7 +23,7 @@ export interface PlaceMismatchListDocument {
   quarantined: RevocationStateDocument[];
 }
 
-export interface PlaceMismatchPorts extends Pick<RevocationPorts, "orders" | "clock"> {
+export interface PlaceMismatchPorts extends Pick<RevocationPorts, "orders"> {
   readonly placeAlarm: Pick<PlaceAlarm, "list">;
 }
 
@@ -69,9 +69,9 @@ export function addPlaceMismatchRoutes(app: OpenAPIHono, ports: PlaceMismatchPor
   });
 }
 
-async function quarantines({ orders, clock }: PlaceMismatchPorts): Promise<RevocationStateDocument[]> {
+async function quarantines({ orders }: PlaceMismatchPorts): Promise<RevocationStateDocument[]> {
   await orders.refresh();
-  const nowMs = clock.nowMs();
+  const nowMs = orders.nowMs();
   const standing = orders.list().filter((order) => isQuarantine(order) && isInForce(order, nowMs));
   const states = await Promise.all(standing.map(({ id }) => revocationState({ orders }, id)));
   return states.flatMap((state) => (state.ok ? [revocationStateDocument(state.value, nowMs)] : []));

@@ -67,7 +67,7 @@ const restore = createRoute({
 });
 
 export function addRevocationRoutes(app: OpenAPIHono, ports: RevocationPorts): void {
-  const nowMs = (): number => ports.clock.nowMs();
+  const nowMs = (): number => ports.orders.nowMs();
 
   app.openapi(list, async (context) => {
     await ports.orders.refresh();

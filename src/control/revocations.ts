@@ -40,7 +40,7 @@ export async function issueRevocation(
   actor: string,
   input: NewRevocation,
 ): Promise<Outcome<{ readonly order: RevocationOrder; readonly writtenTo: readonly string[] }>> {
-  const nowMs = ports.clock.nowMs();
+  const nowMs = ports.orders.nowMs();
   const { reason, expiresAt, ...named } = input;
   const expiresAtMs = expiresAt ? Date.parse(expiresAt) : undefined;
   const { scope, problems } = checkScope(ports, named);

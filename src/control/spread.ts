@@ -41,8 +41,8 @@ async function lift(ports: SpreadPorts, actor: string, tenantId: string): Promis
   for (const order of inForce(ports, tenantId)) await ports.orders.issue({ ...order, restored });
 }
 
-function inForce({ orders, clock }: SpreadPorts, tenantId: string): ReturnType<SpreadPorts["orders"]["list"]> {
-  const nowMs = clock.nowMs();
+function inForce({ orders }: SpreadPorts, tenantId: string): ReturnType<SpreadPorts["orders"]["list"]> {
+  const nowMs = orders.nowMs();
   return orders
     .list()
     .filter(

@@ -41,8 +41,8 @@ export interface RevocationPath {
   write(order: RevocationOrder): Promise<void>;
   acknowledge(acknowledgements: readonly Acknowledgement[]): Promise<void>;
   acknowledgements(orderId: string): Promise<readonly Acknowledgement[]>;
-  /** Says that a replica lives, for `replicaLifeMs`. */
-  beat(replica: Replica): Promise<void>;
+  /** Says that a replica lives, for `replicaLifeMs`. Resolves with the store's own clock, in milliseconds since the Unix epoch. */
+  beat(replica: Replica): Promise<number>;
   /** The replicas that live, by the store's own clock. */
   replicas(): Promise<readonly Replica[]>;
   /**

@@ -54,6 +54,8 @@ export class Revocations implements RevocationGate {
   readonly #open = new Set<RevocableExchange>();
   readonly #acknowledging: Acknowledging;
   readonly #beatAtMs = new Map<RevocationPath, number>();
+  /** What each path's clock said, and when that was by `#elapsed`. */
+  readonly #told = new Map<RevocationPath, { readonly atMs: number; readonly heardAtMs: number }>();
   /** Called when a path should be attended to soon. */
   onNews: () => void = () => undefined;
 
@@ -84,6 +86,19 @@ export class Revocations implements RevocationGate {
     return this.#known.get(id);
   }
 
+  /**
+   * The earliest time that this replica's clock or one of the paths' may say, in milliseconds since the Unix epoch. Orders end by
+   * it: one must not end early on a machine whose clock is ahead of the others'.
+   */
+  nowMs(): number {
+    let earliest = this.#clock.nowMs();
+    for (const { atMs, heardAtMs } of this.#told.values()) {
+      const there = atMs + this.#elapsed.nowMs() - heardAtMs;
+      if (there < earliest) earliest = there;
+    }
+    return earliest;
+  }
+
   /** Milliseconds since a shared path that answered was asked. */
   silentForMs(): number {
     return this.#elapsed.nowMs() - this.#heardAtMs;
@@ -97,7 +112,7 @@ export class Revocations implements RevocationGate {
     if (this.#isShared && !(this.silentForMs() < this.#stalenessMs))
       return refuse({ kind: "revocations_unknown", retryAfterMs: 1_000 });
     if (this.#inForce.length === 0) return allow(permit);
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.nowMs();
     const orders = this.#inForce.filter((order) => isInForce(order, nowMs) && concerns(order, subject));
     const whole = orders.find(({ scope }) => !namesPlace(scope));
     if (whole !== undefined) return refuse({ kind: "revoked", order: whole.id });
@@ -124,7 +139,7 @@ export class Revocations implements RevocationGate {
 
   /** The order in force that hits an exchange as it runs now. */
   orderAgainst({ subject, deployment }: RevocableExchange): RevocationOrder | undefined {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.nowMs();
     return this.#inForce.find(
       (order) =>
         isInForce(order, nowMs) &&
@@ -149,8 +164,7 @@ export class Revocations implements RevocationGate {
 
   /** Takes orders in from wherever they come; known ones change nothing. */
   learn(orders: Iterable<RevocationOrder>, from: string): void {
-    const nowMs = this.#clock.nowMs();
-    const news: RevocationOrder[] = [];
+    const nowMs = this.nowMs();
     let changed = false;
     for (const order of orders) {
       const known = this.#known.get(order.id);
@@ -159,12 +173,9 @@ export class Revocations implements RevocationGate {
       if (joined === known) continue;
       this.#known.set(order.id, joined);
       changed = true;
-      if (known === undefined && isInForce(joined, nowMs)) news.push(joined);
     }
     if (!changed) return;
-    this.#compile(nowMs);
-    for (const exchange of this.#open) this.enforce(exchange);
-    for (const { id } of news) this.#changed(id, () => ({ learnedBy: from }));
+    this.#apply(from);
     this.onNews();
   }
 
@@ -180,8 +191,12 @@ export class Revocations implements RevocationGate {
     await this.#giveMissing(path, orders);
     await this.#acknowledging.tell(path);
     if (askedAtMs - (this.#beatAtMs.get(path) ?? Number.NEGATIVE_INFINITY) < replicaLifeMs / 4) return;
-    await path.beat(this.replica);
+    const atMs = await path.beat(this.replica);
     this.#beatAtMs.set(path, askedAtMs);
+    const before = this.nowMs();
+    this.#told.set(path, { atMs, heardAtMs: this.#elapsed.nowMs() });
+    // What was over by this machine's clock may not be.
+    if (this.nowMs() < before && this.#apply(path.name)) this.onNews();
   }
 
   /**
@@ -234,6 +249,15 @@ export class Revocations implements RevocationGate {
       const copy = stored.get(order.id);
       if (copy === undefined || (order.restored !== undefined && copy.restored === undefined)) await path.write(order);
     }
+  }
+
+  /** Does what the known orders say now; whether one is in force that was not. */
+  #apply(from: string): boolean {
+    this.#compile(this.nowMs());
+    const news = this.#inForce.filter(({ id }) => this.#acknowledging.of(id) === undefined);
+    for (const exchange of this.#open) this.enforce(exchange);
+    for (const { id } of news) this.#changed(id, () => ({ learnedBy: from }));
+    return news.length > 0;
   }
 
   #compile(nowMs: number): void {

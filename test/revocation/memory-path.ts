@@ -10,6 +10,8 @@ export class MemoryPath implements RevocationPath {
   readonly living: Map<string, Replica> = new Map();
   away: "no" | "refuses" | "hangs" = "no";
   silent = false;
+  /** Its clock; ahead of every other one by itself. */
+  nowMs: () => number = () => Number.POSITIVE_INFINITY;
   readonly #watching = new Set<() => void>();
 
   constructor(name: string, shared = true) {
@@ -38,9 +40,10 @@ export class MemoryPath implements RevocationPath {
     return [...this.told.values()].filter((one) => one.orderId === orderId);
   }
 
-  async beat(replica: Replica): Promise<void> {
+  async beat(replica: Replica): Promise<number> {
     await this.#reach();
     this.living.set(replica.id, replica);
+    return this.nowMs();
   }
 
   async replicas(): Promise<readonly Replica[]> {

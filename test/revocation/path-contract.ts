@@ -72,6 +72,14 @@ export function revocationPathContract(name: string, open: OpenPaths, tells: boo
       expect(told.find((one) => one.replica.id === "b")).toEqual(JSON.parse(JSON.stringify(last)));
     });
 
+    it("says what time its store has", async () => {
+      const before = Date.now();
+      const told = await here.beat(replica("a"));
+      // A server on this machine has this machine's clock, but may tell it to the millisecond only.
+      expect(told).toBeGreaterThanOrEqual(before - 1);
+      expect(told).toBeLessThanOrEqual(Date.now() + 1);
+    });
+
     it("shows the replicas that live", async () => {
       await here.beat(replica("a"));
       await there.beat(replica("b"));

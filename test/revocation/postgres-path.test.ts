@@ -1,5 +1,4 @@
 import { afterAll, beforeAll } from "vitest";
-import { systemClock } from "../../src/runtime/node/clock.ts";
 import { migratePostgres } from "../../src/runtime/node/postgres-migrate.ts";
 import { openPostgresRevocations } from "../../src/runtime/node/postgres-revocations.ts";
 import { silent } from "../stores/postgres-world.ts";
@@ -18,7 +17,7 @@ describeOnPostgres("on PostgreSQL", () => {
     async () => {
       const address = await server.createDatabase();
       await migratePostgres(address, silent);
-      const paths = [1, 2].map(() => openPostgresRevocations(address, systemClock, silent));
+      const paths = [1, 2].map(() => openPostgresRevocations(address, silent));
       return { paths, close: async () => void (await Promise.all(paths.map((path) => path.close()))) };
     },
     true,

@@ -72,6 +72,32 @@ describe("an order given to one replica", () => {
     expect(answer(third)).toBe("revoked");
   });
 
+  it("holds until its end by the stores' clocks, on a machine whose own is hours ahead", async () => {
+    const hours = 3 * 3_600_000;
+    postgres.nowMs = valkey.nowMs = () => clock.nowMs();
+    const ahead = { nowMs: () => clock.nowMs() + hours, after: clock.after.bind(clock) };
+    const second = new Revocations({
+      paths: [postgres, valkey],
+      replica: { id: "second", name: "second", startedAtMs: 0 },
+      clock: ahead,
+      elapsed: clock,
+      stalenessMs,
+    });
+    const first = await following("first");
+    const lasting = { ...model, expiresAtMs: clock.nowMs() + hours / 3 };
+    await first.issue(lasting);
+    // Before it has heard what time it is, and long after.
+    void followPaths(second, ahead, silent);
+    await settled();
+    expect(answer(second)).toBe("revoked");
+    expect([...postgres.told.keys()]).toEqual([`${lasting.id} first`, `${lasting.id} second`]);
+    await clock.pass(hours / 3 - 5_000);
+    await clock.pass(1_000, 5);
+    expect(answer(second)).toBe("revoked");
+    await clock.pass(5_000, 20);
+    expect(answer(second)).toBe("admitted");
+  });
+
   it("is found within a second where no message told of it", async () => {
     postgres.silent = valkey.silent = true;
     const [first, second] = [await following("first"), await following("second")];

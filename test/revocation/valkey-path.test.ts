@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { systemClock } from "../../src/runtime/node/clock.ts";
 import { openValkeyRevocations } from "../../src/runtime/node/valkey-revocations.ts";
 import { StoreUnavailable } from "../../src/quota/store.ts";
 import { ValkeyCluster } from "../support/valkey-cluster.ts";
@@ -17,7 +16,7 @@ describeOnValkey("on Valkey", () => {
 
   it("rejects what is asked of a server that is not there, soon", async () => {
     const other = await ValkeyServer.start();
-    const path = openValkeyRevocations(other.address, systemClock);
+    const path = openValkeyRevocations(other.address);
     await path.read();
     await other.stop();
     await expect(path.read()).rejects.toThrow(StoreUnavailable);
@@ -36,7 +35,7 @@ function onServer(start: () => Promise<ValkeyUnderTest>): void {
     "Valkey, two replicas",
     async () => {
       await server.flush();
-      const paths = [1, 2].map(() => openValkeyRevocations(server.address, systemClock));
+      const paths = [1, 2].map(() => openValkeyRevocations(server.address));
       return { paths, close: async () => paths.forEach((path) => path.close()) };
     },
     true,

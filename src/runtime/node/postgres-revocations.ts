@@ -1,4 +1,3 @@
-import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import { orderKeptMs, type RevocationOrder } from "../../revocation/order.ts";
 import { replicaLifeMs, type Acknowledgement, type Replica, type RevocationPath } from "../../revocation/path.ts";
@@ -27,7 +26,8 @@ const write: Statement = {
       RETURNING id
     ), forgotten AS (
       DELETE FROM strait.revocation
-      WHERE id <> $1 AND coalesce((document #>> '{restored,atMs}')::bigint, (document ->> 'expiresAtMs')::bigint) < $3
+      WHERE id <> $1 AND coalesce((document #>> '{restored,atMs}')::bigint, (document ->> 'expiresAtMs')::bigint)
+        < extract(epoch FROM now()) * 1000 - $3
       RETURNING id
     ), silenced AS (
       DELETE FROM strait.acknowledgement WHERE order_id IN (SELECT id FROM forgotten)
@@ -51,7 +51,7 @@ const beat: Statement = {
   name: "replica-beat",
   text: `WITH dead AS (DELETE FROM strait.replica WHERE id <> $1 AND beat_at < now() - $3 * interval '1 millisecond')
     INSERT INTO strait.replica (id, document, beat_at) VALUES ($1, $2::jsonb, now())
-    ON CONFLICT (id) DO UPDATE SET beat_at = now()`,
+    ON CONFLICT (id) DO UPDATE SET beat_at = now() RETURNING (extract(epoch FROM now()) * 1000)::bigint AS at_ms`,
 };
 
 const living: Statement = {
@@ -60,11 +60,7 @@ const living: Statement = {
 };
 
 /** Orders in PostgreSQL, whose schema is up to date already; each is told to every replica as it is committed. */
-export function openPostgresRevocations(
-  url: string,
-  clock: Pick<Clock, "nowMs">,
-  log: Log,
-): RevocationPath & { close(): Promise<void> } {
+export function openPostgresRevocations(url: string, log: Log): RevocationPath & { close(): Promise<void> } {
   const pool = new PostgresPool(url, connections, log, answerMs);
   let listener: PostgresListener | undefined;
   const documents = async <Document>(statement: Statement, values: readonly unknown[]): Promise<Document[]> =>
@@ -76,10 +72,13 @@ export function openPostgresRevocations(
     name: "postgres",
     shared: true,
     read: () => documents<RevocationOrder>(read, []),
-    write: (order) => run(write, [order.id, storableJson(order), clock.nowMs() - orderKeptMs]),
+    write: (order) => run(write, [order.id, storableJson(order), orderKeptMs]),
     acknowledge: (told) => run(acknowledge, [told.map(storableJson)]),
     acknowledgements: (orderId) => documents<Acknowledgement>(acknowledgements, [orderId]),
-    beat: (replica) => run(beat, [replica.id, storableJson(replica), replicaLifeMs]),
+    async beat(replica) {
+      const [row] = await pool.repeatable<{ at_ms: string }>(beat, [replica.id, storableJson(replica), replicaLifeMs]);
+      return Number(row?.at_ms);
+    },
     replicas: () => documents<Replica>(living, [replicaLifeMs]),
     watch(wake) {
       const options = { url, channel: revocationChannel, stalenessMs: listenerStalenessMs, onMessage: wake };

@@ -41,11 +41,11 @@ export async function followRevocations(config: Config, log: Log): Promise<Follo
 /** Every store that replicas share is a path; where none of them keeps for good, a file of this machine does. */
 function openPaths({ dataDir, databaseUrl, quotaUrl }: Config, log: Log): readonly OpenPath[] {
   const paths: OpenPath[] = [];
-  if (databaseUrl !== undefined) paths.push(openPostgresRevocations(databaseUrl, systemClock, log));
+  if (databaseUrl !== undefined) paths.push(openPostgresRevocations(databaseUrl, log));
   else {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     paths.push(openSqliteRevocations(dataDir, systemClock));
   }
-  if (quotaUrl !== undefined) paths.push(openValkeyRevocations(quotaUrl, systemClock));
+  if (quotaUrl !== undefined) paths.push(openValkeyRevocations(quotaUrl));
   return paths;
 }

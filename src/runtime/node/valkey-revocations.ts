@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Cluster, Redis } from "ioredis";
-import type { Clock } from "../../clock.ts";
 import { StoreUnavailable } from "../../quota/store.ts";
 import { isForgettable, joinOrders, type RevocationOrder } from "../../revocation/order.ts";
 import { replicaLifeMs, type Acknowledgement, type Replica, type RevocationPath } from "../../revocation/path.ts";
@@ -18,14 +17,15 @@ const channel = "strait:revocation";
 
 /** By the server's clock: replicas' clocks may differ. */
 const nowMs = "local time = redis.call('TIME') local nowMs = time[1] * 1000 + math.floor(time[2] / 1000) ";
-const beatScript = `${nowMs} redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', nowMs - ARGV[2]) return redis.call('ZADD', KEYS[1], nowMs, ARGV[1])`;
+const beatScript = `${nowMs} redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', nowMs - ARGV[2]) redis.call('ZADD', KEYS[1], nowMs, ARGV[1]) return nowMs`;
+const clockScript = `${nowMs} return nowMs`;
 const livingScript = `${nowMs} return redis.call('ZRANGEBYSCORE', KEYS[1], nowMs - ARGV[1], '+inf')`;
 
 /**
  * Orders on Valkey or Redis: what is issued and what is restored in a hash each, where the first to come stays. The server may
  * lose them all: replicas put back what they know.
  */
-export function openValkeyRevocations(url: string, clock: Pick<Clock, "nowMs">): RevocationPath & { close(): void } {
+export function openValkeyRevocations(url: string): RevocationPath & { close(): void } {
   const address = readValkeyAddress(url);
   const client = connectValkey(address, settings);
   const subscriber = connectValkey(address, settings);
@@ -60,7 +60,8 @@ export function openValkeyRevocations(url: string, clock: Pick<Clock, "nowMs">):
       const key = order.restored === undefined ? ordersKey : restoredKey;
       await ask((redis) => redis.hsetnx(key, order.id, JSON.stringify(order)));
       await ask((redis) => redis.publish(channel, order.id));
-      const forgettable = (await read()).filter((one) => isForgettable(one, clock.nowMs())).map(({ id }) => id);
+      const atMs = Number(await ask((redis) => redis.eval(clockScript, 1, ordersKey)));
+      const forgettable = (await read()).filter((one) => isForgettable(one, atMs)).map(({ id }) => id);
       if (forgettable.length === 0) return;
       for (const each of [ordersKey, restoredKey]) await ask((redis) => redis.hdel(each, ...forgettable));
       for (const id of forgettable) await ask((redis) => redis.del(acknowledgementsKey(id)));
@@ -74,7 +75,7 @@ export function openValkeyRevocations(url: string, clock: Pick<Clock, "nowMs">):
       return told.map((text) => JSON.parse(text) as Acknowledgement);
     },
     async beat(replica) {
-      await ask((redis) => redis.eval(beatScript, 1, replicasKey, JSON.stringify(replica), replicaLifeMs));
+      return Number(await ask((redis) => redis.eval(beatScript, 1, replicasKey, JSON.stringify(replica), replicaLifeMs)));
     },
     async replicas() {
       const members = (await ask((redis) => redis.eval(livingScript, 1, replicasKey, replicaLifeMs))) as string[];

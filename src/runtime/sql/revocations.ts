@@ -47,7 +47,7 @@ export class SqlRevocations {
     return this.#documents<Acknowledgement>("SELECT document FROM acknowledgement WHERE order_id = ?", orderId);
   }
 
-  beat(replica: Replica, nowMs: number): void {
+  beat(replica: Replica, nowMs: number): number {
     this.#database.run("DELETE FROM replica WHERE beat_at_ms < ?", nowMs - replicaLifeMs);
     this.#database.run(
       "INSERT INTO replica (id, beat_at_ms, document) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET beat_at_ms = excluded.beat_at_ms",
@@ -55,6 +55,7 @@ export class SqlRevocations {
       nowMs,
       JSON.stringify(replica),
     );
+    return nowMs;
   }
 
   replicas(nowMs: number): Replica[] {

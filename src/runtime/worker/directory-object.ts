@@ -99,8 +99,8 @@ export class DirectoryObject extends DurableObject {
     return this.#database.read([], () => this.#revocations.acknowledgements(orderId));
   }
 
-  async beat(replica: Replica): Promise<void> {
-    this.#database.transact(() => this.#revocations.beat(replica, systemClock.nowMs()));
+  async beat(replica: Replica): Promise<number> {
+    return this.#database.transact(() => this.#revocations.beat(replica, systemClock.nowMs()));
   }
 
   async replicas(): Promise<readonly Replica[]> {
