@@ -74,6 +74,7 @@ export function createApplication(ports: ApplicationPorts): Application {
       log,
       policies: ports.policies,
       health: ports.health,
+      credentials: ports.credentials,
       shadow,
       operatorKeyDigest: hex(sha256(ports.operatorKey)),
       reader: ports.reader,

@@ -4,6 +4,7 @@ import type { PolicyShelf } from "../bundle/policy-shelf.ts";
 import { evidenceGrades, surfaces, type Surface } from "../region/catalogue.ts";
 import type { Revocations } from "../revocation/revocations.ts";
 import type { Health } from "../routing/health.ts";
+import type { Credentials } from "../upstream/address.ts";
 import { answerProblem } from "./answer.ts";
 import { findTenant, type ChangePorts } from "./change.ts";
 import { explain, type CandidateDocument, type ExplanationDocument, type FindingDocument } from "./explain.ts";
@@ -15,6 +16,7 @@ export interface ExplainPorts extends ChangePorts {
   readonly policies: () => PolicyShelf;
   /** As this process has seen its deployments. */
   readonly health: Health;
+  readonly credentials: Credentials;
   /** Without it no order is looked at. */
   readonly orders?: Revocations | undefined;
 }
@@ -46,6 +48,9 @@ const candidate: z.ZodType<CandidateDocument> = z
     inputMicroUsdPerMillion: z.int(),
     outputMicroUsdPerMillion: z.int(),
     latencyMs: z.int().nullable(),
+    hasCredential: z
+      .boolean()
+      .openapi({ description: "Whether this process has its region's credential; without, it is never tried." }),
     available: z.boolean(),
     chanceBasisPoints: z.int().openapi({ description: "How probable it is that it is tried first, of 10,000." }),
   })
@@ -114,6 +119,7 @@ export function addExplainRoutes(app: OpenAPIHono, ports: ExplainPorts): void {
     const deployments = catalogue.deploymentsByModel.get(named.id) ?? [];
     const spoken = surfaces.find((each) => deployments.some((deployment) => deployment.surfaces.has(each)));
     const asked = { tenant: found.value.tenant, modelName: model, surface: surface ?? spoken ?? "chat.completions" };
-    return context.json(explain(asked, shelved, atMs, ports.health, nowMs, { key, orders: ports.orders?.list() ?? [] }), 200);
+    const reach = { key, orders: ports.orders?.list() ?? [], credentials: ports.credentials };
+    return context.json(explain(asked, shelved, atMs, ports.health, nowMs, reach), 200);
   });
 }

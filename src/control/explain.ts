@@ -14,6 +14,7 @@ import { concerns, hits, namesPlace } from "../revocation/matches.ts";
 import { isInForce, isQuarantine, type RevocationOrder } from "../revocation/order.ts";
 import { chances } from "../routing/choose.ts";
 import type { Health } from "../routing/health.ts";
+import type { Credentials } from "../upstream/address.ts";
 import { checkScope, type Caller } from "../tenant/authenticate.ts";
 
 type KeyReach = Pick<Caller, "keyId" | "scopes">;
@@ -23,6 +24,7 @@ export interface Reach {
   /** `undefined`: no key is named, and what is said of single keys does not count. */
   readonly key: KeyReach | undefined;
   readonly orders: readonly RevocationOrder[];
+  readonly credentials: Credentials;
 }
 
 export interface FindingDocument {
@@ -61,6 +63,8 @@ export interface CandidateDocument {
   outputMicroUsdPerMillion: number;
   /** Moving average of the time to the first byte, as this process measured it; `null`: not yet. */
   latencyMs: number | null;
+  /** Whether this process has its region's credential; without, it is never tried. */
+  hasCredential: boolean;
   available: boolean;
   /** How probable it is that it is tried first, of 10,000. */
   chanceBasisPoints: number;
@@ -89,14 +93,15 @@ export function explain(
   atMs: number,
   health: Health,
   nowMs: number,
-  { key, orders }: Reach,
+  { key, orders, credentials }: Reach,
 ): ExplanationDocument {
   const { outcome, evaluations } = decide(inputsOf(asked, atMs), policy, catalogue);
   const concerning = (model: Model): readonly RevocationOrder[] =>
     orders.filter(
       (order) => isOrderedAt(order, atMs) && concerns(order, { tenant: asked.tenant, keyId: key?.keyId ?? "", model }),
     );
-  const decided = outcome.ok ? reached(outcome.grant, asked.surface, key, concerning(outcome.grant.model)) : outcome;
+  const inReach = ({ region }: Deployment): boolean => credentials(region) !== undefined;
+  const decided = outcome.ok ? reached(outcome.grant, asked.surface, key, concerning(outcome.grant.model), inReach) : outcome;
   const chosen = decided.ok ? chances(decided.value, health, nowMs) : new Map<string, number>();
   return {
     tenant: asked.tenant.id,
@@ -111,23 +116,26 @@ export function explain(
     evaluations: evaluations.map((evaluation) => ({
       model: evaluation.model.id,
       subject: evaluation.findings().map(findingDocument),
-      candidates: candidatesOf(evaluation, concerning(evaluation.model), chosen, atMs, health, nowMs),
+      candidates: candidatesOf(evaluation, concerning(evaluation.model), inReach, chosen, atMs, health, nowMs),
     })),
   };
 }
 
-/** What of a grant is left to the key and by the orders that concern the subject. */
+/** What of a grant is left to the key, by the orders that concern the subject, and in reach. */
 function reached(
   { model, deployments }: Grant,
   surface: Surface,
   key: KeyReach | undefined,
   orders: readonly RevocationOrder[],
+  inReach: (deployment: Deployment) => boolean,
 ): Decision<readonly Deployment[]> {
   const scope = key === undefined ? allow(undefined) : checkScope(key, model.id, surface);
   if (!scope.ok) return scope;
-  const left = deployments.filter((deployment) => !orders.some((order) => hits(order, deployment)));
+  const usable = deployments.filter(inReach);
+  const left = usable.filter((deployment) => !orders.some((order) => hits(order, deployment)));
   const [first] = orders;
-  if (left.length > 0 || first === undefined) return allow(left);
+  if (left.length > 0) return allow(left);
+  if (first === undefined || usable.length === 0) return refuse({ kind: "no_deployment_available", retryAfterMs: 1_000 });
   return refuse({ kind: "revoked", order: (orders.find(({ scope: of }) => !namesPlace(of)) ?? first).id });
 }
 
@@ -143,16 +151,19 @@ function cutOffDocument(order: RevocationOrder): CutOffDocument {
 function candidatesOf(
   { subject, placement }: Evaluation,
   orders: readonly RevocationOrder[],
+  inReach: (deployment: Deployment) => boolean,
   chosen: ReadonlyMap<string, number>,
   atMs: number,
   health: Health,
   nowMs: number,
 ): CandidateDocument[] {
-  const canBeTried = ({ admitted, cutOffBy }: CandidateDocument): number => Number(admitted && cutOffBy.length === 0);
+  const canBeTried = ({ admitted, cutOffBy, hasCredential }: CandidateDocument): number =>
+    Number(admitted && cutOffBy.length === 0 && hasCredential);
   const candidates = placement.candidates().map(({ deployment, objections }): CandidateDocument => ({
     ...deploymentDocument(deployment, atMs, health, nowMs),
     admitted: objections.length === 0 && subject.objections.length === 0,
     cutOffBy: orders.filter((order) => hits(order, deployment)).map(cutOffDocument),
+    hasCredential: inReach(deployment),
     findings: findingsOn(objections, placement.checks).map(findingDocument),
     chanceBasisPoints: Math.round((chosen.get(deployment.id) ?? 0) * 10_000),
   }));
@@ -164,7 +175,7 @@ function deploymentDocument(
   atMs: number,
   health: Health,
   nowMs: number,
-): Omit<CandidateDocument, "admitted" | "cutOffBy" | "findings" | "chanceBasisPoints"> {
+): Omit<CandidateDocument, "admitted" | "cutOffBy" | "hasCredential" | "findings" | "chanceBasisPoints"> {
   const { price } = priceAt(deployment, atMs);
   const seen = health.of(deployment.id);
   return {

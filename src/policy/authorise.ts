@@ -115,6 +115,13 @@ export function narrow(permit: Permit, deploymentId: string, id: string): Decisi
   return refuse({ kind: "policy_denied", model, rule: refused.kind, reasons: [refused.rule], sentence });
 }
 
+/** The permit for those of its deployments that are meant; nothing where none is. */
+export function among(permit: Permit, isMeant: (deployment: Deployment) => boolean): Permit | undefined {
+  if (!genuine.has(permit)) throw new TypeError("Not a permit: only authorise() makes one.");
+  const deployments = permit.deployments.filter(isMeant);
+  return deployments.length === 0 ? undefined : issue({ ...permit, deployments: Object.freeze(deployments) });
+}
+
 /** The permit less the deployments that an order cuts off: itself where none is, and nothing where all are. */
 export function without(permit: Permit, orderAgainst: (deployment: Deployment) => string | undefined): Permit | undefined {
   if (!genuine.has(permit)) throw new TypeError("Not a permit: only authorise() makes one.");

@@ -1,22 +1,20 @@
 import { sleep, type Entropy } from "../clock.ts";
 import type { Decision } from "../decision.ts";
 import type { HeaderList } from "../edge.ts";
+import { attemptRecord } from "./attempt-record.ts";
 import { misplaced, type Attempt as AttemptRecord } from "./record.ts";
 import type { CutReason, Lifetime } from "../lifetime.ts";
-import { assertPermitted } from "../policy/authorise.ts";
+import { among, assertPermitted } from "../policy/authorise.ts";
 import type { Permit } from "../policy/permit.ts";
 import type { Refusal } from "../refusal.ts";
-import { showCountries } from "../region/country.ts";
 import type { Deployment, Surface } from "../region/catalogue.ts";
-import { endpointHost } from "../region/endpoint-host.ts";
 import { choose, waitMs } from "../routing/choose.ts";
 import type { Health } from "../routing/health.ts";
 import { upstreamRequest, type Credentials, type StoredResponse } from "./address.ts";
 import { type ClientHints } from "../dialect/client-hints.ts";
 import type { Answer } from "./answer.ts";
-import type { Connection } from "./check-address.ts";
 import { ServedPlace, type PermitOfModel, type ServingGate } from "./served-place.ts";
-import { attempt, upstreamRequestId, type AttemptFailure, type AttemptResult, type AttemptSettings } from "./attempt.ts";
+import { attempt, type AttemptFailure, type AttemptResult, type AttemptSettings } from "./attempt.ts";
 
 /** The deployment that really served, where it is not the one that was asked; what an exchange costs and shows is that one's. */
 export function servedBy(forwarded: Forwarded | undefined): Deployment | undefined {
@@ -131,7 +129,7 @@ export async function forward(
     const result = await attempt(request, outgoing.surface, outgoing.showUsage, place, life, settings);
     const endedAtMs = settings.clock.nowMs();
     judgeHealth(result, health, nowMs, endedAtMs);
-    const record = recordOf(deployment, result, nowMs, endedAtMs);
+    const record = attemptRecord(deployment, result, nowMs, endedAtMs);
     records.push(record);
     watcher?.ended(deployment, record);
 
@@ -155,6 +153,7 @@ export async function forward(
   if (life.reason !== undefined) {
     return { kind: "cut", reason: life.reason, attempts: records, deployment: last, reached, upstreamRequestId: undefined };
   }
+  if (failure === undefined) withdrawn ??= withdrawnInReach(given, settings);
   // Where nothing is left because of what this very request found, that is what its client is told.
   const found = failure?.outcome === misplaced && withdrawn?.kind === "quarantined";
   const refusal = (found ? undefined : withdrawn) ?? refusalOf(failure, waitMs(permit, settings.health, settings.clock.nowMs()));
@@ -168,6 +167,13 @@ export async function forward(
     reached,
     upstreamRequestId: failure?.upstreamRequestId,
   };
+}
+
+/** Orders may have left only what has no credential here: then it is they that left nothing, and not a moment's bad luck. */
+function withdrawnInReach(given: Permit, { credentials, gate }: ForwardSettings): Refusal | undefined {
+  const inReach = among(given, ({ region }) => credentials(region) !== undefined);
+  const standing = inReach && gate.standing(inReach);
+  return standing?.ok === false ? standing.refusal : undefined;
 }
 
 function servingGate(given: Permit, { gate, permitOf }: ForwardSettings): ServingGate {
@@ -220,57 +226,6 @@ function judgeHealth(result: AttemptResult, health: ReturnType<Health["of"]>, st
     case "failed":
       if (result.failure.busyMs !== undefined) return health.busy(endedAtMs, result.failure.busyMs, startedAtMs);
       return health.failed(endedAtMs);
-  }
-}
-
-function recordOf(deployment: Deployment, result: AttemptResult, startedAtMs: number, endedAtMs: number): AttemptRecord {
-  return {
-    deployment: deployment.id,
-    endpointHost: endpointHost(deployment.region),
-    sku: deployment.sku,
-    countries: showCountries(deployment.countries),
-    startedAtMs,
-    endedAtMs,
-    ...outcomeOf(result),
-    upstreamRequestId: requestIdOf(result),
-    ...connectionFacts(result.connection),
-    ...(result.kind === "failed" && result.failure.mismatch !== undefined ? { mismatch: result.failure.mismatch } : {}),
-  };
-}
-
-function requestIdOf(result: AttemptResult): string | undefined {
-  switch (result.kind) {
-    case "answering":
-      return upstreamRequestId(result.answer.headers);
-    case "faulted":
-      return upstreamRequestId(result.headers);
-    case "failed":
-      return result.failure.upstreamRequestId;
-    case "cut":
-      return undefined;
-  }
-}
-
-function connectionFacts(connection: Connection | undefined): Partial<AttemptRecord> {
-  if (connection === undefined) return {};
-  const { address, check, country } = connection;
-  return {
-    addressCheck: check,
-    ...(address === undefined ? {} : { connectedAddress: address }),
-    ...(country === undefined ? {} : { addressCountry: country }),
-  };
-}
-
-function outcomeOf(result: AttemptResult): Pick<AttemptRecord, "status" | "outcome"> {
-  switch (result.kind) {
-    case "answering":
-      return { status: result.answer.status, outcome: "answered" };
-    case "faulted":
-      return { status: result.status, outcome: "request_at_fault" };
-    case "failed":
-      return { status: result.failure.status, outcome: result.failure.outcome };
-    case "cut":
-      return { status: undefined, outcome: result.reason };
   }
 }
 

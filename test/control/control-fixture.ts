@@ -110,6 +110,7 @@ export function control(overrides: Partial<ControlPorts> = {}): Fixture {
     catalogue: () => catalogue,
     policies: () => shelf,
     health: new Health(),
+    credentials: () => "secret",
     shadow: shadowOf(() => undefined),
     log,
     orders: new Revocations({

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { PolicyShelf } from "../../src/bundle/policy-shelf.ts";
 import type { RevocationScope } from "../../src/revocation/order.ts";
+import type { ControlPorts } from "../../src/control/create-control.ts";
 import { Health } from "../../src/routing/health.ts";
 import { catalogueOf, shippedFiles } from "../region/regions-fixture.ts";
 import { control, type Fixture } from "./control-fixture.ts";
@@ -8,13 +9,16 @@ import { control, type Fixture } from "./control-fixture.ts";
 const world = catalogueOf(shippedFiles());
 const shelf = new PolicyShelf({ file: "regions/policy.toml", world, signed: undefined, keyId: undefined }, [], []);
 
-async function withTenant(country: string, health = new Health()): Promise<Fixture> {
-  const fixture = control({ policies: () => shelf, catalogue: () => world.catalogue, health });
+async function withTenant(country: string, health = new Health(), more: Partial<ControlPorts> = {}): Promise<Fixture> {
+  const fixture = control({ policies: () => shelf, catalogue: () => world.catalogue, health, ...more });
   const facts = { registeredCountry: country, headquartersCountry: country, ultimateParentCountry: country, endUse: "research" };
   await fixture.call("POST", "/tenants", { id: "acme", name: "Acme", facts, tiers: ["frontier", "standard"] });
   await fixture.call("POST", "/tenants/acme/verification", { state: "verified", evidence: "document 1" });
   return fixture;
 }
+
+/** The credential of one region alone. */
+const onlyJapan: ControlPorts["credentials"] = ({ id }) => (id === "japaneast" ? "secret" : undefined);
 
 interface Candidate {
   deployment: string;
@@ -57,6 +61,20 @@ describe("GET /tenants/{tenantId}/explain", () => {
     expect(Math.abs(sum - 10_000)).toBeLessThan(candidates.length);
     const order = candidates.map(({ admitted, chanceBasisPoints }) => (admitted ? 1 : 0) * 20_000 + chanceBasisPoints);
     expect(order).toEqual(order.toSorted((a, b) => b - a));
+  });
+
+  it("says which deployments have no credential here: none of them would be tried, and orders against the others leave nothing", async () => {
+    const fixture = await withTenant("SG", new Health(), { credentials: onlyJapan });
+    const [first, ...others] = await candidatesOf(fixture);
+    expect(first).toMatchObject({ deployment: "japaneast/gpt-4.1", hasCredential: true, chanceBasisPoints: 10_000 });
+    expect(others.some(({ admitted }) => admitted)).toBe(true);
+    for (const other of others) expect(other).toMatchObject({ hasCredential: false, chanceBasisPoints: 0 });
+    await fixture.call("POST", "/revocations", { region: "japaneast", reason: "test" });
+    const { json } = await fixture.call("GET", "/tenants/acme/explain?model=gpt-4.1");
+    expect(json).toMatchObject({ served: null, refusal: { kind: "revoked" } });
+    const nowhere = await withTenant("SG", new Health(), { credentials: () => undefined });
+    const answer = await nowhere.call("GET", "/tenants/acme/explain?model=gpt-4.1");
+    expect(answer.json).toMatchObject({ served: null, refusal: { kind: "no_deployment_available" } });
   });
 
   it("shows what is refused as the client would be told, with the rule that refuses the tenant", async () => {

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { allow } from "../../src/decision.ts";
+import { allow, refuse, type Decision } from "../../src/decision.ts";
 import { headerValue } from "../../src/edge.ts";
 import { Lifetime } from "../../src/lifetime.ts";
+import { without } from "../../src/policy/authorise.ts";
 import type { Permit } from "../../src/policy/permit.ts";
 import type { Deployment } from "../../src/region/catalogue.ts";
 import { Health } from "../../src/routing/health.ts";
@@ -305,6 +306,20 @@ describe("forward", () => {
     probe.life.cut("client_cancelled");
     await settled();
     expect(health.available(run.clock.nowMs())).toBe(true);
+  });
+
+  it("tells of the orders that left nothing, where what they leave has no credential", async () => {
+    const quarantined = { kind: "quarantined", order: "order-1", what: "nothing_left" } as const;
+    const standing = (permit: Permit): Decision<Permit> => {
+      const left = without(permit, ({ id }) => (id === "bbb/bbb" ? "order-1" : undefined));
+      return left === undefined ? refuse(quarantined) : allow(left);
+    };
+    const gate = { standing, workedOnBy: () => undefined, mismatched: () => undefined };
+    const cutOff = new Run(two(), undefined, { gate, credentials: (place) => (place.id === "aaa" ? undefined : "k") });
+    const outOfReach = new Run(two(), undefined, { gate, credentials: () => undefined });
+    await settled();
+    expect(cutOff.result).toMatchObject({ kind: "refused", refusal: quarantined, attempts: [] });
+    expect(outOfReach.result).toMatchObject({ kind: "refused", refusal: { kind: "no_deployment_available" }, attempts: [] });
   });
 
   it("goes around a region whose credential is missing, without an attempt", async () => {

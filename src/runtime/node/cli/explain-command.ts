@@ -67,18 +67,25 @@ function cutOff({ order, reason, quarantine }: CutOffDocument): string {
   return `${quarantine ? "quarantined by" : "revoked by"} ${order}: ${reason}`;
 }
 
+function stateOf({ admitted, available, cutOffBy, hasCredential }: CandidateDocument): string {
+  if (!admitted) return "no";
+  if (cutOffBy.length > 0) return "cut off";
+  if (!hasCredential) return "no credential";
+  return available ? "yes" : "rests";
+}
+
 function row(candidate: CandidateDocument): (string | number | null)[] {
-  const { admitted, available, cutOffBy, chanceBasisPoints, countries, findings } = candidate;
+  const { admitted, cutOffBy, hasCredential, chanceBasisPoints, countries, findings } = candidate;
   const objections = [...cutOffBy.map(cutOff), ...findings.filter(speaks).map(because)];
   return [
-    admitted ? (cutOffBy.length > 0 ? "cut off" : available ? "yes" : "rests") : "no",
+    stateOf(candidate),
     candidate.deployment,
     candidate.sku,
     candidate.evidence,
     showMicroUsd(candidate.inputMicroUsdPerMillion),
     showMicroUsd(candidate.outputMicroUsdPerMillion),
     candidate.latencyMs,
-    admitted ? `${(chanceBasisPoints / 100).toFixed(1)} %` : null,
+    admitted && hasCredential ? `${(chanceBasisPoints / 100).toFixed(1)} %` : null,
     countries.length > 23 ? `${countries.slice(0, 20)}...` : countries,
     objections.length === 0 ? silent(findings) : objections.join("; "),
   ];
