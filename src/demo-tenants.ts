@@ -19,6 +19,7 @@ export interface DemoTenant {
 const actor = { actor: "demo" };
 /** What is said to show the facts. */
 const reference = "demonstration";
+const verified = { state: "verified", evidence: reference, by: reference, reason: "made up, for the demonstration" } as const;
 /** Rules ask for documents of the last year, and a demonstration may lie about for longer than that. */
 const goodForMs = 180 * 86_400_000;
 
@@ -56,7 +57,7 @@ export async function makeDemoTenants(ports: ChangePorts): Promise<readonly Demo
     const tiers = [...new Set([...ports.catalogue().models.values()].map((model) => model.tier))];
     must(await addTenant(ports, actor, { id, name, facts, evidence: { reference, asOf: now }, tiers }));
     must(await setOwnership(ports, id, actor, { ownership: ownedByFounders(name, country, now) }));
-    must(await changeVerification(ports, id, actor, { state: "verified", evidence: reference }));
+    must(await changeVerification(ports, id, actor, verified));
     const issued = must(await issueKey(ports, id, actor, { name: "demonstration" }));
     made.push({ id, explanation, key: issued.value.secret });
   }

@@ -35,7 +35,7 @@ export async function tenantKey(origin: string, operatorKey: string, model: Benc
     return JSON.parse(text) as Record<string, unknown>;
   };
   await call("/tenants", { id: "bench", name: "Bench", facts, tiers: [model.tier], limits });
-  await call("/tenants/bench/verification", { state: "verified", evidence: "bench" });
+  await call("/tenants/bench/verification", { state: "verified", evidence: "bench", reason: "bench", by: "bench" });
   const { key } = await call("/tenants/bench/keys", { name: "bench" });
   if (typeof key !== "string") throw new Error("the operators' API issued no key");
   return key;

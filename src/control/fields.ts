@@ -1,7 +1,13 @@
 import { z } from "@hono/zod-openapi";
 
 /** Fields that many documents of the API have, so that each is bounded, described and refused alike. */
-export const text = (most: number): z.ZodString => z.string().trim().min(1).max(most);
+
+/** `missing`: what to write, for whoever left it out or empty. */
+export function text(most: number, missing?: string): z.ZodString {
+  const string =
+    missing === undefined ? z.string() : z.string({ error: ({ input }) => (input === undefined ? missing : undefined) });
+  return string.trim().min(1, missing).max(most);
+}
 
 export const time: z.ZodISODateTime = z.iso.datetime({
   offset: true,

@@ -26,10 +26,16 @@ export const shownSchema: z.ZodType<Shown> = z
 export const verificationChangeSchema: z.ZodType<VerificationChange> = z
   .strictObject({
     state,
-    evidence: text(500).optional().openapi({ description: "`verified` needs one each time." }),
-    expiresAt: time.optional().openapi({ description: "From here on the evidence no longer admits." }),
-    reason: why.openapi({ description: "Why; `suspended` and `closed` need one." }),
-    by: who,
+    evidence: text(500, "Name the document that shows it, such as a file's reference; in the command as --evidence.").openapi({
+      description: "A document's reference, never the document; a new one for each step.",
+    }),
+    expiresAt: time.optional().openapi({ description: "With `verified`: from here on the evidence no longer admits." }),
+    reason: text(1_000, "Say why: whoever reads the audit later has nothing else; in the command as --reason.").openapi({
+      description: "Why.",
+    }),
+    by: text(200, "Name who decided it, as the operator key does not tell; in the command as --by.").openapi({
+      description: "Who decided it: a person or desk. The audit names it beside the operator.",
+    }),
   })
   .openapi("VerificationChange");
 

@@ -62,9 +62,9 @@ const verification = createRoute({
   method: "post",
   path: `${tenant}/verification`,
   tags,
-  summary: "Verify, suspend or close a tenant",
+  summary: "Take a tenant under review, verify, suspend or close it",
   description:
-    "Holds from the next request on; whatever but `verified` also cuts what the tenant has open. `verified` needs `evidence`, `suspended` and `closed` a `reason`; `closed` is final.",
+    "Holds from the next request on; whatever but `verified` also cuts what the tenant has open. Each step names who decided it, why, and what shows it; all of them stand in the tenant's audit. `closed` is final.",
   request: { params: tenantParams, headers: ifMatchHeader, ...bodyOf(verificationChangeSchema) },
   responses: { 200: shown(tenantSchema, "The tenant"), ...problemAnswers },
 });

@@ -58,7 +58,7 @@ export async function addTenant(ports: ChangePorts, by: ChangeBy, input: NewTena
     id,
     name: input.name,
     facts: unknownFacts,
-    verification: { state: "applied", since: now, evidence: undefined },
+    verification: { state: "applied", since: now, evidence: input.evidence?.reference, by: input.by, reason: input.reason },
     tiers: [],
     allowCountries: undefined,
     denyCountries: [],

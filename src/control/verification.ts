@@ -4,12 +4,20 @@ import type { AuditNote, ChangeBy, Changed, ChangePorts } from "./change.ts";
 import { done, invalid, no } from "./outcome.ts";
 import type { Outcome, Problem } from "./outcome.ts";
 
-/** `suspended` and `closed` need a reason. */
+/**
+ * A step of the onboarding, with all that explains it. Operators share a key, which tells nobody apart: `by` names the person
+ * or desk. Each step is shown by a document of its own, for what verified a tenant before it was suspended is spent.
+ */
 export interface VerificationChange extends AuditNote {
   readonly state: VerificationState;
-  /** A document's reference. `verified` needs one each time: what verified a tenant before it was suspended is spent. */
-  readonly evidence?: string | undefined;
-  /** RFC 3339; with `verified`: until when the evidence admits. Absent: it does not expire. */
+  readonly by: string;
+  readonly reason: string;
+  /** A document's reference, never the document. */
+  readonly evidence: string;
+  /**
+   * RFC 3339; with `verified`: until when the evidence admits. Absent: it does not expire, or, where the tenant is verified by
+   * the same evidence, when it would have anyway.
+   */
   readonly expiresAt?: string | undefined;
 }
 
@@ -31,7 +39,10 @@ export const transitions: Readonly<Record<VerificationState, readonly Verificati
   closed: [],
 };
 
-/** Saying the same again changes nothing, so that a script may suspend twice; verifying again records newer evidence. */
+/**
+ * Saying the very same again changes nothing, so that a script may suspend twice. The same state by other evidence, by
+ * somebody else or for another reason is a step as well.
+ */
 export async function changeVerification(
   ports: ChangePorts,
   tenantId: string,
@@ -40,27 +51,24 @@ export async function changeVerification(
 ): Promise<Outcome<Changed<VerificationStep>>> {
   return change(ports, tenantId, by, (entry, now) => {
     const current = entry.tenant.verification;
-    const evidence = input.evidence ?? (input.state === "verified" ? undefined : current.evidence);
-    const same = input.state === current.state;
-    const isRenewal = input.evidence !== undefined && input.evidence !== current.evidence;
-    if (same && !isRenewal && (input.expiresAt ?? current.expiresAt) === current.expiresAt)
-      return done({ value: { from: current.state, to: current } });
-    if (!same && !transitions[current.state].includes(input.state)) {
-      return no({ kind: "illegal_transition", from: current.state, to: input.state, allowed: transitions[current.state] });
-    }
+    const { state, evidence, by: who, reason } = input;
+    const isSame = state === current.state;
+    const expiresAt = input.expiresAt ?? (isSame && evidence === current.evidence ? current.expiresAt : undefined);
+    const verification: Verification = { state, since: now, evidence, expiresAt, by: who, reason };
+    if (saysTheSame(verification, current)) return done({ value: { from: current.state, to: current } });
+    if (!isSame && !transitions[current.state].includes(state))
+      return no({ kind: "illegal_transition", from: current.state, to: state, allowed: transitions[current.state] });
     if (current.state === "closed") return no({ kind: "tenant_closed", tenantId });
-    const wrong = invalid(checkChange(input, now));
+    const wrong = invalid(checkExpiry(verification, now));
     if (wrong !== undefined) return wrong;
-    const { expiresAt, by: who, reason } = input;
-    const verification: Verification = { state: input.state, since: now, evidence, expiresAt, by: who, reason };
     return done({
       value: { from: current.state, to: verification },
       entry: { tenant: { ...entry.tenant, verification } },
       action: "tenant.verification",
       detail: {
         from: current.state,
-        to: input.state,
-        evidence: evidence ?? null,
+        to: state,
+        evidence,
         expiresAt: expiresAt ?? null,
         ...auditNote(input),
       },
@@ -68,18 +76,14 @@ export async function changeVerification(
   });
 }
 
-function checkChange({ state, evidence, expiresAt, reason }: VerificationChange, now: string): Problem[] {
-  const problems: Problem[] = [];
-  if (state === "verified" && evidence === undefined)
-    problems.push({
-      pointer: "/evidence",
-      detail: "Name the document that shows the tenant is verified, such as a file reference.",
-    });
-  if ((state === "suspended" || state === "closed") && reason === undefined)
-    problems.push({ pointer: "/reason", detail: "Say why: whoever reads the audit later has nothing else." });
-  if (expiresAt !== undefined && state !== "verified")
-    problems.push({ pointer: "/expiresAt", detail: "Only what verifies a tenant expires; leave it out." });
-  else if (expiresAt !== undefined && Date.parse(expiresAt) <= Date.parse(now))
-    problems.push({ pointer: "/expiresAt", detail: "Evidence that has expired verifies nobody; write a time in the future." });
-  return problems;
+function saysTheSame(one: Verification, other: Verification): boolean {
+  const saidBy = ({ state, evidence, expiresAt, by, reason }: Verification) => [state, evidence, expiresAt, by, reason];
+  return JSON.stringify(saidBy(one)) === JSON.stringify(saidBy(other));
+}
+
+function checkExpiry({ state, expiresAt }: Verification, now: string): Problem[] {
+  if (expiresAt === undefined) return [];
+  if (state !== "verified") return [{ pointer: "/expiresAt", detail: "Only what verifies a tenant expires; leave it out." }];
+  if (Date.parse(expiresAt) > Date.parse(now)) return [];
+  return [{ pointer: "/expiresAt", detail: "Evidence that has expired verifies nobody; write a time in the future." }];
 }

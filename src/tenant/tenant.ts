@@ -15,7 +15,7 @@ export interface Verification {
   readonly evidence: string | undefined;
   /** RFC 3339: from here on the evidence no longer admits, and the tenant is refused until it is verified anew. */
   readonly expiresAt?: string | undefined;
-  /** Who decided it, as the operator named them, and why. */
+  /** Who decided it, as the operator named them, and why; absent in steps of before each had to say. */
   readonly by?: string | undefined;
   readonly reason?: string | undefined;
 }

@@ -99,7 +99,7 @@ test("explain and policy shadow go by the operators' API, and say what is missin
     expect([run.code, run.stdout]).toEqual([0, expect.stringContaining("refused (tenant_not_verified)")]);
     const seat = { registeredCountry: "SG", headquartersCountry: "SG", ultimateParentCountry: "SG", endUse: "software" };
     await api.call("POST", "/tenants", { id: "known", name: "Known", facts: seat, tiers: ["frontier", "standard"] });
-    await api.call("POST", "/tenants/known/verification", { state: "verified", evidence: "file 1" });
+    await api.call("POST", "/tenants/known/verification", { state: "verified", evidence: "file 1", reason: "test", by: "test" });
     const known = await api.run(["explain", "--tenant", "known", "--model", "gpt-5"]);
     expect(known.stdout).toContain("nothing against it: tenant:tiers");
     expect((await api.run(["explain", "--tenant", "acme"])).code).toBe(2);

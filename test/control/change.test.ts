@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { issueKey } from "../../src/control/keys.ts";
 import { addTenant } from "../../src/control/tenants.ts";
 import { changeVerification } from "../../src/control/verification.ts";
-import { control } from "./control-fixture.ts";
+import { control, decided } from "./control-fixture.ts";
 import type { Fixture } from "./control-fixture.ts";
 
 async function withTenant(): Promise<Fixture> {
@@ -16,7 +16,7 @@ describe("a change", () => {
     const { ports, directory } = await withTenant();
     directory.beforeSave = async () => {
       directory.beforeSave = () => undefined;
-      await changeVerification(ports, "acme", { actor: "other" }, { state: "suspended", reason: "test" });
+      await changeVerification(ports, "acme", { actor: "other" }, { ...decided, state: "suspended" });
     };
     const issued = await issueKey(ports, "acme", { actor: "first" }, { name: "app" });
     expect(issued.ok).toBe(true);
@@ -33,7 +33,7 @@ describe("a change", () => {
     const { ports, directory } = await withTenant();
     directory.beforeSave = async () => {
       directory.beforeSave = () => undefined;
-      await changeVerification(ports, "acme", { actor: "other" }, { state: "closed", reason: "test" });
+      await changeVerification(ports, "acme", { actor: "other" }, { ...decided, state: "closed" });
     };
     expect(await issueKey(ports, "acme", { actor: "first" }, { name: "app" })).toEqual({
       ok: false,
@@ -63,7 +63,7 @@ describe("a change", () => {
 describe("If-Match", () => {
   const writes: [string, string, object | undefined][] = [
     ["PATCH", "/tenants/acme", { name: "New" }],
-    ["POST", "/tenants/acme/verification", { state: "under_review" }],
+    ["POST", "/tenants/acme/verification", { ...decided, state: "under_review" }],
     ["POST", "/tenants/acme/keys", { name: "app" }],
     ["PUT", "/tenants/acme/limits", { limits: [] }],
     ["PUT", "/tenants/acme/ownership", { ownership: { owners: [], holdings: [] } }],
@@ -72,7 +72,7 @@ describe("If-Match", () => {
 
   test.each(writes)("%s %s writes at the revision that was read, and not at an older one", async (method, path, body) => {
     const { call, directory } = await withTenant();
-    await call("POST", "/tenants/acme/verification", { state: "suspended", reason: "test" });
+    await call("POST", "/tenants/acme/verification", { ...decided, state: "suspended" });
     const stale = await call(method, path, body, { "if-match": '"1"' });
     expect([stale.status, stale.json["type"]]).toEqual([412, "urn:strait:problem:revision-mismatch"]);
     expect(directory.find("acme")?.revision).toBe(2);

@@ -13,6 +13,8 @@ import { Revocations } from "../../src/revocation/revocations.ts";
 import { MemoryDirectory } from "./memory-directory.ts";
 
 export const operatorKey = "operator-key-for-tests";
+/** What every step of the onboarding must be explained by. */
+export const decided = { evidence: "doc-1", reason: "as told", by: "compliance desk" } as const;
 export const sha256: Sha256 = (text) => createHash("sha256").update(text).digest();
 export const entropy: Entropy = { bytes: (count) => randomBytes(count) };
 

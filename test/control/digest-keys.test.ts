@@ -3,7 +3,7 @@ import { base64Url } from "../../src/base64.ts";
 import { DirectoryDigestKeys, digestKeysLimit, rotateDigestKey } from "../../src/control/digest-keys.ts";
 import { createSecretBox } from "../../src/secret-box.ts";
 import type { DirectoryEntry, Tenant } from "../../src/tenant/tenant.ts";
-import { control, entropy, sha256, type Fixture } from "./control-fixture.ts";
+import { control, decided, entropy, sha256, type Fixture } from "./control-fixture.ts";
 
 async function withTenant(overrides: Parameters<typeof control>[0] = {}): Promise<Fixture> {
   const fixture = control(overrides);
@@ -84,7 +84,7 @@ describe("a tenant's digest key", () => {
     });
     const refused = await call("POST", "/tenants/acme/digest-keys");
     expect([refused.status, refused.json["title"]]).toEqual([409, "Too many digest keys"]);
-    expect((await call("POST", "/tenants/acme/verification", { state: "closed", reason: "test" })).status).toBe(200);
+    expect((await call("POST", "/tenants/acme/verification", { ...decided, state: "closed" })).status).toBe(200);
     expect((await call("POST", "/tenants/acme/digest-keys")).json["title"]).toBe("Tenant closed");
   });
 

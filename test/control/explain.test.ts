@@ -4,7 +4,7 @@ import type { RevocationScope } from "../../src/revocation/order.ts";
 import type { ControlPorts } from "../../src/control/create-control.ts";
 import { Health } from "../../src/routing/health.ts";
 import { catalogueOf, shippedFiles } from "../region/regions-fixture.ts";
-import { control, type Fixture } from "./control-fixture.ts";
+import { control, decided, type Fixture } from "./control-fixture.ts";
 
 const world = catalogueOf(shippedFiles());
 const shelf = new PolicyShelf({ file: "regions/policy.toml", world, signed: undefined, keyId: undefined }, [], []);
@@ -13,7 +13,7 @@ async function withTenant(country: string, health = new Health(), more: Partial<
   const fixture = control({ policies: () => shelf, catalogue: () => world.catalogue, health, ...more });
   const facts = { registeredCountry: country, headquartersCountry: country, ultimateParentCountry: country, endUse: "research" };
   await fixture.call("POST", "/tenants", { id: "acme", name: "Acme", facts, tiers: ["frontier", "standard"] });
-  await fixture.call("POST", "/tenants/acme/verification", { state: "verified", evidence: "document 1" });
+  await fixture.call("POST", "/tenants/acme/verification", { ...decided, state: "verified" });
   return fixture;
 }
 

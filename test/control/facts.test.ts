@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { control } from "./control-fixture.ts";
+import { control, decided } from "./control-fixture.ts";
 import type { Fixture } from "./control-fixture.ts";
 
 const evidence = { reference: "register-1", asOf: "2026-11-01T00:00:00Z" };
@@ -163,7 +163,7 @@ describe("who owns a tenant", () => {
 
   test("is not changed once the tenant is closed", async () => {
     const { call } = await acme();
-    await call("POST", "/tenants/acme/verification", { state: "closed", reason: "left" });
+    await call("POST", "/tenants/acme/verification", { ...decided, state: "closed" });
     for (const answer of [
       await call("PUT", "/tenants/acme/ownership", { ownership: null }),
       await call("POST", "/tenants/acme/facts", { fact: "endUse", value: "x", evidence }),

@@ -6,7 +6,7 @@ import type { AuditEntry } from "../../src/tenant/directory.ts";
 import { MemoryPath } from "../revocation/memory-path.ts";
 import { order } from "../revocation/orders.ts";
 import { FakeClock } from "../support/fake-clock.ts";
-import { control, testClock, type Document } from "./control-fixture.ts";
+import { control, decided, testClock, type Document } from "./control-fixture.ts";
 
 const reason = "a leak";
 
@@ -136,22 +136,24 @@ test("a key that is revoked is told to replicas by the ways of orders as well", 
 test("a tenant that is no longer served is told to replicas by the ways of orders, until it is served again", async () => {
   const { call, ports } = control();
   const orders = () => ports.orders?.list().map(({ scope, by, restored }) => ({ ...scope, by, over: restored !== undefined }));
-  const verification = (state: string, more: object) => call("POST", "/tenants/acme/verification", { state, ...more });
+  const verification = (state: string, why = "test") =>
+    call("POST", "/tenants/acme/verification", { ...decided, state, reason: why });
   await call("POST", "/tenants", { id: "acme", name: "Acme" });
-  await verification("under_review", {});
-  await verification("verified", { evidence: "register" });
+  await verification("under_review");
+  await verification("verified");
   // Nothing was open that could be cut.
   expect(orders()).toEqual([]);
   await call("POST", "/revocations", { tenant: "acme", reason });
   const own = { tenant: "acme", by: "operator", over: false };
-  await verification("suspended", { reason: "unpaid" });
-  await verification("suspended", { reason: "unpaid" });
+  await verification("suspended", "unpaid");
+  await verification("suspended", "unpaid");
+  await verification("suspended", "still unpaid");
   expect(orders()).toHaveLength(2);
   expect(orders()).toEqual(expect.arrayContaining([own, { tenant: "acme", by: "directory", over: false }]));
-  await verification("verified", { evidence: "payment" });
+  await verification("verified");
   expect(orders()).toHaveLength(2);
   expect(orders()).toEqual(expect.arrayContaining([own, { tenant: "acme", by: "directory", over: true }]));
-  await verification("under_review", {});
+  await verification("under_review");
   expect(orders()?.filter(({ by, over }) => by === "directory" && !over)).toHaveLength(1);
 });
 
@@ -163,10 +165,10 @@ test("a tenant is restored by another replica than the one that was told of its 
   const [first, second] = [control({ orders: replica("a"), clock }), control({ orders: replica("b"), clock })];
   for (const { call } of [first, second]) {
     await call("POST", "/tenants", { id: "acme", name: "Acme" });
-    await call("POST", "/tenants/acme/verification", { state: "verified", evidence: "register" });
+    await call("POST", "/tenants/acme/verification", { ...decided, state: "verified" });
   }
-  await first.call("POST", "/tenants/acme/verification", { state: "suspended", reason: "unpaid" });
-  await second.call("POST", "/tenants/acme/verification", { state: "verified", evidence: "payment" });
+  await first.call("POST", "/tenants/acme/verification", { ...decided, state: "suspended" });
+  await second.call("POST", "/tenants/acme/verification", { ...decided, state: "verified" });
   expect([...path.orders.values()]).toMatchObject([{ scope: { tenant: "acme" }, restored: { by: "operator" } }]);
 });
 

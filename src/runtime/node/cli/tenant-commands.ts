@@ -36,7 +36,7 @@ const add: Command = {
     const body = { name: id, ...tenantBody(input), ...auditMembers(input), id };
     const { document } = await session.client().send<TenantDocument>({ method: "POST", path: "/tenants", body });
     show(document, session);
-    if (!session.json) session.remark(`Not served yet: strait tenant verify ${id} --evidence REFERENCE`);
+    if (!session.json) session.remark(`Not served yet: strait tenant verify ${id} --evidence REFERENCE --reason TEXT --by NAME`);
   },
 };
 
@@ -103,11 +103,12 @@ const expiresOption: Option = {
   value: "TIME",
   help: "until when the evidence admits, as RFC 3339 or as days from now (365d)",
 };
-const evidenceOption: Option = {
-  name: "evidence",
-  value: "REFERENCE",
-  help: "the document that shows it; a reference, not the document",
-};
+/** What every step of the onboarding must be explained by. */
+const stepOptions = [
+  { name: "evidence", value: "REFERENCE", help: "the document that shows it; a reference, not the document" },
+  { name: "reason", value: "TEXT", help: "why" },
+  { name: "by", value: "NAME", help: "who decided it: a person or desk" },
+] as const satisfies readonly Option[];
 
 export const tenantCommands: readonly Command[] = [
   add,
@@ -115,31 +116,29 @@ export const tenantCommands: readonly Command[] = [
   showCommand,
   change,
   ...legalEntityCommands,
-  verification("review", "under_review", "take a tenant under review; it is not served meanwhile", [
-    evidenceOption,
-    ...auditOptions,
-  ]),
+  verification("review", "under_review", "take a tenant under review; it is not served meanwhile"),
   verification("verify", "verified", "verify a tenant on the evidence named; it is served from the next request on", [
-    evidenceOption,
     expiresOption,
-    ...auditOptions,
   ]),
-  verification("suspend", "suspended", "stop serving a tenant from the next request on", auditOptions),
-  verification("close", "closed", "close a tenant for good", auditOptions),
+  verification("suspend", "suspended", "stop serving a tenant from the next request on"),
+  verification("close", "closed", "close a tenant for good"),
 ];
 
-function verification(word: string, state: string, summary: string, options: readonly Option[]): Command {
+function verification(word: string, state: string, summary: string, options: readonly Option[] = []): Command {
   return {
     path: ["tenant", word],
     summary,
     arguments: [tenantArgument],
-    options,
+    options: [...stepOptions, ...options],
+    notes:
+      "The step goes into the tenant's audit (strait audit TENANT) with who decided it, why, and what shows it: name all three.",
     async run(input, session) {
+      const missing = stepOptions.filter(({ name }) => input.option(name) === undefined);
+      if (missing.length > 0)
+        throw usageFailure(`Name ${missing.map(({ name, value, help }) => `${help} (--${name} ${value})`).join(", and ")}.`);
       const expires = input.option("expires");
       const expiresAt = expires === undefined ? undefined : expiry(expires, Date.now());
       const body = { state, evidence: input.option("evidence"), expiresAt, ...auditMembers(input) };
-      if (state === "verified" && body.evidence === undefined)
-        throw usageFailure("Name what shows that the tenant is verified: --evidence REFERENCE.");
       const path = `${tenantPath(input)}/verification`;
       show((await session.client().send<TenantDocument>({ method: "POST", path, body })).document, session);
     },
