@@ -2,13 +2,14 @@ import type { Clock } from "../clock.ts";
 import type { Sha256Bytes } from "../hashes.ts";
 import type { ShownEntry } from "./audit-log.ts";
 import { base64 } from "../base64.ts";
-import { signCheckpoint } from "./checkpoint.ts";
+import { openCheckpoint, signCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import type { ConsistencyProof } from "./consistency-proof.ts";
 import type { LogKeys } from "./log-keys.ts";
 import type { LogPlace, LogStore, StoredCheckpoint } from "./log-store.ts";
 import { MerkleHasher } from "./merkle.ts";
 import { proofFormat, type ReceiptProof } from "./receipt-proof.ts";
 import { Tree } from "./tree.ts";
+import { verifyConsistency } from "./verify-proof.ts";
 
 /** A signature covers so many entries at the most. */
 const checkpointEntries = 1_000;
@@ -27,12 +28,25 @@ export class NoSigningKey extends Error {
   }
 }
 
+/** Thrown where the tree is not what was signed and more: whoever can write to the store must not have that signed as well. */
+export class LogForked extends Error {
+  override readonly name = "LogForked";
+
+  constructor({ size, atMs }: Checkpoint) {
+    super(
+      `The log does not begin with the ${size} entries that were signed at ${new Date(atMs).toISOString()}: it was changed or set back. Nothing is signed before that is put right; strait log audit shows what is wrong.`,
+    );
+  }
+}
+
 export class TransparencyLog {
   readonly #store: LogStore;
   readonly #keys: LogKeys;
   readonly #clock: Pick<Clock, "nowMs">;
   readonly #sha256: Sha256Bytes;
   readonly #hasher: MerkleHasher;
+  /** What this process signed last, or found signed by a key of its own when it began. */
+  #last: Checkpoint | undefined;
   #advancing: Promise<StoredCheckpoint> | undefined;
   #next: Promise<StoredCheckpoint> | undefined;
 
@@ -119,6 +133,7 @@ export class TransparencyLog {
 
   async #advance(): Promise<StoredCheckpoint> {
     let signed = await this.#store.checkpoint();
+    this.#last ??= await this.#opened(signed);
     for (;;) {
       const taken = await this.#store.integrate(integrateBatch);
       const size = await this.#store.size();
@@ -133,9 +148,24 @@ export class TransparencyLog {
     const key = this.#keys.signerAt(atMs);
     if (key === undefined) throw new NoSigningKey();
     const [origin, root] = await Promise.all([this.#store.origin(), this.#tree(size).root()]);
-    const note = await signCheckpoint({ origin, size, root, atMs }, key, this.#sha256);
+    const checkpoint: Checkpoint = { origin, size, root, atMs };
+    if (this.#last !== undefined && !(await this.#hasGrown(this.#last, checkpoint))) throw new LogForked(this.#last);
+    const note = await signCheckpoint(checkpoint, key, this.#sha256);
     await this.#store.keepCheckpoint({ size, atMs, note });
+    this.#last = checkpoint;
     return { size, atMs, note };
+  }
+
+  async #hasGrown(earlier: Checkpoint, later: Checkpoint): Promise<boolean> {
+    if (earlier.origin !== later.origin || earlier.size > later.size) return false;
+    const path = earlier.size === later.size ? [] : await this.#tree(later.size).consistency(earlier.size);
+    return verifyConsistency(earlier, later, path, this.#hasher);
+  }
+
+  /** Nothing where no key of this process signed it: anybody who can write to the store may have put it there. */
+  async #opened(signed: StoredCheckpoint | undefined): Promise<Checkpoint | undefined> {
+    const opened = signed && (await openCheckpoint(signed.note, this.#keys.keys, this.#sha256));
+    return opened?.ok === true ? opened.checkpoint : undefined;
   }
 
   #tree(size: number): Tree {

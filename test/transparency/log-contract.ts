@@ -2,8 +2,10 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hex } from "../../src/tenant/key.ts";
 import { openCheckpoint, readCheckpoint } from "../../src/transparency/checkpoint.ts";
+import type { LogStore } from "../../src/transparency/log-store.ts";
 import { verifyReceiptProof } from "../../src/transparency/receipt-proof.ts";
 import { readBase64 } from "../../src/base64.ts";
+import { LogForked, type TransparencyLog } from "../../src/transparency/transparency-log.ts";
 import { verifyConsistency } from "../../src/transparency/verify-proof.ts";
 import { receipt } from "../stores/samples.ts";
 import type { LogWorld } from "../stores/store-world.ts";
@@ -14,6 +16,20 @@ import { sha256Bytes } from "./sha256.ts";
 
 const key = await newKey();
 const utf8 = new TextEncoder();
+
+/** The world's tree, member by member. */
+function storeOf({ tree }: LogWorld): LogStore {
+  return {
+    origin: () => tree.origin(),
+    size: () => tree.size(),
+    integrate: (most) => tree.integrate(most),
+    tile: (level, index) => tree.tile(level, index),
+    place: (tenantId, requestId) => tree.place(tenantId, requestId),
+    entries: (from, count) => tree.entries(from, count),
+    checkpoint: (size) => tree.checkpoint(size),
+    keepCheckpoint: (checkpoint) => tree.keepCheckpoint(checkpoint),
+  };
+}
 
 /** What every tree over a journal does. */
 export function logContract(name: string, openWorld: () => LogWorld | Promise<LogWorld>): void {
@@ -148,6 +164,39 @@ export function logContract(name: string, openWorld: () => LogWorld | Promise<Lo
       }
       expect(sizes).toEqual([1, 3, 6, 10]);
       expect(await log.consistency(11)).toBeUndefined();
+    });
+
+    it("signs nothing that does not begin with what it signed, nor with what it finds signed by its key", async () => {
+      let isChanged = false;
+      const changed = async (level: number, index: number): Promise<Uint8Array> =>
+        (await world.tree.tile(level, index)).map((byte) => (isChanged ? byte ^ 1 : byte));
+      const tree: LogStore = { ...storeOf(world), tile: changed };
+      const open = (): Promise<TransparencyLog> => logOf({ tree, nowMs: () => world.nowMs() }, key);
+      const log = await open();
+      for (const id of ["a", "b"]) await world.journal.append(receipt(id));
+      const kept = await log.advance();
+      await world.journal.append(receipt("c"));
+      isChanged = true;
+      await expect(log.advance()).rejects.toThrow(LogForked);
+      await expect((await open()).advance()).rejects.toThrow(LogForked);
+      expect(await world.tree.checkpoint()).toEqual(kept);
+      isChanged = false;
+      expect((await log.advance()).size).toBe(3);
+    });
+
+    it("signs nothing more of a log that was set back or given another name", async () => {
+      let [size, origin] = [0, await world.tree.origin()];
+      const tree: LogStore = { ...storeOf(world), size: async () => size, origin: async () => origin };
+      const log = await logOf({ tree, nowMs: () => world.nowMs() }, key);
+      for (const id of ["a", "b", "c"]) await world.journal.append(receipt(id));
+      while ((await world.tree.integrate(10)) > 0);
+      size = 3;
+      await log.advance();
+      size = 2;
+      await expect(log.advance()).rejects.toThrow(LogForked);
+      [size, origin] = [4, "strait/another"];
+      await world.journal.append(receipt("d"));
+      await expect(log.advance()).rejects.toThrow(LogForked);
     });
 
     it("writes and finds again whatever text an upstream says of itself", { timeout: 20_000 }, async () => {

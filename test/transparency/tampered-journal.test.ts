@@ -135,7 +135,7 @@ describe("a journal that was tampered with", () => {
 
   it("is found where the log was given another name", async () => {
     const kept = await written("a", 5);
-    tamper("UPDATE tree_state SET id = 'another'");
+    tamper("UPDATE tree_state SET id = 'another'; DELETE FROM tree_checkpoint");
     expect((await audit(await written("b", 1), kept)).problems).toEqual([
       `the checkpoints are of different logs, strait/another and ${kept.origin}: one of them was renamed or replaced`,
     ]);
