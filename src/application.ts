@@ -87,7 +87,7 @@ export function createApplication(ports: ApplicationPorts): Application {
     }),
     async deleteDue() {
       if (applyRetention === undefined) return;
-      const outcome = await deleteDue({ clock, policies, applyRetention }, "gateway", { dryRun: false });
+      const outcome = await deleteDue({ ageClock: ports.orders, policies, applyRetention }, "gateway", { dryRun: false });
       if (!outcome.ok) return log.warn("no policy is in force, so no record is deleted");
       const deleted = outcome.value.counts.reduce((sum, count) => sum + count.deleted, 0);
       if (deleted > 0) log.info("records were deleted that were due", { deleted });

@@ -81,7 +81,7 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
   addAuditRoutes(app, ports);
   if (ports.logs !== undefined) addLogRoutes(app, ports, ports.logs);
   const { applyRetention } = ports;
-  if (applyRetention !== undefined) addRetentionRoutes(app, { ...ports, applyRetention });
+  if (applyRetention !== undefined) addRetentionRoutes(app, { ...ports, applyRetention, ageClock: ports.orders ?? ports.clock });
   if (ports.orders !== undefined) {
     const { orders, placeAlarm } = ports;
     addRevocationRoutes(app, { ...ports, orders });

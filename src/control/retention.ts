@@ -1,4 +1,5 @@
 import { isInForce, type PolicyShelf } from "../bundle/policy-shelf.ts";
+import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { RecordKind } from "../region/policy.ts";
 import { applyRetention, type RetentionPorts as RecordPorts } from "../retention/apply-retention.ts";
@@ -26,6 +27,8 @@ export interface RetentionOrder {
 export type ApplyRetention = (order: RetentionOrder) => Promise<RetentionRun>;
 
 export interface RetentionPorts extends ChangePorts {
+  /** By which records are old: not ahead of the stores' clocks, for what is deleted too early is gone. */
+  readonly ageClock: Pick<Clock, "nowMs">;
   readonly policies: () => PolicyShelf;
   readonly applyRetention: ApplyRetention;
 }
@@ -41,15 +44,15 @@ export interface RetentionReport extends RetentionRun {
 }
 
 /** By the policy that is in force now. Without one nobody knows how long records must be kept. */
-export function termsInForce(ports: Pick<RetentionPorts, "policies" | "clock">, beforeMs?: number): Outcome<RetentionTerms> {
-  const nowMs = ports.clock.nowMs();
+export function termsInForce(ports: Pick<RetentionPorts, "policies" | "ageClock">, beforeMs?: number): Outcome<RetentionTerms> {
+  const nowMs = ports.ageClock.nowMs();
   const shelved = ports.policies().policyAt(nowMs);
   if (!isInForce(shelved, nowMs)) return no({ kind: "policy_not_in_force" });
   return done(retentionTerms(shelved.world.policy, shelved.world.catalogue, nowMs, beforeMs));
 }
 
 export async function deleteDue(
-  ports: Pick<RetentionPorts, "policies" | "clock" | "applyRetention">,
+  ports: Pick<RetentionPorts, "policies" | "ageClock" | "applyRetention">,
   actor: string,
   { dryRun, beforeMs }: RetentionAsked,
 ): Promise<Outcome<RetentionReport>> {

@@ -67,7 +67,9 @@ async function run(
   const world = { catalogue, policy };
   const shelf = new PolicyShelf({ file: "policy.toml", world, signed: undefined, keyId: undefined }, [], []);
   const apply = recordedRetention({ ...ports, records, nowMs: () => ports.clock.nowMs(), stopping });
-  const outcome = await deleteDue({ ...ports, policies: () => shelf, applyRetention: apply }, "gateway", { dryRun });
+  const outcome = await deleteDue({ ...ports, ageClock: ports.clock, policies: () => shelf, applyRetention: apply }, "gateway", {
+    dryRun,
+  });
   return outcome.ok ? { counts: outcome.value.counts, ...failureDocument(outcome.value) } : outcome.refusal;
 }
 

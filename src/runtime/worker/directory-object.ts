@@ -169,7 +169,7 @@ export class DirectoryObject extends DurableObject {
   async #beginBySchedule(): Promise<string | undefined> {
     if (!(await this.takeRetentionTurn(deleteEveryMs))) return undefined;
     const policies = await bundledPolicies(variablesOf(this.env)["STRAIT_POLICY_KEYS"]);
-    const terms = termsInForce({ policies: () => policies, clock: systemClock });
+    const terms = termsInForce({ policies: () => policies, ageClock: systemClock });
     if (terms.ok)
       return this.#retention.begin(hex(systemEntropy.bytes(12)), { terms: terms.value, dryRun: false, actor: "gateway" });
     log.warn("no policy is in force, so no record is deleted");
