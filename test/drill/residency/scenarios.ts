@@ -11,6 +11,8 @@ export interface Scenario {
   readonly outcome: "answered" | "refused" | "either";
   /** Whether its upstream contradicts its place: it then gets the one prompt with which that is found out. */
   readonly contradicts?: boolean;
+  /** Whether it must be found among the mismatches that operators are shown. */
+  readonly alarms?: boolean;
 }
 
 /** Declared, and where the upstream of the regions is. */
@@ -33,6 +35,7 @@ export function scenariosOf(pin: string): readonly Scenario[] {
       names: [[inside], [trap], [trap, inside], [trap, "::ffff:127.0.2.1"], ["169.254.169.254"]],
       head: declared,
       outcome: "either",
+      alarms: true,
     },
     { name: "redirect", title: "redirects", country: "KR", names: [[inside]], head: declared, outcome: "refused" },
     {
@@ -42,8 +45,17 @@ export function scenariosOf(pin: string): readonly Scenario[] {
       names: [[trap], ["10.0.0.1"]],
       head: ["address_in_country = true"],
       outcome: "refused",
+      alarms: true,
     },
-    { name: "certificate", title: "swapped certificate", country: "FR", names: [[impostor]], head: declared, outcome: "refused" },
+    {
+      name: "certificate",
+      title: "swapped certificate",
+      country: "FR",
+      names: [[impostor]],
+      head: declared,
+      outcome: "refused",
+      alarms: true,
+    },
     {
       name: "key",
       title: "swapped key, valid certificate",
@@ -51,6 +63,7 @@ export function scenariosOf(pin: string): readonly Scenario[] {
       names: [[keySwapper]],
       head: [...declared, `key_pins = ["${pin}"]`],
       outcome: "refused",
+      alarms: true,
     },
     {
       name: "region",
@@ -60,6 +73,7 @@ export function scenariosOf(pin: string): readonly Scenario[] {
       head: declared,
       outcome: "refused",
       contradicts: true,
+      alarms: true,
     },
     {
       name: "spillover",
@@ -69,6 +83,7 @@ export function scenariosOf(pin: string): readonly Scenario[] {
       head: declared,
       outcome: "refused",
       contradicts: true,
+      alarms: true,
     },
     {
       name: "model",
@@ -78,6 +93,7 @@ export function scenariosOf(pin: string): readonly Scenario[] {
       head: declared,
       outcome: "refused",
       contradicts: true,
+      alarms: true,
     },
   ];
 }
