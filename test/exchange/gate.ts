@@ -59,6 +59,8 @@ export const catalogue: Catalogue = catalogueOf([
 export interface GateOptions {
   readonly play?: (call: ScriptedCall, number: number) => void;
   readonly limits?: readonly LimitSetting[];
+  /** The models that the tenant's key is narrowed to. */
+  readonly keyModels?: readonly string[];
   readonly catalogue?: Catalogue;
   readonly sampler?: Sampler;
   readonly ports?: Partial<ExchangePorts>;
@@ -71,6 +73,8 @@ export interface Ask {
   readonly query?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** The body is whole only then. */
+  readonly arrives?: Promise<unknown>;
   readonly key?: string | undefined;
 }
 
@@ -208,7 +212,7 @@ export class Gate {
       createdAt: tenant.createdAt,
       expiresAt: undefined,
       revokedAt: undefined,
-      models: undefined,
+      models: options.keyModels,
       surfaces: undefined,
     };
     const audit = { id: "audit-1", at: tenant.createdAt, actor: "test", action: "tenant.add", tenantId: tenant.id, detail: {} };
@@ -221,7 +225,15 @@ export class Gate {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  ask({ method = "POST", path = "/v1/chat/completions", query = "", headers = {}, body, key = this.key }: Ask = {}): Asked {
+  ask({
+    method = "POST",
+    path = "/v1/chat/completions",
+    query = "",
+    headers = {},
+    body,
+    arrives,
+    key = this.key,
+  }: Ask = {}): Asked {
     const content = body ?? { model: "gpt-test", stream: true, messages: [{ role: "user", content: "hello" }], max_tokens: 50 };
     const authorization: Record<string, string> = key === "" ? {} : { authorization: `Bearer ${key}` };
     const inbound = new ScriptedInbound({
@@ -229,6 +241,7 @@ export class Gate {
       path,
       query,
       headers: { ...authorization, ...headers },
+      ...(arrives === undefined ? {} : { arrives }),
       ...(method === "POST" ? { body: typeof content === "string" ? content : JSON.stringify(content) } : {}),
     });
     return new Asked(this.gateway, inbound);

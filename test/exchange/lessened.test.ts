@@ -4,7 +4,8 @@ import { ruleOf } from "../policy/policy-fixture.ts";
 import { catalogueOf, deployment, model, region } from "../support/catalogue.ts";
 import { openPolicy } from "../support/permits.ts";
 import { json } from "../support/scripted-transport.ts";
-import { Gate } from "./gate.ts";
+import { Gate, type GateOptions } from "./gate.ts";
+import { document, plain } from "./one-exchange.ts";
 
 let gate: Gate | undefined;
 afterEach(() => gate?.close());
@@ -14,29 +15,27 @@ const catalogue = catalogueOf([
   deployment("aaa", { region: region("sea", "SG") }),
   deployment("bbb", { region: region("swe", "SE"), model: lesser }),
 ]);
-const document = JSON.stringify({
-  id: "chatcmpl-1",
-  object: "chat.completion",
-  model: "gpt-served",
-  choices: [],
-  usage: { prompt_tokens: 12, completion_tokens: 5, total_tokens: 17 },
-});
-const plain = { model: "gpt-test", messages: [{ role: "user", content: "hello" }], max_tokens: 50 };
 
-async function open(...rules: readonly Rule[]): Promise<Gate> {
+async function open(rules: readonly Rule[] = [], options: GateOptions = {}): Promise<Gate> {
   const policy: Policy = { ...openPolicy, rules };
-  gate = await Gate.open({ catalogue, ports: { world: () => ({ catalogue, policy }) } });
+  gate = await Gate.open({ catalogue, ports: { world: () => ({ catalogue, policy }) }, ...options });
   return gate;
 }
 
-const germans = new Set(["DE"]);
+const smaller = ruleOf(
+  "tier",
+  {},
+  {
+    id: "smaller",
+    tiers: new Set(["standard"]),
+    tenantsIn: new Set(["DE"]),
+    ruling: { decision: "degrade", toModel: "gpt-lesser" },
+  },
+);
 
 describe("a request that a rule lessens", () => {
   it("is answered by the lesser model, which the client and the receipt are told", async () => {
-    const { tiers, tenantsIn } = { tiers: new Set(["standard"]), tenantsIn: germans };
-    const opened = await open(
-      ruleOf("tier", {}, { id: "smaller", tiers, tenantsIn, ruling: { decision: "degrade", toModel: "gpt-lesser" } }),
-    );
+    const opened = await open([smaller]);
     const asked = await opened.reached({ body: plain });
     expect(opened.transport.last.request.origin).toContain("swe");
     opened.transport.last.answer(200, json, document);
@@ -52,14 +51,21 @@ describe("a request that a rule lessens", () => {
     });
   });
 
+  it("is refused where its key is not for the lesser model", async () => {
+    const opened = await open([smaller], { keyModels: ["gpt-test"] });
+    const asked = await opened.finished(opened.ask({ body: plain }));
+    expect([asked.outbound.status, asked.json.error?.code]).toEqual([403, "insufficient_scope"]);
+    expect(opened.transport.calls).toEqual([]);
+  });
+
   it("goes upstream without what asks for log probabilities", async () => {
-    const opened = await open(
+    const opened = await open([
       ruleOf(
         "log_probabilities",
         { onlyWithLogitBias: false },
         { id: "bare", ruling: { decision: "degrade", without: "log_probabilities" } },
       ),
-    );
+    ]);
     const asked = await opened.reached({ body: { ...plain, logprobs: true, top_logprobs: 3, logit_bias: { "1": 1 } } });
     const sent = JSON.parse(new TextDecoder().decode(opened.transport.last.request.body)) as Record<string, unknown>;
     expect(sent).toMatchObject({ logprobs: null, top_logprobs: null, logit_bias: { "1": 1 } });
@@ -92,7 +98,7 @@ describe("what a request asks for", () => {
   });
 
   it("for an end user is let through by the nationality claimed, where a rule asks", async () => {
-    const opened = await open(ruleOf("nationality", { denied: new Set(["KP"]), allowed: undefined }));
+    const opened = await open([ruleOf("nationality", { denied: new Set(["KP"]), allowed: undefined })]);
     for (const [claim, status] of [
       [undefined, 403],
       ["nowhere", 403],

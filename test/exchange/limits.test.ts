@@ -1,23 +1,18 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Learning } from "../../src/quota/learning.ts";
 import { LimitNotices } from "../../src/quota/limit-notices.ts";
-import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
 import type { Tenant } from "../../src/tenant/tenant.ts";
 import { catalogueOf, deployment, price } from "../support/catalogue.ts";
 import { tenant } from "../support/permits.ts";
 import { json } from "../support/scripted-transport.ts";
-import { Gate, place, type Asked, type GateOptions } from "./gate.ts";
+import { place, type Asked, type Gate, type GateOptions } from "./gate.ts";
+import { gateOpener } from "./open-gates.ts";
+import { limit } from "./one-exchange.ts";
 
-let gates: Gate[] = [];
-
-afterEach(() => {
-  for (const gate of gates) gate.close();
-  gates = [];
-});
+const openGate = gateOpener({ play: (call) => call.answer(200, [...json], document(12, 5)) });
 
 async function open(options: GateOptions = {}, more: Partial<Tenant> = {}): Promise<Gate> {
-  const gate = await Gate.open({ play: (call) => call.answer(200, [...json], document(12, 5)), ...options });
-  gates.push(gate);
+  const gate = await openGate(options);
   const entry = await gate.stores.directory.find(tenant.id);
   if (entry === undefined) throw new Error("no tenant");
   const audit = { id: "audit-2", at: tenant.createdAt, actor: "test", action: "tenant.change", tenantId: tenant.id, detail: {} };
@@ -34,12 +29,6 @@ function document(input: number, output: number): string {
   });
 }
 
-const limit = (parts: Partial<LimitSetting> & Pick<LimitSetting, "name" | "unit" | "window" | "ceiling">): LimitSetting => ({
-  burst: undefined,
-  key: undefined,
-  model: undefined,
-  ...parts,
-});
 const body = { model: "gpt-test", messages: [{ role: "user", content: "hello" }], max_tokens: 50 };
 const send = async (gate: Gate, more: object = {}): Promise<Asked> => gate.finished(gate.ask({ body: { ...body, ...more } }));
 const message = (asked: Asked): string => asked.json.error?.message ?? "";

@@ -1,23 +1,14 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Receipt } from "../../src/ledger/receipt.ts";
 import { catalogueOf, claude, deployment, model, region } from "../support/catalogue.ts";
 import { settled } from "../support/fake-clock.ts";
 import { eventStream, json, type ScriptedCall } from "../support/scripted-transport.ts";
 import { messages, namedSse, openaiChat, sse } from "../upstream/streams.ts";
 import { order } from "../revocation/orders.ts";
-import { Gate, place, type Asked, type GateOptions } from "./gate.ts";
+import { place, type Asked, type Gate } from "./gate.ts";
+import { gateOpener } from "./open-gates.ts";
 
-let gates: Gate[] = [];
-afterEach(() => {
-  for (const gate of gates) gate.close();
-  gates = [];
-});
-
-async function open(options: GateOptions = {}): Promise<Gate> {
-  const gate = await Gate.open({ limits: [], ...options });
-  gates.push(gate);
-  return gate;
-}
+const open = gateOpener({ limits: [] });
 
 const body = { model: "gpt-test", messages: [{ role: "user", content: "hi" }], max_tokens: 50 };
 const document = JSON.stringify({
@@ -95,6 +86,19 @@ describe("an answer from elsewhere than declared", () => {
     expect(alarm?.fields).toMatchObject({ deployment: "sea/aaa", requestId: receipt.requestId });
     const span = gate.spans().find(({ events }) => events.length > 0);
     expect(span?.events[0]).toMatchObject({ name: "strait.place_mismatch", attributes: { "strait.deployment": "sea/aaa" } });
+  });
+
+  it("is told to the client only when every replica can know that the deployment is out of use", async () => {
+    const quarantined = Promise.withResolvers<void>();
+    const gate = await open({ catalogue: catalogueOf([deployment("aaa", { region: place })]) });
+    Object.assign(gate.placeAlarm, { raise: () => quarantined.promise });
+    gate.transport.play = (call) => call.answer(200, [...json, ...elsewhere], document);
+    const asked = await gate.reached({ body });
+    await gate.settle();
+    expect(asked.outbound.status).toBeUndefined();
+    quarantined.resolve();
+    await gate.finished(asked);
+    expect(asked.outbound.status).toBe(502);
   });
 
   it("takes the deployment out of use until an operator restores it", async () => {

@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { RefusalReceipt } from "../../src/ledger/receipt.ts";
 import type { World } from "../../src/policy/world.ts";
 import { StoreUnavailable } from "../../src/quota/store.ts";
@@ -8,20 +8,10 @@ import { eventStream, json } from "../support/scripted-transport.ts";
 import { openaiChat, sse } from "../upstream/streams.ts";
 import { ruleOf } from "../policy/policy-fixture.ts";
 import { digestSecret, openPolicy, tenant } from "../support/permits.ts";
-import { catalogue, Gate, settings, type Asked, type GateOptions } from "./gate.ts";
+import { catalogue, settings, type Asked, type Gate } from "./gate.ts";
+import { gateOpener } from "./open-gates.ts";
 
-let gates: Gate[] = [];
-
-afterEach(() => {
-  for (const gate of gates) gate.close();
-  gates = [];
-});
-
-async function open(options: GateOptions = {}): Promise<Gate> {
-  const gate = await Gate.open(options);
-  gates.push(gate);
-  return gate;
-}
+const open = gateOpener();
 
 function digestOf(text: string): string {
   return `hmac-sha256:${createHmac("sha256", digestSecret).update(text).digest("hex")}`;

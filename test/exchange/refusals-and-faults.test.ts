@@ -1,63 +1,17 @@
-import { afterEach, describe, expect, it } from "vitest";
-import type { Receipt } from "../../src/ledger/receipt.ts";
+import { describe, expect, it } from "vitest";
+import type { Policy } from "../../src/region/policy.ts";
 import { StoreUnavailable, type QuotaStore } from "../../src/quota/store.ts";
-import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { openPolicy } from "../support/permits.ts";
 import { eventStream, json } from "../support/scripted-transport.ts";
 import { openaiChat, sse } from "../upstream/streams.ts";
-import { Gate, settings, type Asked, type GateOptions } from "./gate.ts";
+import { catalogue, settings } from "./gate.ts";
+import { gateOpener } from "./open-gates.ts";
+import { daily, document, limit, limits, onlyReceipt, plain } from "./one-exchange.ts";
 
-let gates: Gate[] = [];
+const open = gateOpener();
 
-afterEach(() => {
-  for (const gate of gates) gate.close();
-  gates = [];
-});
-
-async function open(options: GateOptions = {}): Promise<Gate> {
-  const gate = await Gate.open(options);
-  gates.push(gate);
-  return gate;
-}
-
-const limit = (parts: Partial<LimitSetting> & Pick<LimitSetting, "name" | "unit" | "window" | "ceiling">): LimitSetting => ({
-  burst: undefined,
-  key: undefined,
-  model: undefined,
-  ...parts,
-});
-const concurrent = limit({ name: "at-once", unit: "concurrent", window: "open", ceiling: 5 });
-const daily = limit({ name: "tokens-a-day", unit: "tokens", window: "day", ceiling: 100_000 });
-
-const document = JSON.stringify({
-  id: "chatcmpl-1",
-  object: "chat.completion",
-  model: "gpt-served",
-  choices: [],
-  usage: { prompt_tokens: 12, completion_tokens: 5, total_tokens: 17 },
-});
-const plain = { model: "gpt-test", messages: [{ role: "user", content: "hello" }], max_tokens: 50 };
 const [role, first, second] = openaiChat.map((event) => sse([event])) as [string, string, string];
-
-/** Every path ends with one receipt, one settlement and nothing left open, and the store says what the receipt says. */
-async function onlyReceipt(gate: Gate, asked: Asked): Promise<Receipt> {
-  expect(gate.closed).toHaveLength(1);
-  const { receipt, settlement } = gate.closed[0] as {
-    receipt: Receipt;
-    settlement: { charge: { tokens: number; microUsd: number } };
-  };
-  const kept = await gate.stores.journal.find(receipt.tenantId, receipt.requestId);
-  expect(kept).toEqual(JSON.parse(JSON.stringify(receipt)));
-  expect(await gate.stores.journal.list(receipt.tenantId, undefined, 10)).toHaveLength(1);
-  expect(settlement.charge).toMatchObject({ tokens: receipt.chargedTokens, microUsd: receipt.costMicroUsd });
-  expect(gate.open.count).toBe(0);
-  expect(gate.clock.pending).toBe(0);
-  expect(asked.outbound.violations).toEqual([]);
-  expect(await gate.held(concurrent)).toBe(0);
-  expect(await gate.held(daily)).toBe(receipt.chargedTokens);
-  return receipt;
-}
-
-const limits = [concurrent, daily];
 
 describe("an exchange that is refused on its way", () => {
   it.each([
@@ -83,6 +37,26 @@ describe("an exchange that is refused on its way", () => {
     expect(gate.closed).toEqual([]);
     expect(await gate.held(daily)).toBe(0);
     expect(gate.clock.pending).toBe(0);
+  });
+
+  it("by the scope of its key reaches nobody", async () => {
+    const gate = await open({ keyModels: ["claude-test"] });
+    const asked = await gate.finished(gate.ask({ body: plain }));
+    expect([asked.outbound.status, asked.json.error?.code]).toEqual([403, "insufficient_scope"]);
+    expect(gate.transport.calls).toEqual([]);
+  });
+
+  it("by a policy that ended while its body came is decided by what holds when the body is whole", async () => {
+    const endsAtMs = new FakeClock().nowMs() + 1_000;
+    const policy: Policy = { ...openPolicy, effectiveToMs: endsAtMs, boundariesMs: [endsAtMs] };
+    const gate = await open({ ports: { world: () => ({ catalogue, policy }) } });
+    const body = Promise.withResolvers<void>();
+    const asked = gate.ask({ body: plain, arrives: body.promise });
+    await gate.clock.pass(1_000);
+    body.resolve();
+    await gate.finished(asked);
+    expect([asked.outbound.status, asked.json.error?.code]).toEqual([503, "policy_not_in_force"]);
+    expect(gate.transport.calls).toEqual([]);
   });
 
   it("by a limit reaches nobody, says which, and when to come back", async () => {

@@ -1,22 +1,12 @@
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { AlwaysOffSampler, type ReadableSpan } from "@opentelemetry/sdk-trace";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { eventStream, json } from "../support/scripted-transport.ts";
 import { openaiChat, sse } from "../upstream/streams.ts";
-import { Gate, type GateOptions } from "./gate.ts";
+import type { Gate, GateOptions } from "./gate.ts";
+import { gateOpener } from "./open-gates.ts";
 
-let gates: Gate[] = [];
-
-afterEach(() => {
-  for (const gate of gates) gate.close();
-  gates = [];
-});
-
-async function open(options: GateOptions = {}): Promise<Gate> {
-  const gate = await Gate.open(options);
-  gates.push(gate);
-  return gate;
-}
+const open = gateOpener();
 
 const whole = sse(openaiChat);
 const rootOf = (gate: Gate): ReadableSpan => {

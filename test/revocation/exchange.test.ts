@@ -1,8 +1,9 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { hashes } from "../../src/runtime/node/hashes.ts";
 import { digestBody } from "../../src/tenant/digest-body.ts";
 import type { RevocationScope } from "../../src/revocation/order.ts";
-import { Gate, type GateOptions } from "../exchange/gate.ts";
+import type { Gate } from "../exchange/gate.ts";
+import { gateOpener } from "../exchange/open-gates.ts";
 import { digestSecret } from "../support/permits.ts";
 import { eventStream, json } from "../support/scripted-transport.ts";
 import { openaiChat, sse } from "../upstream/streams.ts";
@@ -11,22 +12,12 @@ import { order } from "./orders.ts";
 const [begun, more] = [sse(openaiChat.slice(0, 2)), sse(openaiChat.slice(2, 3))];
 const whole = '{"id":"x","usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}';
 
-let gates: Gate[] = [];
-afterEach(() => {
-  for (const gate of gates) gate.close();
-  gates = [];
-});
-
 /** The region of the two that did not get the last request. */
 function otherThan(gate: Gate): string {
   return gate.transport.last.request.origin.includes("sea") ? "swe" : "sea";
 }
 
-async function open(options: GateOptions = {}): Promise<Gate> {
-  const gate = await Gate.open(options);
-  gates.push(gate);
-  return gate;
-}
+const open = gateOpener();
 
 const everything: readonly (readonly [string, RevocationScope])[] = [
   ["a model", { model: "gpt-test" }],
@@ -55,6 +46,18 @@ describe("a request under orders", () => {
     expect(asked.json.error).toMatchObject({ code: "revoked", message: expect.stringContaining("revocation_1") });
     expect(gate.transport.calls).toHaveLength(0);
     expect(gate.closed).toHaveLength(0);
+  });
+
+  it("waits for the orders that are still being asked for, and is refused by them", async () => {
+    const gate = await open();
+    const heard = Promise.withResolvers<void>();
+    Object.assign(gate.revocations, { hear: () => heard.promise });
+    const asked = await gate.reached();
+    expect(gate.transport.calls).toHaveLength(0);
+    gate.revocations.learn([order("1", { model: "gpt-test" })], "test");
+    heard.resolve();
+    await gate.finished(asked);
+    expect([asked.outbound.status, gate.transport.calls.length]).toEqual([403, 0]);
   });
 
   it.each(nothing)("goes its way where the order names %s", async (_name, scope) => {

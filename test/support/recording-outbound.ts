@@ -94,6 +94,7 @@ export class ScriptedInbound implements Inbound {
   readonly query: string;
   readonly #headers: ReadonlyMap<string, string>;
   readonly #body: BodyRead;
+  readonly #arrives: Promise<unknown> | undefined;
   #hungUp: (() => void) | undefined;
 
   constructor(parts: {
@@ -102,11 +103,14 @@ export class ScriptedInbound implements Inbound {
     query?: string;
     headers?: Readonly<Record<string, string>>;
     body?: string | Uint8Array | BodyRead;
+    /** The body is whole only then. */
+    arrives?: Promise<unknown>;
   }) {
     this.method = parts.method ?? "POST";
     this.path = parts.path ?? "/v1/chat/completions";
     this.query = parts.query ?? "";
     this.#headers = new Map(Object.entries({ "content-type": "application/json", ...parts.headers }));
+    this.#arrives = parts.arrives;
     const { body = "" } = parts;
     this.#body =
       typeof body === "string"
@@ -120,9 +124,10 @@ export class ScriptedInbound implements Inbound {
     return this.#headers.get(name);
   }
 
-  body(limitBytes: number): Promise<BodyRead> {
+  async body(limitBytes: number): Promise<BodyRead> {
+    await this.#arrives;
     const read = this.#body;
-    return Promise.resolve(read.ok && read.bytes.length > limitBytes ? { ok: false, reason: "too_large" } : read);
+    return read.ok && read.bytes.length > limitBytes ? { ok: false, reason: "too_large" } : read;
   }
 
   onHangUp(callback: () => void): void {
