@@ -10,7 +10,7 @@ import { usageMigration } from "../../src/runtime/node/postgres-usage-migration.
 import { openPostgresStores, type PostgresStores } from "../../src/runtime/node/postgres.ts";
 import { describeOnPostgres, PostgresServer } from "../support/postgres-server.ts";
 import { naiveUsage, sameUsage } from "./naive-usage.ts";
-import { silent } from "./postgres-world.ts";
+import { lonelyWriter, silent } from "./postgres-world.ts";
 import { receipt } from "./samples.ts";
 
 const query: UsageQuery = { tenantId: "acme", fromMs: 0, toMs: 4 * quarterMs, by: ["key", "end"], timeZone: "UTC", most: 100 };
@@ -48,7 +48,7 @@ describeOnPostgres("sums over receipts in PostgreSQL", () => {
 
   const openReplica = (): Promise<PostgresStores> => openPostgresStores(address, systemClock, silent, { connections: 2 });
   const readerOf = (stores: PostgresStores): Promise<JournalReader> =>
-    stores.openReader({ id: "writer", handedOverUntilMs: () => Promise.resolve(0), receiptsWait: () => false });
+    stores.openReader(lonelyWriter("writer", { handedOverUntilMs: () => Promise.resolve(0) }));
 
   function replica(number: number): PostgresStores {
     const stores = replicas[number % replicas.length];

@@ -3,6 +3,7 @@ import type { JournalReader } from "../../src/ledger/journal-reader.ts";
 import type { Log } from "../../src/log.ts";
 import type { RetentionStore } from "../../src/retention/retention-store.ts";
 import { openPostgresStores, type PostgresStores } from "../../src/runtime/node/postgres.ts";
+import type { JournalWriter } from "../../src/runtime/node/postgres-writers.ts";
 import { openSqliteStores } from "../../src/runtime/node/sqlite.ts";
 import type { PostgresServer } from "../support/postgres-server.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -10,6 +11,18 @@ import { temporaryDirectory } from "./sqlite-world.ts";
 import { worldBeginsMs, type LogWorld, type ReaderWorld } from "./store-world.ts";
 
 export const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** The only process of its data directory, with nothing open and nothing that waits but what `more` says. */
+export function lonelyWriter(id: string, more: Pick<JournalWriter, "handedOverUntilMs"> & Partial<JournalWriter>): JournalWriter {
+  return {
+    id,
+    dead: () => [],
+    whileDead: (work) => work([]),
+    holdsRequests: () => Promise.resolve(false),
+    receiptsWait: () => false,
+    ...more,
+  };
+}
 
 /** Journal and directory in PostgreSQL, limits beside them in SQLite, as one replica has them. */
 export async function postgresWorld(
@@ -22,11 +35,7 @@ export async function postgresWorld(
   const { quota } = embedded;
   const open = (): Promise<PostgresStores> => openPostgresStores(address, clock, silent, { connections: 4 });
   const read = (opened: PostgresStores): Promise<JournalReader> =>
-    opened.openReader({
-      id: "writer",
-      handedOverUntilMs: () => embedded.reader.completeUntilMs(),
-      receiptsWait: () => false,
-    });
+    opened.openReader(lonelyWriter("writer", { handedOverUntilMs: () => embedded.reader.completeUntilMs() }));
   let stores = await open();
   let reader = await read(stores);
   return {

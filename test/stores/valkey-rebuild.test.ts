@@ -19,6 +19,8 @@ const minute = limit("minute", "tokens", "minute", 600, 1_000);
 const concurrent = limit("concurrent", "concurrent", "open", 5);
 const limits = [monthly, minute, concurrent, requestsADay];
 
+const ports = { roster: (): Promise<readonly string[]> => Promise.resolve([]), log: recordingLog() };
+
 /** What the journal would say, and how often it was asked. */
 class Receipts implements QuotaHistory {
   readonly tokens = new Map<string, number>();
@@ -186,7 +188,7 @@ describeOnValkey("limits that Valkey lost", () => {
     receipts.tokens.set("a", 100);
     receipts.pause = () => delay(150);
     const settings = { quarantineMs: 0, patienceMs: 4_000, turnMs: 20 };
-    const replicas = Array.from({ length: 6 }, () => new ValkeyRebuild(calls, receipts, settings));
+    const replicas = Array.from({ length: 6 }, () => new ValkeyRebuild({ ...ports, calls, history: receipts }, settings));
     await Promise.all(replicas.map((one) => one.make("acme")));
     expect((await left(await open({ quarantineMs: 0 })))[0]).toBe(9_900);
   });
@@ -205,7 +207,7 @@ describeOnValkey("limits that Valkey lost", () => {
       const history: QuotaHistory = {
         counters: async () => [{ limit: monthly, period: periodAt(monthly.periods, Date.now()), used: await used() }],
       };
-      return { calls, rebuild: new ValkeyRebuild(calls, history, { quarantineMs: 0, patienceMs: 4_000, turnMs }) };
+      return { calls, rebuild: new ValkeyRebuild({ ...ports, calls, history }, { quarantineMs: 0, patienceMs: 4_000, turnMs }) };
     };
     const releases: ((used: number) => void)[] = [];
     const whenReleased = (): Promise<number> => new Promise((resolve) => releases.push(resolve));

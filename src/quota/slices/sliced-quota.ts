@@ -100,6 +100,11 @@ export class SlicedQuota implements QuotaStore {
     return this.#ports.exact.inspect(tenantId, limits);
   }
 
+  /** The reservation in the store behind that holds a request: its own, or that of the slice that it was admitted from. */
+  heldBy(tenantId: string, id: string): string {
+    return this.#sliceOf.get(nameOf(tenantId, id))?.id ?? id;
+  }
+
   /** Gives all slices back, save what open requests hold. */
   async close(): Promise<void> {
     this.#stopTending?.();

@@ -3,10 +3,16 @@ import type { Log } from "../../log.ts";
 import { StoreUnavailable } from "../../quota/store.ts";
 import type { PostgresPool, Statement } from "./postgres-pool.ts";
 
-/** One who writes receipts: a data directory, whose processes share what is held and what waits in files. */
+/** One who writes receipts: a process, which shares with others of its data directory what is held and what waits in files. */
 export interface JournalWriter {
   /** The same after a restart. */
   readonly id: string;
+  /** Those of the data directory that died, and which this one speaks for beside itself. */
+  dead(): readonly string[];
+  /** The same, none of which can start before `work` is done. */
+  whileDead<T>(work: (ids: readonly string[]) => Promise<T>): Promise<T>;
+  /** Whether anything is open in the data directory, of whichever process. */
+  holdsRequests(): Promise<boolean>;
   /** Every request that began before this time, as this writer admits them, has been handed to the journal. */
   handedOverUntilMs(): Promise<number>;
   /** Whether receipts wait on this machine for the journal. */
@@ -14,9 +20,18 @@ export interface JournalWriter {
 }
 
 const beat: Statement = {
-  name: "writer-beat",
-  text: `INSERT INTO strait.journal_writer (id, complete_until_ms) VALUES ($1, coalesce($2::bigint, 0))
+  name: "writer-beat-with-dead",
+  text: `WITH dead AS (
+      UPDATE strait.journal_writer SET complete_until_ms = coalesce($2::bigint, complete_until_ms), seen_at = now()
+      WHERE id = ANY ($3::text[])
+    )
+    INSERT INTO strait.journal_writer (id, complete_until_ms) VALUES ($1, coalesce($2::bigint, 0))
     ON CONFLICT (id) DO UPDATE SET complete_until_ms = coalesce($2::bigint, journal_writer.complete_until_ms), seen_at = now()`,
+};
+
+const leave: Statement = {
+  name: "writer-leave",
+  text: "DELETE FROM strait.journal_writer WHERE id = ANY ($1::text[])",
 };
 
 const complete: Statement = {
@@ -68,6 +83,21 @@ export class PostgresWriters {
     await told;
   }
 
+  /** The end, when this writer admits nothing more: where nothing of it is missing, nobody waits for it from here on. */
+  async leave(): Promise<void> {
+    await this.close();
+    try {
+      await this.#writer.whileDead(async (dead) => {
+        // In this order: a request that is open no more has its receipt in the journal, or in a file.
+        if ((await this.#writer.holdsRequests()) || this.#writer.receiptsWait()) return;
+        await this.#pool.repeatable(leave, [[this.#writer.id, ...dead]]);
+      });
+    } catch (error) {
+      // It stays on the list, as one that may still have something to tell.
+      this.#log.warn("the journal could not be told that this gateway stopped", { error: String(error) });
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancel?.();
@@ -75,11 +105,13 @@ export class PostgresWriters {
   }
 
   async #tell(): Promise<void> {
-    // In this order: a request that is held no more is in the journal already, or its receipt waits in a file.
+    // In this order: who is dead now leaves no more behind, and a request that is held no more is in the journal already,
+    // or its receipt waits in a file.
+    const dead = this.#writer.dead();
     const untilMs = await this.#writer.handedOverUntilMs();
     const wait = this.#writer.receiptsWait();
     // Receipts that wait hold it where it was.
-    await this.#pool.repeatable(beat, [this.#writer.id, wait ? null : untilMs]);
+    await this.#pool.repeatable(beat, [this.#writer.id, wait ? null : untilMs, dead]);
   }
 
   async #again(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import type { JournalReader } from "../../ledger/journal-reader.ts";
 import type { Journal, RefusalJournal } from "../../ledger/journal.ts";
+import type { JournalWriters } from "../../ledger/journal-writers.ts";
 import type { UsedReader } from "../../ledger/used-amounts.ts";
 import type { Log } from "../../log.ts";
 import type { RetentionStore } from "../../retention/retention-store.ts";
@@ -23,6 +24,7 @@ import { directoryChannel } from "./postgres-schema.ts";
 import { PostgresTree } from "./postgres-tree.ts";
 import { PostgresUsageSlices } from "./postgres-usage-slices.ts";
 import { PostgresUsed } from "./postgres-used.ts";
+import { PostgresWriterList } from "./postgres-writer-list.ts";
 import { PostgresWriters, type JournalWriter } from "./postgres-writers.ts";
 
 export interface PostgresOptions {
@@ -45,6 +47,10 @@ export interface PostgresStores {
   readonly directory: DirectoryAdmin;
   /** Reads for bills and reports, and tells the others from here on how far this writer is. */
   openReader(writer: JournalWriter): Promise<JournalReader>;
+  /** Those who write receipts. */
+  readonly writers: JournalWriters;
+  /** Tells the others that this writer admits nothing more. */
+  leave(): Promise<void>;
   readonly used: UsedReader;
   readonly retention: RetentionStore;
   /** Keeps what `used` and the reader sum from small, however much is written. */
@@ -109,6 +115,8 @@ export async function openPostgresStores(
     tree: new PostgresTree(pool, hasher),
     directory,
     openReader,
+    writers: new PostgresWriterList(pool),
+    leave: async () => writers?.leave(),
     used: new PostgresUsed(reading),
     retention: postgresRetention(deleting, hasher),
     sumUp: () => slices.keepUp(),

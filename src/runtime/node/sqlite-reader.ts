@@ -49,6 +49,11 @@ export class SqliteReader implements JournalReader, ReservationReader {
   completeUntilMs: JournalReader["completeUntilMs"] = async () =>
     this.#read(() => this.#reader.completeUntilMs(this.#clock.nowMs()));
 
+  /** All reservations whose receipt is not yet in the journal, of all processes. */
+  async awaited(): Promise<readonly { readonly tenantId: string; readonly id: string }[]> {
+    return this.#read(() => this.#reader.awaited());
+  }
+
   open: ReservationReader["open"] = async (tenantId) => this.#read(() => this.#reader.open(tenantId));
 
   async usage(query: UsageQuery): Promise<readonly UsageRow[]> {

@@ -37,6 +37,8 @@ export interface SqliteStores {
   readonly directory: DirectoryAdmin;
   readonly reader: JournalReader;
   readonly reservations: ReservationReader;
+  /** All reservations whose receipt is not yet in the journal, of all processes of this machine. */
+  awaited(): Promise<readonly { readonly tenantId: string; readonly id: string }[]>;
   readonly retention: RetentionStore;
   /** Sums up what came since the last time, so that the next question about usage is quickly answered. */
   sumUp(): Promise<void>;
@@ -77,6 +79,7 @@ export function openSqliteStores(dataDir: string, clock: Clock, options: Partial
     directory,
     reader,
     reservations: reader,
+    awaited: () => reader.awaited(),
     retention: sqliteRetention(ledger, tenants, batcher, clock),
     sumUp: () => reader.keepUp(),
     close() {

@@ -3,6 +3,7 @@ import type { Clock } from "../../clock.ts";
 import type { JournalReader, ReservationReader } from "../../ledger/journal-reader.ts";
 import { JournalHistory } from "../../ledger/journal-history.ts";
 import type { Books, Journal, RefusalJournal } from "../../ledger/journal.ts";
+import type { JournalWriters } from "../../ledger/journal-writers.ts";
 import { ScannedAmounts, type UsedReader } from "../../ledger/used-amounts.ts";
 import type { Log } from "../../log.ts";
 import { StoreUnavailable, type QuotaStore } from "../../quota/store.ts";
@@ -16,8 +17,9 @@ import { systemEntropy } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { journalWriter } from "./journal-writer.ts";
 import { openPostgresStores } from "./postgres.ts";
+import type { JournalWriter } from "./postgres-writers.ts";
 import { openSqliteStores, type SqliteStores } from "./sqlite.ts";
-import { openValkeyQuota, type ValkeyStore } from "./valkey.ts";
+import { openValkeyQuota, type ValkeyOptions, type ValkeyStore } from "./valkey.ts";
 import { refuseWhenFull } from "./write-ahead-admission.ts";
 import { WriteAheadJournal } from "./write-ahead-journal.ts";
 
@@ -40,6 +42,8 @@ interface Ledger {
   readonly reader: JournalReader;
   /** What may be deleted when it is due. */
   readonly retention: RetentionStore;
+  /** Where several write the journal. */
+  readonly writers?: JournalWriters;
   /** Brings the sums that usage is read from up to date. */
   sumUp(): Promise<void>;
 }
@@ -75,30 +79,44 @@ async function open(opening: Opening): Promise<Omit<Stores, "close">> {
     const embedded = openEmbedded(opening);
     if (quotaUrl !== undefined) {
       const { reader } = embedded;
-      const valkey = await openValkey(quotaUrl, embedded.directory, new ScannedAmounts(reader), opening);
+      const history = new JournalHistory(embedded.directory, new ScannedAmounts(reader), opening.tierOf);
+      const valkey = await openValkey(quotaUrl, { history }, opening);
       const behind: JournalReader = {
         scan: (query) => reader.scan(query),
         scanRefusals: (query) => reader.scanRefusals(query),
         usage: (query) => reader.usage(query),
         completeUntilMs: completeBehind(valkey, () => reader.completeUntilMs()),
       };
-      return onValkey(valkey, embedded, { ...embedded, reader: behind }, opening);
+      const quota = quotaOnValkey(valkey, embedded, opening);
+      return onValkey(valkey, embedded, quota, { ...ledgerOf(embedded), reader: behind }, opening);
     }
-    const { quota, journal, refusals, tree, books, directory, reader, reservations, retention } = embedded;
-    return { quota, journal, refusals, tree, books, directory, reader, reservations, retention, sumUp: () => embedded.sumUp() };
+    const { quota, books, reservations } = embedded;
+    return { ...ledgerOf(embedded), quota, books, reservations };
   }
   const shared = await openPostgres(databaseUrl, opening);
   if (quotaUrl === undefined) {
-    const { quota, reader, reservations } = openEmbedded(opening);
-    const ledger = await shared.ledger(() => reader.completeUntilMs());
+    const embedded = openEmbedded(opening);
+    const { quota, reader, reservations } = embedded;
+    const { ledger } = await shared.ledger(embedded, () => reader.completeUntilMs());
     const admitting = refuseWhenFull(quota, shared.journal);
     return { ...ledger, quota: admitting, books: inOrder(ledger.journal, admitting, opening.log), reservations };
   }
-  const valkey = await openValkey(quotaUrl, shared.directory, shared.used, opening);
+  const history = new JournalHistory(shared.directory, shared.used, opening.tierOf);
+  const valkey = await openValkey(quotaUrl, { history, roster: shared.roster }, opening);
   const local = openEmbedded(opening);
-  const ledger = await shared.ledger(completeBehind(valkey, () => local.reader.completeUntilMs()));
-  const stores = onValkey(valkey, local, ledger, opening);
-  return { ...stores, quota: refuseWhenFull(stores.quota, shared.journal) };
+  const { ledger, writer } = await shared.ledger(
+    local,
+    completeBehind(valkey, () => local.reader.completeUntilMs()),
+  );
+  const quota = quotaOnValkey(valkey, local, opening);
+  // On the roster since the line before, and nothing was admitted yet.
+  valkey.account({
+    ids: () => [writer.id, ...writer.dead()],
+    receiptsWait: () => writer.receiptsWait(),
+    openHolds: async () => (await local.awaited()).map(({ tenantId, id }) => ({ tenantId, id: quota.heldBy(tenantId, id) })),
+  });
+  const stores = onValkey(valkey, local, quota, ledger, opening);
+  return { ...stores, quota: refuseWhenFull(quota, shared.journal) };
 }
 
 function openEmbedded({ config, clock, closing }: Opening): SqliteStores {
@@ -111,56 +129,64 @@ function openEmbedded({ config, clock, closing }: Opening): SqliteStores {
   return embedded;
 }
 
+function ledgerOf(embedded: SqliteStores): Ledger {
+  const { journal, refusals, tree, directory, reader, retention } = embedded;
+  return { journal, refusals, tree, directory, reader, retention, sumUp: () => embedded.sumUp() };
+}
+
 interface SharedLedger {
   readonly journal: WriteAheadJournal;
   readonly directory: DirectoryAdmin;
   readonly used: UsedReader;
-  /** `heldNoMoreUntilMs` tells up to where no request is in flight. */
-  ledger(heldNoMoreUntilMs: () => Promise<number>): Promise<Ledger>;
+  /** The ids of all who write to it. */
+  readonly roster: () => Promise<readonly string[]>;
+  /** This process becomes one who writes to it. `heldNoMoreUntilMs` tells up to where no request is in flight. */
+  ledger(local: SqliteStores, heldNoMoreUntilMs: () => Promise<number>): Promise<{ ledger: Ledger; writer: JournalWriter }>;
 }
 
 /** Journal and directory in PostgreSQL, shared by all replicas; a file of this machine takes receipts while it is away. */
 async function openPostgres(url: string, { config, clock, log, closing }: Opening): Promise<SharedLedger> {
   const shared = await openPostgresStores(url, clock, log, { stalenessMs: config.directoryStalenessMs });
   closing.push(() => shared.close());
-  const { refusals, tree, directory, retention } = shared;
-  const waitingFolder = join(config.dataDir, "receipts");
-  const journal = await WriteAheadJournal.open(shared.journal, waitingFolder, clock, log, { synchronous: config.synchronous });
+  const { refusals, tree, directory, retention, used, writers } = shared;
+  const folder = join(config.dataDir, "receipts");
+  const journal = await WriteAheadJournal.open(shared.journal, folder, clock, log, { synchronous: config.synchronous });
   closing.push(() => journal.close());
   return {
     journal,
     directory,
-    used: {
-      used(query) {
-        if (journal.receiptsWait()) throw new StoreUnavailable("Receipts wait to be delivered to the journal.");
-        return shared.used.used(query);
-      },
-    },
-    async ledger(heldNoMoreUntilMs) {
-      const reader = await shared.openReader(journalWriter(waitingFolder, heldNoMoreUntilMs));
-      return { journal, refusals, tree, directory, reader, retention, sumUp: () => shared.sumUp() };
+    used,
+    roster: async () => (await writers.list()).map(({ id }) => id),
+    async ledger(local, heldNoMoreUntilMs) {
+      const writer = journalWriter({
+        folder,
+        slot: journal.slot,
+        handedOverUntilMs: heldNoMoreUntilMs,
+        holdsRequests: async () => (await local.awaited()).length > 0,
+      });
+      const reader = await shared.openReader(writer);
+      closing.push(() => shared.leave());
+      const sumUp = (): Promise<void> => shared.sumUp();
+      return { ledger: { journal, refusals, tree, directory, reader, retention, writers, sumUp }, writer };
     },
   };
 }
 
 async function openValkey(
   url: string,
-  directory: DirectoryAdmin,
-  used: UsedReader,
-  { log, tierOf, closing }: Opening,
+  options: Pick<ValkeyOptions, "history"> & Partial<ValkeyOptions>,
+  { log, closing }: Opening,
 ): Promise<ValkeyStore> {
-  const valkey = await openValkeyQuota(url, log, { history: new JournalHistory(directory, used, tierOf) });
+  const valkey = await openValkeyQuota(url, log, options);
   closing.push(() => valkey.close());
   return valkey;
 }
 
 /**
- * Limits and reservations on Valkey, shared by all replicas, beside a journal elsewhere. What may go upstream is noted in
- * the file of this machine too: Valkey forgets, and a gateway that dies meanwhile must leave a record of what it sent.
+ * Limits on Valkey, shared by all replicas. What may go upstream is noted in the file of this machine too: Valkey forgets,
+ * and a gateway that dies meanwhile must leave a record of what it sent.
  */
-function onValkey(valkey: ValkeyStore, local: SqliteStores, ledger: Ledger, opening: Opening): Omit<Stores, "close"> {
-  const { journal, refusals, tree, directory, reader, retention } = ledger;
-  const { clock, log, closing } = opening;
+function quotaOnValkey(valkey: ValkeyStore, local: SqliteStores, { clock, log, closing }: Opening): SlicedQuota {
   const quota = new SlicedQuota({
     exact: new KeptIntents(valkey.quota, local.quota),
     local: local.quota,
@@ -170,15 +196,21 @@ function onValkey(valkey: ValkeyStore, local: SqliteStores, ledger: Ledger, open
     log,
   });
   closing.push(() => quota.close());
+  return quota;
+}
+
+/** Limits and reservations on Valkey, beside a journal elsewhere. */
+function onValkey(
+  valkey: ValkeyStore,
+  local: SqliteStores,
+  quota: QuotaStore,
+  ledger: Ledger,
+  { log }: Opening,
+): Omit<Stores, "close"> {
   return {
+    ...ledger,
     quota,
-    journal,
-    refusals,
-    tree,
-    retention,
-    books: inOrder(journal, quota, log),
-    directory,
-    reader,
+    books: inOrder(ledger.journal, quota, log),
     reservations: {
       async open(tenantId) {
         const held = [...(await local.reservations.open(tenantId)), ...(await valkey.reservations.open(tenantId))];
@@ -186,7 +218,6 @@ function onValkey(valkey: ValkeyStore, local: SqliteStores, ledger: Ledger, open
         return [...new Map(held.map((one) => [one.requestId, one])).values()];
       },
     },
-    sumUp: () => ledger.sumUp(),
   };
 }
 

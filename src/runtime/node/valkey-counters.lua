@@ -11,14 +11,16 @@
 --   strait:{q3f}:leases         sorted set "tenant id" by the end of the lease: reservations that are open
 --   strait:{q3f}:expired        the same of those that ran out and have no receipt yet
 --   strait:{q3f}:recorded       the same of those that have one, and wait for a late settlement
+--   strait:{q3f}:accounted      set of writers that have accounted for what they admitted in earlier epochs
 --   strait:{q3f}:TENANT:r       hash: id to nonce, amounts, holds and intent of a reservation, in MessagePack
 --   strait:{q3f}:TENANT:cSCOPE  hash: counter to used, held, mark, rate and ends, in MessagePack
 --   strait:{q3f}:TENANT:b       "epoch lost": the tenant's counters are whole in this epoch; lost 1: they were rebuilt
 --   strait:{q3f}:TENANT:f       "token until": who makes them whole now
 --
--- A tenant is whole once its counters were set to what the journal says, in this epoch. Until then nothing is admitted;
--- what gateways still have open is put back, and may be settled or not at any moment. So whoever sums the journal leaves
--- out the requests that are open here when it begins, and no such request is settled before the sums are in.
+-- A tenant is whole once its counters were set to what the journal says, in this epoch. Until then nothing is admitted,
+-- and what gateways still have open is put back and stays: no such request is settled before the sums are in. A writer has
+-- accounted for its requests once each that it admitted before this epoch is open here or has its receipt in the journal,
+-- which then stays so. Nobody sums before all writers have, and whoever does leaves out the requests that are open here.
 --
 -- The arithmetic is that of src/quota/counter.ts. Lua's numbers are doubles: every value stays a non-negative integer
 -- below 2^53, and nothing is divided but by `ceil_divide`. Numbers become text by `text_of`, never by `..`, which rounds
@@ -235,15 +237,6 @@ end
 local function void_sums(base, tenant)
   local token = fence(base, tenant)
   if token > 0 then set_fence(base, tenant, token + 1, 0) end
-end
-
--- Whether somebody sums the journal now, so that nothing may be settled. Whose turn is over has lost it.
-local function is_summing(base, tenant, now)
-  local token, until_ms = fence(base, tenant)
-  if token == 0 then return false end
-  if until_ms > now then return true end
-  set_fence(base, tenant, token + 1, 0)
-  return false
 end
 
 local function open_counters(base, tenant, rows, now, lost_ms)

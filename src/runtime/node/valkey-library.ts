@@ -19,6 +19,7 @@ export type ValkeyFunction =
   | "opened"
   | "oldest"
   | "epoch"
+  | "account"
   | "start_sums"
   | "set_sums"
   | "drop_sums";

@@ -94,7 +94,7 @@ end
 
 -- keys: the bucket; args: tenant, id, what was used: requests, tokens, input, output, micro-USD; the nonce of the call
 -- that must have placed it, empty for whichever did; what is not over yet as JSON: id, lease and amounts by unit.
--- Returns whether it took effect, `busy` where it is to be told again a little later.
+-- Returns whether it took effect, `busy` where it is to be told again once the tenant is whole.
 local function settle(keys, args)
   local base = keys[1]
   local tenant, id = args[1], args[2]
@@ -104,7 +104,7 @@ local function settle(keys, args)
   if not record then return { unknown, now, epoch } end
   local nonce, _, holds, intent = cmsgpack.unpack(record)
   if args[8] ~= '' and args[8] ~= nonce then return { unknown, now, epoch } end
-  if not is_whole(base, tenant, epoch) and is_summing(base, tenant, now) then return { busy, now, epoch } end
+  if not is_whole(base, tenant, epoch) then return { busy, now, epoch } end
   local charged = { tonumber(args[3]), tonumber(args[4]), tonumber(args[5]), tonumber(args[6]), tonumber(args[7]), 1 }
   local rest = args[9] and cjson.decode(args[9])
   local member = member_of(tenant, id)

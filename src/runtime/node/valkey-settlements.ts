@@ -11,8 +11,8 @@ const paidAtOnce = 500;
 
 /**
  * What this process placed, until the server has taken its settlement. A server that comes back empty is told of all of
- * it again, the settled beside the open: what is open there when the journal is summed is left out of the sums, so that
- * nothing counts twice and nothing is missed. A settlement that the server could not be told is told when it can be.
+ * it again, the settled beside the open, and takes settlements once limits are whole: what is open there when the journal is
+ * summed is left out of the sums, so that nothing counts twice and nothing is missed. A settlement that the server could not be told is told when it can be.
  */
 export class ValkeySettlements {
   readonly #calls: ValkeyCalls;
@@ -86,6 +86,17 @@ export class ValkeySettlements {
       .filter((one) => (bucket === undefined || one.bucket === bucket) && one.epoch !== this.#calls.epochAt(one.bucket));
     this.#putBack(lost);
     return lost.length;
+  }
+
+  /** Whether all that this process holds of a bucket is in the data that are there now. */
+  isPutBack(bucket: number): boolean {
+    return this.#held.list().every((one) => one.bucket !== bucket || one.epoch === this.#calls.epochAt(bucket));
+  }
+
+  /** Whether this process holds a reservation, in the data that are there now. */
+  holds(tenantId: string, id: string): boolean {
+    const own = this.#held.find(tenantId, id);
+    return own !== undefined && own.epoch === this.#calls.epochAt(own.bucket);
   }
 
   /** Forgets what the server took back, and tells it of what is owed. */

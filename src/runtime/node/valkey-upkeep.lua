@@ -106,16 +106,36 @@ local function epoch_of(keys)
   return { 1, now, epoch }
 end
 
--- Asks for the right to make a tenant whole. keys: the bucket; args: tenant, for how long in milliseconds, and how long
--- after the loss gateways may take to put back what they have open.
--- Returns a token, 0 where it is whole already, -1 where somebody else is at it, -2 where it is too soon; then the ids of
--- what is open here.
+-- Notes that writers have accounted for this bucket's requests. keys: the bucket; args: the epoch that they mean, writers as
+-- JSON, tenant and id as JSON of those of their requests that must be open here. Returns whether it was noted.
+local function account(keys, args)
+  local base = keys[1]
+  local now, epoch = enter(base)
+  if epoch ~= tonumber(args[1]) then return { 0, now, epoch } end
+  for _, request in ipairs(cjson.decode(args[3])) do
+    if redis.call('HEXISTS', reservations_key(base, request[1]), request[2]) == 0 then return { 0, now, epoch } end
+  end
+  for _, writer in ipairs(cjson.decode(args[2])) do redis.call('SADD', base .. ':accounted', writer) end
+  return { 1, now, epoch }
+end
+
+-- Asks for the right to make a tenant whole. keys: the bucket; args: tenant, for how long in milliseconds, how long after
+-- the loss gateways may take to put back what they have open, all writers as JSON and the epoch in which they were listed.
+-- Returns a token, 0 where it is whole already, -1 where somebody else is at it or the epoch is another, -2 where it is too
+-- soon, -3 where writers have not accounted for their requests; then the ids of what is open here, or those writers.
 local function start_sums(keys, args)
   local base = keys[1]
   local tenant = args[1]
   local now, epoch = enter(base)
   if is_whole(base, tenant, epoch) then return { 1, now, epoch, 0 } end
   if now < ms_of(epoch) + tonumber(args[3]) then return { 1, now, epoch, -2 } end
+  -- Whoever began to write since is not listed, and may have admitted in the epoch before.
+  if epoch ~= tonumber(args[5]) then return { 1, now, epoch, -1 } end
+  local missing = { 1, now, epoch, -3 }
+  for _, writer in ipairs(cjson.decode(args[4])) do
+    if redis.call('SISMEMBER', base .. ':accounted', writer) == 0 then missing[#missing + 1] = writer end
+  end
+  if #missing > 4 then return missing end
   local token, until_ms = fence(base, tenant)
   if until_ms > now then return { 1, now, epoch, -1 } end
   set_fence(base, tenant, token + 1, now + tonumber(args[2]))
@@ -168,6 +188,7 @@ register('reserve', reserve)
 register('restore', restore)
 register('inspect', inspect)
 register('epoch', epoch_of)
+register('account', account)
 register('start_sums', start_sums)
 register('set_sums', set_sums)
 register('drop_sums', drop_sums)

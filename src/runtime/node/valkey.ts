@@ -5,6 +5,7 @@ import type { Receipt } from "../../ledger/receipt.ts";
 import type { Log } from "../../log.ts";
 import type { QuotaHistory } from "../../quota/history.ts";
 import { noIntent, type QuotaStore } from "../../quota/store.ts";
+import { ValkeyAccounting, type AccountableWriter } from "./valkey-accounting.ts";
 import { readValkeyAddress } from "./valkey-address.ts";
 import { ValkeyCalls } from "./valkey-calls.ts";
 import { ValkeyConnection } from "./valkey-connection.ts";
@@ -21,6 +22,8 @@ export interface ValkeyOptions {
   readonly startWaitMs: number;
   /** Where counters by the day and month come from after a loss of data. Without it they begin at zero. */
   readonly history: QuotaHistory;
+  /** All who write to the journal; without whose word nothing is summed. Without it nobody is waited for. */
+  readonly roster: () => Promise<readonly string[]>;
   /** How long after a loss nothing is admitted, so that every replica can put back what it has open. */
   readonly quarantineMs: number;
   /** For tests alone, which set the time. */
@@ -36,6 +39,8 @@ export interface ValkeyStore {
   oldestOpen(): Promise<string | undefined>;
   /** When the data that a tenant is counted in began, in microseconds since the Unix epoch: another than before tells of a loss. */
   epoch(tenantId: string): Promise<number>;
+  /** Accounts, from here on and after each loss, for what this writer admitted. Once, when it is on the roster. */
+  account(writer: AccountableWriter): void;
   close(): void;
 }
 
@@ -46,6 +51,7 @@ const defaults: ValkeyOptions = {
   commandTimeoutMs: 500,
   startWaitMs: 15_000,
   history: { counters: () => Promise.resolve([]) },
+  roster: () => Promise.resolve([]),
   quarantineMs: 3_000,
   testTime: false,
 };
@@ -57,16 +63,21 @@ const defaults: ValkeyOptions = {
  * @throws {StoreUnavailable} where no server answers within `startWaitMs`.
  */
 export async function openValkeyQuota(url: string, log: Log, options: Partial<ValkeyOptions> = {}): Promise<ValkeyStore> {
-  const { commandTimeoutMs, startWaitMs, history, quarantineMs, testTime } = { ...defaults, ...options };
+  const { commandTimeoutMs, startWaitMs, history, roster, quarantineMs, testTime } = { ...defaults, ...options };
   const settings = { commandTimeoutMs, connectTimeoutMs: 4 * commandTimeoutMs };
   const connection = new ValkeyConnection(readValkeyAddress(url), quotaLibrary(testTime), settings, log);
   const notices = new LossNotices(log);
-  const calls = new ValkeyCalls(connection, commandTimeoutMs, (bucket) => notices.add(settlements.putBack(bucket)));
-  const rebuild = new ValkeyRebuild(calls, history, { quarantineMs, patienceMs: 4 * commandTimeoutMs, turnMs });
+  const calls = new ValkeyCalls(connection, commandTimeoutMs, (bucket) => {
+    notices.add(settlements.putBack(bucket));
+    accounting.soon();
+  });
+  const rebuild = new ValkeyRebuild({ calls, history, roster, log }, { quarantineMs, patienceMs: 4 * commandTimeoutMs, turnMs });
   const settlements = new ValkeySettlements(calls, (tenantId) => rebuild.makeSoon(tenantId), log);
+  const accounting = new ValkeyAccounting(calls, settlements, log);
   const quota = new ValkeyQuota(calls, settlements, randomBytes(8).toString("hex"), (tenantId) => rebuild.make(tenantId));
   const close = (): void => {
     rebuild.close();
+    accounting.close();
     settlements.close();
     connection.close();
   };
@@ -95,6 +106,7 @@ export async function openValkeyQuota(url: string, log: Log, options: Partial<Va
     },
     oldestOpen: () => quota.oldest(),
     epoch: async (tenantId) => epochOf(await calls.call("epoch", bucketOf(tenantId), [])),
+    account: (writer) => accounting.start(writer),
     close,
   };
 }

@@ -78,6 +78,11 @@ export class WriteAheadJournal implements Journal {
     return opened;
   }
 
+  /** Of this process's place in the folder, which no other has while it lives. */
+  get slot(): number {
+    return this.#waiting.slot;
+  }
+
   /** Bytes in the file that the journal does not have yet. */
   get waitingBytes(): number {
     return this.#waiting.bytes;

@@ -70,6 +70,10 @@ export class WriteAheadLog {
     return opened;
   }
 
+  get slot(): number {
+    return this.#slot.number;
+  }
+
   /** Of files that are not yet wholly delivered, and of what is being written. */
   get bytes(): number {
     return this.#bytes;

@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { isBusy } from "./sqlite-database.ts";
 
 const segmentName = /^receipts-(\d{4})-(\d{8})\.wal$/;
+const lockName = /^receipts-(\d{4})\.lock$/;
 const mostSlots = 1_000;
 
 /**
@@ -42,6 +43,12 @@ export class WriteAheadSlot {
       slot?.release();
     }
     return undefined;
+  }
+
+  /** All slots that had a holder and have none, taken. */
+  static takeFree(folder: string): WriteAheadSlot[] {
+    const numbers = readdirSync(folder).flatMap((name) => lockName.exec(name)?.[1] ?? []);
+    return numbers.flatMap((number) => WriteAheadSlot.#lockSlot(folder, Number(number)) ?? []);
   }
 
   /** Whether receipts wait in the folder, of whichever process. */

@@ -51,6 +51,13 @@ export class SqlJournalReader {
     return oldest?.id === null || oldest === undefined ? settledMs : Math.min(settledMs, beganAtMs(oldest.id));
   }
 
+  /** All reservations whose receipt is not yet in the journal, those of slices too. */
+  awaited(): { readonly tenantId: string; readonly id: string }[] {
+    return this.#database.all<{ tenantId: string; id: string }>(
+      `SELECT tenant_id AS "tenantId", id FROM reservation WHERE ${awaited}`,
+    );
+  }
+
   open(tenantId: string): OpenReservation[] {
     const rows = this.#database.all<OpenRow>(
       `SELECT id, tokens, micro_usd, intent FROM reservation WHERE tenant_id = ? AND ${awaited} AND intent <> ?`,
