@@ -174,7 +174,7 @@ describeOnPostgres("limits after Valkey lost its data while a gateway has someth
       "are whole again within seconds where everybody lives, with requests open in slices and beside them",
       { timeout: 60_000 },
       async () => {
-        const sliced = { slices: true };
+        const sliced = { slices: true, leaseMs: 60_000 };
         const [first, second] = await Promise.all([start(folder(), sliced), start(folder(), sliced)]);
         for (let serial = 0; serial < 40; serial++) expect(await second.reserve(`s${serial}`, 2)).toBe("admitted");
         await lose();
