@@ -10,6 +10,7 @@ import { deleteDue, type ApplyRetention } from "./control/retention.ts";
 import type { ExchangePorts } from "./exchange-ports.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import type { ReservationReader } from "./ledger/journal-reader.ts";
+import type { JournalWriters } from "./ledger/journal-writers.ts";
 import { Learning } from "./quota/learning.ts";
 import { LimitNotices } from "./quota/limit-notices.ts";
 import { PlaceAlarm } from "./place-alarm.ts";
@@ -29,6 +30,8 @@ export interface ApplicationPorts extends Omit<ExchangePorts, "placeAlarm" | "di
   readonly policies: () => PolicyShelf;
   readonly reservations?: ReservationReader | undefined;
   readonly orders: Revocations;
+  /** Where several gateways write one journal. */
+  readonly writers?: JournalWriters | undefined;
   /** Without it nothing is ever deleted. */
   readonly applyRetention?: ApplyRetention | undefined;
 }
@@ -82,6 +85,7 @@ export function createApplication(ports: ApplicationPorts): Application {
       reservations: ports.reservations,
       orders: ports.orders,
       applyRetention: ports.applyRetention,
+      writers: ports.writers,
       placeAlarm,
       inspectLimits: (tenantId, limits) => ports.quota.inspect(tenantId, limits),
     }),

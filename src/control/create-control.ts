@@ -3,6 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import type { Context } from "hono";
 import type { Log } from "../log.ts";
+import type { JournalWriters } from "../ledger/journal-writers.ts";
 import type { Logs } from "../transparency/logs.ts";
 import type { Revocations } from "../revocation/revocations.ts";
 import { StoreUnavailable } from "../quota/store.ts";
@@ -29,6 +30,7 @@ import { addShadowRoutes, type ShadowPorts } from "./shadow-routes.ts";
 import { addTenantRoutes } from "./tenant-routes.ts";
 import { addUsageRoutes } from "./usage-routes.ts";
 import type { UsagePorts } from "./usage-routes.ts";
+import { addWriterRoutes } from "./writer-routes.ts";
 
 export interface ControlPorts extends ChangePorts, UsagePorts, PolicyPorts, ExplainPorts, ShadowPorts {
   /** SHA-256 of the operator key, lower-case hex. */
@@ -40,6 +42,8 @@ export interface ControlPorts extends ChangePorts, UsagePorts, PolicyPorts, Expl
   readonly logs?: Logs | undefined;
   /** Without it, the routes of retention are not served. */
   readonly applyRetention?: ApplyRetention | undefined;
+  /** Those who write to a journal that several share; without it their routes are not served. */
+  readonly writers?: JournalWriters | undefined;
   /** Without it, the routes of revocations are not served. */
   readonly orders?: Revocations | undefined;
   /** What upstreams contradicted of their places; without it or `orders` the route is not served. */
@@ -80,7 +84,8 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
   addUsageRoutes(app, ports, ports);
   addAuditRoutes(app, ports);
   if (ports.logs !== undefined) addLogRoutes(app, ports, ports.logs);
-  const { applyRetention } = ports;
+  const { applyRetention, writers } = ports;
+  if (writers !== undefined) addWriterRoutes(app, { ...ports, writers });
   if (applyRetention !== undefined) addRetentionRoutes(app, { ...ports, applyRetention, ageClock: ports.orders ?? ports.clock });
   if (ports.orders !== undefined) {
     const { orders, placeAlarm } = ports;

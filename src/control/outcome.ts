@@ -19,6 +19,7 @@ export type ControlRefusal =
   | { readonly kind: "too_many_digest_keys"; readonly limit: number }
   | { readonly kind: "policy_not_in_force" }
   | { readonly kind: "revocation_not_found"; readonly id: string }
+  | { readonly kind: "writer_not_found"; readonly id: string }
   /** The caller named a revision, and the entry has moved on. */
   | { readonly kind: "revision_mismatch"; readonly expected: number; readonly current: number }
   /** Others kept changing the same entry for as long as this change tried. */

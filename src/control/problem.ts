@@ -76,6 +76,12 @@ function tell(refusal: ControlRefusal | HttpRefusal): Told {
         "No such revocation",
         `There is no revocation \`${refusal.id}\`; GET /control/v1/revocations lists what there is.`,
       ];
+    case "writer_not_found":
+      return [
+        404,
+        "No such writer",
+        `The journal knows no writer \`${refusal.id}\`; GET /control/v1/writers lists whom it knows.`,
+      ];
     case "policy_not_in_force":
       return [
         409,

@@ -25,10 +25,20 @@ export type GatewayCommand =
   | { readonly do: "reserve"; readonly id: string; readonly tokens: number }
   | { readonly do: "end"; readonly id: string; readonly tokens: number }
   | { readonly do: "left" }
+  | { readonly do: "writers" }
+  | { readonly do: "dismiss"; readonly id: string }
   | { readonly do: "stop" };
 
 /** `unavailable` with what the store said. */
-export type GatewayAnswer = "admitted" | "refused" | "ended" | "stopped" | number | { readonly unavailable: string };
+export type GatewayAnswer =
+  | "admitted"
+  | "refused"
+  | "ended"
+  | "dismissed"
+  | "stopped"
+  | number
+  | readonly string[]
+  | { readonly unavailable: string };
 
 const order = JSON.parse(process.argv[2] ?? "") as GatewayOrder;
 const { tenantId } = order;
@@ -83,6 +93,11 @@ async function obey(command: GatewayCommand): Promise<GatewayAnswer> {
     }
     case "left":
       return (await stores.quota.inspect(tenantId, limits()))[0]?.remaining ?? Number.NaN;
+    case "writers":
+      return ((await stores.writers?.list()) ?? []).map(({ id }) => id);
+    case "dismiss":
+      await stores.writers?.dismiss(command.id);
+      return "dismissed";
     case "stop":
       clearInterval(sweeping);
       await stores.close();
@@ -90,15 +105,19 @@ async function obey(command: GatewayCommand): Promise<GatewayAnswer> {
   }
 }
 
-process.on("message", (command: GatewayCommand) => {
-  void obey(command)
-    .catch((error: unknown): GatewayAnswer => {
-      if (!(error instanceof StoreUnavailable)) throw error;
-      return { unavailable: error.message };
-    })
-    .then((answer) => {
-      process.send?.(answer);
-      if (command.do === "stop") process.disconnect?.();
-    });
-});
+async function answer(command: GatewayCommand): Promise<GatewayAnswer> {
+  try {
+    return await obey(command);
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+    return { unavailable: error.message };
+  }
+}
+
+async function reply(command: GatewayCommand): Promise<void> {
+  process.send?.(await answer(command));
+  if (command.do === "stop") process.disconnect?.();
+}
+
+process.on("message", (command: GatewayCommand) => void reply(command));
 process.send?.("ready");

@@ -149,6 +149,21 @@ describeOnPostgres("limits after Valkey lost its data while a gateway has someth
       expect(await again.left()).toBe(100);
     });
 
+    it("wait for one that died until it is dismissed, and then go without what it had open", { timeout: 60_000 }, async () => {
+      const first = await start(folder());
+      const [own] = (await first.tell({ do: "writers" })) as readonly string[];
+      const second = await start(folder());
+      expect(await second.reserve("a", 900)).toBe("admitted");
+      await second.kill();
+      await lose();
+      await delay(afterLossMs);
+      const gone = ((await first.tell({ do: "writers" })) as readonly string[]).filter((id) => id !== own);
+      expect(gone).toHaveLength(1);
+      expect(await first.reserve("b", 200)).toEqual({ unavailable: expect.stringContaining(String(gone[0])) as string });
+      await first.tell({ do: "dismiss", id: String(gone[0]) });
+      expect(await first.reserve("c", 200)).toBe("admitted");
+    });
+
     it(
       "do not wait for one that was stopped in order, nor for what another process of a directory left",
       { timeout: 60_000 },

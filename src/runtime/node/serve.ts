@@ -105,6 +105,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     },
     reader: stores.reader,
     reservations: stores.reservations,
+    writers: stores.writers,
     books: buffered?.books ?? stores.books,
     transport,
     credentials: options.credentials,

@@ -100,7 +100,7 @@ export class ValkeyRebuild {
       if (token === missing && performance.now() >= giveUpMs - patienceMs / 2)
         throw this.#unaccounted(piecesOf(begun, 1).slice(1).map(String));
       // Whoever lost its turn asks again, and finds it done or gets a new one.
-      if (token > whole && (await this.#write(tenantId, bucket, begun))) return;
+      if (token !== taken && token !== missing && (await this.#write(tenantId, bucket, begun))) return;
       if (performance.now() - beganMs > this.#turnMs) this.#turnMs = Math.min(2 * this.#turnMs, longestTurnMs);
       if (performance.now() >= giveUpMs) throw stillSumming();
       await new Promise((resolve) => setTimeout(resolve, pollMs));

@@ -26,6 +26,7 @@ import { retentionCommands } from "./retention-commands.ts";
 import { revocationCommands } from "./revocation-commands.ts";
 import { tenantCommands } from "./tenant-commands.ts";
 import { usageCommand } from "./usage-command.ts";
+import { writerCommands } from "./writer-commands.ts";
 
 export const commands: readonly Command[] = [
   ...tenantCommands,
@@ -44,6 +45,7 @@ export const commands: readonly Command[] = [
   ...revocationCommands,
   mismatchesCommand,
   ...retentionCommands,
+  ...writerCommands,
   auditCommand,
   ...receiptCommands,
   ...logCommands,
