@@ -17,6 +17,7 @@ import type { Outcome, ReceiptBasis } from "./ledger/make-receipt.ts";
 import type { RefusalBasis } from "./ledger/make-refusal.ts";
 import { Lifetime } from "./lifetime.ts";
 import { OpenExchange, type RaiseAlarm } from "./open-exchange.ts";
+import { unreadInputs } from "./policy/decision-inputs.ts";
 import { estimate } from "./quota/estimate.ts";
 import { StoreUnavailable } from "./quota/store.ts";
 import type { Refusal } from "./refusal.ts";
@@ -85,7 +86,11 @@ async function admit(exchange: UnderWay): Promise<Decision<Admitted>> {
   authenticating.end(caller.ok ? undefined : caller.refusal);
   if (!caller.ok) {
     const { refusal, caller: who } = caller;
-    return refuse(who === undefined ? refusal : await turnDown(refusal, basisOf(who, startedAtMs, exchange), exchange));
+    if (who === undefined) return refuse(refusal);
+    const stopped = basisOf(who, startedAtMs, exchange);
+    // The policy says the same, whatever is asked: so its record can be decided again.
+    if (refusal.kind === "tenant_not_verified") stopped.inputs = unreadInputs(who.tenant, call.surface, startedAtMs);
+    return refuse(await turnDown(refusal, stopped, exchange));
   }
   const { tenant } = caller.value;
   // What a refusal's record will say: each step adds what it learns.

@@ -6,7 +6,7 @@ import { storedRequest } from "./dialect/stored-request.ts";
 import type { Inbound } from "./edge.ts";
 import type { ExchangePorts, ModelCall } from "./exchange-ports.ts";
 import { authorise, narrow } from "./policy/authorise.ts";
-import { plainRequest, type DecisionInputs, type RequestInputs } from "./policy/decision-inputs.ts";
+import { plainRequest, type BoundTo, type DecisionInputs, type RequestInputs } from "./policy/decision-inputs.ts";
 import { nationalityClaim, nationalityHeader } from "./policy/nationality.ts";
 import type { Permit, RefusedCandidate } from "./policy/permit.ts";
 import type { World } from "./policy/world.ts";
@@ -20,7 +20,7 @@ import type { PermitOfModel } from "./upstream/served-place.ts";
 /** What is asked for: the body's few fields, and the deployment it is bound to where it refers to something stored there. */
 export interface Subject {
   readonly request: ModelRequest;
-  readonly boundTo: { readonly deployment: string; readonly responseId: string } | undefined;
+  readonly boundTo: BoundTo | undefined;
   /** What the client claims of its end user, as it wrote it. */
   readonly nationality: string | undefined;
 }
@@ -48,7 +48,7 @@ export async function readSubject(
   return allow({ request: { ...request.value, model }, boundTo: { deployment: issued.deployment, responseId }, nationality });
 }
 
-/** A permit; or a refusal, which where the policy was asked tells by what it decided and what it refused. */
+/** A permit; or a refusal, which tells by what the policy decided and what it refused, unless the key's scope ends before that. */
 export type Permitted =
   | { readonly ok: true; readonly value: Permit }
   | {
@@ -69,8 +69,8 @@ export function permitFor(
   atMs: number,
 ): Permitted {
   const model = catalogue.modelNames.get(request.model);
-  if (model === undefined) return refuse({ kind: "model_not_found", model: request.model });
-  const scope = checkScope(caller, model, surface);
+  // A name that no model has is in no scope and in none's way: the policy says that there is no such model.
+  const scope = model === undefined ? allow(undefined) : checkScope(caller, model, surface);
   if (!scope.ok) return scope;
   const asked = {
     tenant: caller.tenant,
@@ -79,12 +79,13 @@ export function permitFor(
     request: requestInputs(request, nationality, policy),
   };
   const permit = authorise(asked, policy, catalogue, atMs);
-  shadow?.see(caller.tenant.id, permit, atMs);
+  // Names that clients make up are without end.
+  if (model !== undefined) shadow?.see(caller.tenant.id, permit, atMs);
   if (!permit.ok) return permit;
   // A lesser model answers only keys that reach it.
   const lesser = permit.value.model.id === model ? scope : checkScope(caller, permit.value.model.id, surface);
-  if (!lesser.ok) return lesser;
-  const bound = boundTo === undefined ? permit : narrow(permit.value, boundTo.deployment, boundTo.responseId);
+  if (!lesser.ok) return { ...lesser, inputs: permit.value.inputs, refused: permit.value.refused };
+  const bound = boundTo === undefined ? permit : narrow(permit.value, boundTo);
   if (!bound.ok) return bound;
   const { tenant, keyId } = caller;
   const { model: served, inputs, refused } = bound.value;

@@ -64,7 +64,9 @@ export type Replay =
   | { readonly result: "same" }
   /** In words, each way in which the decision differs from what the receipt says. */
   | { readonly result: "different"; readonly differences: readonly string[] }
-  /** It cannot be decided again: the receipt is from before decisions were kept, or from before the policy was asked. */
+  /** What refused it is no decision by policy, facts or verification: `by` is the refusal's kind. */
+  | { readonly result: "not_decided"; readonly by: string }
+  /** It cannot be decided again: the record is from before inputs were kept. */
   | { readonly result: "without_inputs" }
   /** None of the worlds at hand is of the receipt's digests. */
   | { readonly result: "without_world"; readonly policyDigest: string; readonly catalogueDigest: string };
@@ -89,11 +91,19 @@ export class Worlds {
 /** Decides again what a receipt tells of, by the very policy and catalogue that it names. */
 export function replay(record: DecisionRecord, worlds: Worlds): Replay {
   const { inputs, policyDigest, catalogueDigest } = record;
-  if (inputs === undefined || policyDigest === undefined) return { result: "without_inputs" };
+  if (inputs === undefined || policyDigest === undefined) return undecided(record);
   const world = worlds.find(policyDigest, catalogueDigest);
   if (world === undefined) return { result: "without_world", policyDigest, catalogueDigest };
   const differences = differencesOf(record, decide(inputs, world.policy, world.catalogue));
   return differences.length === 0 ? { result: "same" } : { result: "different", differences };
+}
+
+function undecided({ end, refusal }: DecisionRecord): Replay {
+  if (end !== "refused" || refusal === undefined) return { result: "without_inputs" };
+  const { kind } = refusal;
+  // No decision is needed for an id that was never issued.
+  const isOther = !ofDecisions.has(kind) || kind === "response_not_found";
+  return isOther ? { result: "not_decided", by: kind } : { result: "without_inputs" };
 }
 
 /** The refusals that come from a decision; any other came from what was asked before or after it. */
@@ -101,6 +111,8 @@ const ofDecisions: ReadonlySet<string> = new Set([
   "policy_not_in_force",
   "tenant_not_verified",
   "verification_expired",
+  "model_not_found",
+  "response_not_found",
   "surface_not_served",
   "policy_denied",
   "policy_review",

@@ -171,7 +171,8 @@ function compare(tenantId: string, active: Authorised, { inputs, outcome }: Judg
   const candidateIds = outcome.ok ? outcome.grant.deployments.map(({ id }) => id) : [];
   const difference: ShadowDifference = {
     tenantId,
-    model: inputs.model,
+    // Only what was read is compared.
+    model: inputs.model ?? "",
     surface: inputs.surface,
     activeRefusal: active.ok ? undefined : active.refusal.kind,
     candidateRefusal: outcome.ok ? undefined : outcome.refusal.kind,

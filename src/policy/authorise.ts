@@ -1,11 +1,11 @@
-import { allow, refuse, type Decision } from "../decision.ts";
 import type { Catalogue, Deployment } from "../region/catalogue.ts";
 import type { Policy } from "../region/policy.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Tenant } from "../tenant/tenant.ts";
+import { bind } from "./bind.ts";
 import { CompiledPolicy } from "./compiled-policy.ts";
 import { decideBy, type Judgement } from "./decide.ts";
-import { inputsOf, plainRequest, type AuthoriseRequest, type DecisionInputs } from "./decision-inputs.ts";
+import { inputsOf, plainRequest, type AuthoriseRequest, type BoundTo, type DecisionInputs } from "./decision-inputs.ts";
 import type { Permit, RefusedCandidate } from "./permit.ts";
 
 /** A permit; or the refusal, with what it was decided by and what spoke against each candidate. */
@@ -98,21 +98,13 @@ export function assertPermitted(permit: Permit, deployment: Deployment): void {
   if (!permit.deployments.includes(deployment)) throw new TypeError(`The permit does not name the deployment ${deployment.id}.`);
 }
 
-/**
- * The permit for one deployment alone, for what lives in the upstream that made it, such as a stored response. Where
- * the policy does not permit that deployment, the refusal is the rule's; where the deployment is gone, so is `id`.
- */
-export function narrow(permit: Permit, deploymentId: string, id: string): Decision<Permit> {
+/** The permit for the one deployment that keeps a stored response, or the refusal; either says what it is bound to. */
+export function narrow(permit: Permit, boundTo: BoundTo): Authorised {
   if (!genuine.has(permit)) throw new TypeError("Not a permit: only authorise() makes one.");
-  const deployment = permit.deployments.find((candidate) => candidate.id === deploymentId);
-  if (deployment !== undefined) return allow(issue({ ...permit, deployments: Object.freeze([deployment]) }));
-  const refused = permit.refused.find((candidate) => candidate.deployment === deploymentId);
-  if (refused === undefined || refused.kind === "surface") return refuse({ kind: "response_not_found", id });
-  const model = permit.model.id;
-  if (refused.kind === "fact_unknown" || refused.kind === "fact_stale" || refused.kind === "fact_conflicting")
-    return refuse({ kind: refused.kind, model, fact: "where that response is kept" });
-  const sentence = `${JSON.stringify(id)} is kept where you may no longer be served.`;
-  return refuse({ kind: "policy_denied", model, rule: refused.kind, reasons: [refused.rule], sentence });
+  const bound = bind(permit, boundTo);
+  const inputs: DecisionInputs = Object.freeze({ ...permit.inputs, boundTo: Object.freeze(boundTo) });
+  if (!bound.ok) return { ok: false, refusal: bound.refusal, inputs, refused: permit.refused };
+  return { ok: true, value: issue({ ...permit, deployments: Object.freeze([bound.value]), inputs }) };
 }
 
 /** The permit for those of its deployments that are meant; nothing where none is. */

@@ -1,6 +1,7 @@
 import type { Catalogue } from "../region/catalogue.ts";
 import type { Policy } from "../region/policy.ts";
 import type { Refusal } from "../refusal.ts";
+import { bind } from "./bind.ts";
 import { CompiledPolicy } from "./compiled-policy.ts";
 import type { DecisionInputs } from "./decision-inputs.ts";
 import { evaluate, type Evaluation } from "./evaluate.ts";
@@ -36,36 +37,51 @@ export function decide(inputs: DecisionInputs, policy: Policy, catalogue: Catalo
 
 /** As `decide`, by a policy that was made ready for a stretch of time in which the inputs' instant lies. */
 export function decideBy(inputs: DecisionInputs, compiled: CompiledPolicy): Judgement {
+  const judgement = judge(inputs, compiled);
+  const { outcome } = judgement;
+  if (inputs.boundTo === undefined || !outcome.ok) return judgement;
+  const { grant } = outcome;
+  const bound = bind(grant, inputs.boundTo);
+  if (!bound.ok) return { ...judgement, outcome: { ok: false, refusal: bound.refusal, refused: grant.refused } };
+  return { ...judgement, outcome: { ok: true, grant: { ...grant, deployments: Object.freeze([bound.value]) } } };
+}
+
+/** Wherever the request may run, whatever it is bound to. */
+function judge(inputs: DecisionInputs, compiled: CompiledPolicy): Judgement {
   const { catalogue } = compiled;
   const horizon = new Horizon(inputs.atMs);
   const evaluations: Evaluation[] = [];
-  const judge = (outcome: Judgement["outcome"]): Judgement => ({
+  const end = (outcome: Judgement["outcome"]): Judgement => ({
     inputs,
     evaluations,
     outcome,
     untilMs: Math.min(horizon.untilMs, compiled.untilMs),
   });
   const refuse = (refusal: Refusal, refused: readonly RefusedCandidate[] = noCandidates): Judgement =>
-    judge({ ok: false, refusal, refused });
+    end({ ok: false, refusal, refused });
+  // First, for it is known of a tenant whatever it asks, and before anybody read that.
+  const { state } = inputs.tenant;
+  if (state !== "verified") return refuse({ kind: "tenant_not_verified", state });
   if (!isInForce(compiled.policy, inputs.atMs)) return refuse({ kind: "policy_not_in_force" });
-  const unverified = verificationRefusal(inputs, horizon);
-  if (unverified !== undefined) return refuse(unverified);
+  const expired = expiryRefusal(inputs, horizon);
+  if (expired !== undefined) return refuse(expired);
 
-  let model = catalogue.models.get(catalogue.modelNames.get(inputs.model) ?? "");
-  if (model === undefined) return refuse({ kind: "model_not_found", model: inputs.model });
+  const asked = inputs.model ?? "";
+  let model = catalogue.models.get(catalogue.modelNames.get(asked) ?? "");
+  if (model === undefined) return refuse({ kind: "model_not_found", model: asked });
   for (;;) {
     const applied = evaluations.flatMap(({ replacement }) => (replacement === undefined ? [] : [replacement.by.rule]));
     const evaluation = evaluate(inputs, model, applied, compiled, horizon);
     evaluations.push(evaluation);
     // A lesser model was not named by the client: the refusal says which one it is about.
-    const refusal = refusalOf(evaluation, evaluations.length === 1 ? inputs.model : model.id);
+    const refusal = refusalOf(evaluation, evaluations.length === 1 ? asked : model.id);
     if (refusal !== undefined) return refuse(refusal, candidatesRefusedBy(refusal, evaluation));
     const { replacement } = evaluation;
-    if (replacement === undefined) return judge({ ok: true, grant: grantOf(evaluation, evaluations, compiled) });
+    if (replacement === undefined) return end({ ok: true, grant: grantOf(evaluation, evaluations, compiled) });
     model = catalogue.models.get(replacement.modelId);
     // Where degrading leads nowhere, or in a circle, the rule that wanted it denies.
     if (model === undefined || evaluations.some((earlier) => earlier.model === model))
-      return refuse(denialOf(replacement.by, inputs.model), evaluation.placement.refusedFor(replacement.by));
+      return refuse(denialOf(replacement.by, asked), evaluation.placement.refusedFor(replacement.by));
   }
 }
 
@@ -74,9 +90,7 @@ function isInForce({ effectiveFromMs, effectiveToMs }: Policy, atMs: number): bo
   return (effectiveFromMs === undefined || atMs >= effectiveFromMs) && (effectiveToMs === undefined || atMs < effectiveToMs);
 }
 
-function verificationRefusal({ tenant }: DecisionInputs, horizon: Horizon): Refusal | undefined {
-  const { state, verifiedUntil } = tenant;
-  if (state !== "verified") return { kind: "tenant_not_verified", state };
+function expiryRefusal({ tenant: { verifiedUntil } }: DecisionInputs, horizon: Horizon): Refusal | undefined {
   if (verifiedUntil === null) return undefined;
   const expiresAtMs = instantOf(verifiedUntil);
   if (expiresAtMs !== undefined && !horizon.isPast(expiresAtMs)) return undefined;

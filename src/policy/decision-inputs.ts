@@ -12,11 +12,19 @@ import type { FactEvidence, Tenant, VerificationState } from "../tenant/tenant.t
 export interface DecisionInputs {
   /** Milliseconds since the epoch: the instant decided for. One decision may serve later requests, up to where it could change. */
   readonly atMs: number;
-  /** As the client wrote it: an id or an alias. */
-  readonly model: string;
+  /** As the client wrote it: an id or an alias. `null`: nobody read it, for the tenant is not served whatever it asks. */
+  readonly model: string | null;
   readonly surface: Surface;
   readonly request: RequestInputs;
   readonly tenant: TenantInputs;
+  /** Absent where the request refers to nothing that is stored. */
+  readonly boundTo?: BoundTo;
+}
+
+/** A response stored by an upstream, which a request goes on from, and the deployment that keeps it. */
+export interface BoundTo {
+  readonly deployment: string;
+  readonly responseId: string;
 }
 
 /** What of a request's body and headers rules may ask for. */
@@ -81,6 +89,11 @@ export interface AuthoriseRequest {
 
 export function inputsOf({ tenant, modelName, surface, request = plainRequest }: AuthoriseRequest, atMs: number): DecisionInputs {
   return Object.freeze({ atMs, model: modelName, surface, request, tenant: tenantInputs(tenant) });
+}
+
+/** Of a request that is refused before it is read, as its tenant is not verified. */
+export function unreadInputs(tenant: Tenant, surface: Surface, atMs: number): DecisionInputs {
+  return Object.freeze({ atMs, model: null, surface, request: plainRequest, tenant: tenantInputs(tenant) });
 }
 
 /** One object a tenant: a tenant does not change, a change is a new one. */

@@ -133,6 +133,11 @@ describe("a decision that is made again", () => {
     both.add(later);
     expect(replay({ ...record, policyDigest: later.policy.digest }, both)).toEqual({ result: "same" });
     expect(replay({ ...record, inputs: undefined }, worlds)).toEqual({ result: "without_inputs" });
+    const refusedBy = (kind: string): DecisionRecord => ({ ...record, inputs: undefined, end: "refused", refusal: { kind } });
+    for (const kind of ["policy_denied", "tenant_not_verified", "model_not_found"])
+      expect(replay(refusedBy(kind), worlds)).toEqual({ result: "without_inputs" });
+    for (const kind of ["key_scope", "invalid_json", "response_not_found"])
+      expect(replay(refusedBy(kind), worlds)).toEqual({ result: "not_decided", by: kind });
     expect(parseRecord('{"cursor":"c1"}')).toBeUndefined();
     expect(parseRecord("no JSON")).toBeUndefined();
   });

@@ -77,9 +77,15 @@ test("policy diff names the rule that changed and for whom, and policy replay de
     rules: outcome.grant.rules,
     end: "completed",
   };
-  writeFileSync(receipts, `${JSON.stringify(receipt)}\n`);
+  const narrow = { requestId: "r2", catalogueDigest: catalogue.digest, refusal: { kind: "key_scope" }, end: "refused" };
+  writeFileSync(receipts, [receipt, narrow, narrow].map((line) => `${JSON.stringify(line)}\n`).join(""));
   const same = await strait(["policy", "replay", receipts, "--bundle", before, "--json"]);
-  expect([same.code, JSON.parse(same.stdout)]).toMatchObject([0, { ok: true, same: 1 }]);
+  expect([same.code, JSON.parse(same.stdout)]).toMatchObject([
+    0,
+    { ok: true, same: 1, not_decided: 2, not_decided_by: { key_scope: 2 } },
+  ]);
+  const inWords = await strait(["policy", "replay", receipts, "--bundle", before]);
+  expect(inWords.stdout).toMatch(/^not decided by policy +2 \(key_scope 2\)$/m);
   const absent = await strait(["policy", "replay", join(folder, "nowhere.jsonl"), "--bundle", before]);
   expect([absent.code, absent.stderr]).toEqual([2, expect.stringMatching(/nowhere\.jsonl cannot be read \(ENOENT\)/)]);
   const torn = await strait(["policy", "replay", "-", "--bundle", before], {}, `${JSON.stringify(receipt)}\n\nno receipt\n`);

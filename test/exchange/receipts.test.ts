@@ -151,7 +151,10 @@ describe("a refusal before anything was held", () => {
     const audit = { id: "a", at: tenant.createdAt, actor: "test", action: "tenant.suspend", tenantId: tenant.id, detail: {} };
     await gate.stores.directory.save({ ...entry, revision: 2, tenant: { ...entry.tenant, verification } }, audit);
     const suspended = await gate.finished(gate.ask({ body: plain }));
-    expect(await refusalOf(gate, suspended)).toMatchObject({ refusal: { kind: "tenant_not_verified", reasons: ["suspended"] } });
+    expect(await refusalOf(gate, suspended)).toMatchObject({
+      refusal: { kind: "tenant_not_verified", reasons: ["suspended"] },
+      inputs: { model: null, surface: "chat.completions", tenant: { state: "suspended", registeredCountry: expect.anything() } },
+    });
     const nobody = await gate.finished(gate.ask({ body: plain, key: "" }));
     expect(nobody.outbound.status).toBe(401);
     expect(await refusalOf(gate, nobody)).toBeUndefined();

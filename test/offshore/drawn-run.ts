@@ -31,8 +31,6 @@ const refusalsOfPolicy = new Set([
   "fact_stale",
   "fact_conflicting",
 ]);
-/** Refused before the policy was asked, or by something else than its rules: there is nothing to decide again. */
-const refusalsWithoutInputs = new Set(["tenant_not_verified", "model_not_found", "revoked", "quarantined", "response_not_found"]);
 
 interface Asked {
   readonly ask: Ask;
@@ -133,9 +131,9 @@ export class DrawnRun implements Transport {
       if (parsed === undefined) throw new Error("no receipt can be read");
       const { result, ...rest } = replay(parsed, all);
       const kind = record.refusal?.kind ?? "";
-      const isOther = result === "without_inputs" && record.end === "refused" && refusalsWithoutInputs.has(kind);
-      if (!isOther) assert.deepEqual({ result, ...rest, kind }, { result: "same", kind });
+      assert.deepEqual({ result, ...rest, kind }, { result: "same", kind });
       this.#count(`replayed: ${record.end === "refused" ? "refusal" : "receipt"} ${result}`);
+      if (record.end === "refused" && record.inputs?.boundTo !== undefined) this.#count("replayed: refusal where it is kept");
     }
   }
 

@@ -26,6 +26,7 @@ const toBeMet: Readonly<Record<string, number>> = {
   "answers from elsewhere: says_elsewhere": 10,
   "replayed: receipt same": 200,
   "replayed: refusal same": 500,
+  "replayed: refusal where it is kept": 5,
 };
 
 it("no attempt and no answer leaves the permit, what is unknown never allows, and every record is decided the same again", async () => {

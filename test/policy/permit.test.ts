@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { assertPermitted, authorise, isPermit, narrow } from "../../src/policy/authorise.ts";
 import { decide } from "../../src/policy/decide.ts";
-import { inputsOf, type AuthoriseRequest, type DecisionInputs } from "../../src/policy/decision-inputs.ts";
+import { inputsOf, type AuthoriseRequest, type BoundTo, type DecisionInputs } from "../../src/policy/decision-inputs.ts";
 import { findingsOn } from "../../src/policy/deployment-rules.ts";
 import type { Permit } from "../../src/policy/permit.ts";
 import { permittedModels } from "../../src/policy/permitted-models.ts";
@@ -93,27 +93,43 @@ describe("a permit", () => {
 });
 
 describe("narrowing a permit", () => {
+  const keptBy = (deployment: string): BoundTo => ({ deployment, responseId: "resp_1" });
+
   it("gives a genuine permit for one of its deployments alone", () => {
-    const narrowed = narrow(permitted(), "gpt/3", "resp_1");
+    const narrowed = narrow(permitted(), keptBy("gpt/3"));
     if (!narrowed.ok) throw new Error(narrowed.refusal.kind);
     expect(isPermit(narrowed.value)).toBe(true);
-    expect(narrowed.value).toEqual({ ...permitted(), deployments: [deploymentOf("gpt/3")] });
+    const inputs = { ...permitted().inputs, boundTo: keptBy("gpt/3") };
+    expect(narrowed.value).toEqual({ ...permitted(), deployments: [deploymentOf("gpt/3")], inputs });
     expect(() => assertPermitted(narrowed.value, deploymentOf("gpt/1"))).toThrow(/does not name/);
   });
 
   it("refuses by the rule that refused the deployment, and never widens", () => {
-    expect(narrow(permitted(), "gpt/2", "resp_1")).toMatchObject({
+    expect(narrow(permitted(), keptBy("gpt/2"))).toMatchObject({
       ok: false,
       refusal: { kind: "policy_denied", rule: "own_jurisdiction", reasons: ["own_jurisdiction"] },
     });
-    expect(narrow(permitted(), "gpt/5", "resp_1")).toEqual({ ok: false, refusal: { kind: "response_not_found", id: "resp_1" } });
-    expect(narrow(permitted(), "gone/1", "resp_1")).toEqual({ ok: false, refusal: { kind: "response_not_found", id: "resp_1" } });
-    const once = narrow(permitted(), "gpt/3", "resp_1");
-    expect(once.ok && narrow(once.value, "gpt/1", "resp_1").ok).toBe(false);
+    for (const gone of ["gpt/5", "gone/1"])
+      expect(narrow(permitted(), keptBy(gone))).toMatchObject({
+        ok: false,
+        refusal: { kind: "response_not_found", id: "resp_1" },
+      });
+    const once = narrow(permitted(), keptBy("gpt/3"));
+    expect(once.ok && narrow(once.value, keptBy("gpt/1")).ok).toBe(false);
+  });
+
+  it("is decided again by its inputs alone, whether it refuses or not", () => {
+    for (const id of ["gpt/1", "gpt/2", "gpt/3", "gpt/5", "gone/1"]) {
+      const bound = narrow(permitted(), keptBy(id));
+      const inputs = bound.ok ? bound.value.inputs : bound.inputs;
+      const { outcome } = decide(JSON.parse(JSON.stringify(inputs)) as DecisionInputs, policy, catalogue);
+      if (bound.ok) expect(outcome.ok && outcome.grant.deployments).toEqual(bound.value.deployments);
+      else expect(outcome).toEqual({ ok: false, refusal: bound.refusal, refused: bound.refused });
+    }
   });
 
   it("takes no forged permit", () => {
-    expect(() => narrow({ ...permitted() }, "gpt/1", "resp_1")).toThrow(/Not a permit/);
+    expect(() => narrow({ ...permitted() }, keptBy("gpt/1"))).toThrow(/Not a permit/);
   });
 });
 

@@ -81,24 +81,53 @@ export function receipts(context: () => Context): void {
   describe("the records of what was refused", () => {
     test("are exported of a tenant, apart from its receipts, and what the policy refused is decided the same again", async () => {
       const { gateway, operator } = context();
-      const { id, key } = await operator.addTenant({ country: "CN" });
+      const { id, key } = await operator.addTenant({ country: "CN", allowCountries: ["JP", "AU"] });
+      const scoped = await operator.issueKey(id, { models: ["gpt-4.1-mini"] });
       const openai = openaiClient(gateway.url, key);
       const anthropic = anthropicClient(gateway.url, key);
+      const ask = (client = openai) => client.chat.completions.create({ model: "gpt-4.1", messages });
+      const goOn = (from: string) => openai.responses.create({ model: "gpt-4.1", input: "And now?", previous_response_id: from });
       await errorOf(anthropic.messages.create({ model: "claude-sonnet-4-5", max_tokens: 20, messages }));
       await errorOf(openai.chat.completions.create({ model: "gpt-17", messages }));
-      await openai.chat.completions.create({ model: "gpt-4.1", messages });
+      await errorOf(ask(openaiClient(gateway.url, scoped.key)));
+      await errorOf(goOn("resp_never"));
+      const kept = await openai.responses.create({ model: "gpt-4.1", input: "Where do you run?" }).withResponse();
+      const elsewhere = kept.response.headers.get("x-strait-countries") === "JP" ? "AU" : "JP";
+      await operator.ask("PATCH", `/tenants/${id}`, { allowCountries: [elsewhere] });
+      await errorOf(goOn(kept.data.id));
+      await operator.verification(id, "under_review");
+      await errorOf(ask());
+
       const exported = async (kind: string): Promise<string[]> =>
         (await operator.text("GET", `/usage/export?format=jsonl&kind=${kind}&tenant=${id}`)).split("\n").slice(0, -1);
-      const records = (await exported("refusals")).map(parseRecord);
-      expect(records.map((record) => record?.refusal?.kind)).toEqual(["policy_denied", "model_not_found"]);
-      expect((await exported("receipts")).map((line) => parseRecord(line)?.model)).toEqual(["gpt-4.1"]);
       const worlds = new Worlds();
       worlds.add(shipped);
-      const again = (change: object): unknown[] =>
-        records.map((record) => record && replay({ ...record, ...change }, worlds).result);
-      // A model that is not there is refused before the policy is asked.
-      expect(again({})).toEqual(["same", "without_inputs"]);
-      expect(again({ end: "completed" })).toEqual(["different", "without_inputs"]);
+      const again = (lines: readonly string[], change: object = {}): unknown[] =>
+        lines.map((line) => {
+          const record = parseRecord(line);
+          if (record === undefined) throw new Error("a record is not read again");
+          return [record.refusal?.kind ?? record.model, replay({ ...record, ...change }, worlds).result];
+        });
+      const refused = await exported("refusals");
+      expect(again(refused)).toEqual([
+        ["policy_denied", "same"],
+        ["model_not_found", "same"],
+        // A key's scope and an id that nobody issued are no matter of policy.
+        ["key_scope", "not_decided"],
+        ["response_not_found", "not_decided"],
+        ["policy_denied", "same"],
+        ["tenant_not_verified", "same"],
+      ]);
+      expect(again(await exported("receipts"))).toEqual([["gpt-4.1", "same"]]);
+      const others = again(refused, { end: "completed" }) as [string, string][];
+      expect(others.map(([, result]) => result)).toEqual([
+        "different",
+        "different",
+        "without_inputs",
+        "without_inputs",
+        "different",
+        "different",
+      ]);
     });
   });
 

@@ -64,7 +64,9 @@ const replay: Command = {
       multiple: true,
     },
   ],
-  notes: "Exit code 1 where a decision differs, or where a policy or catalogue is not at hand.",
+  notes:
+    "Exit code 1 where a decision differs, or where a policy or catalogue is not at hand. What was refused by something else " +
+    "than a decision, such as a key's scope, is counted by its kind.",
   run: async (input, session) => (await import("./policy-replay-work.ts")).replay(input, session),
 };
 

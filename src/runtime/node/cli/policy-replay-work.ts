@@ -17,7 +17,8 @@ const listedDifferences = 20;
 
 export async function replay(input: Input, session: Session): Promise<void> {
   const worlds = await worldsOf(input, session);
-  const counts: Record<Replay["result"], number> = { same: 0, different: 0, without_inputs: 0, without_world: 0 };
+  const counts: Counts = { same: 0, different: 0, not_decided: 0, without_inputs: 0, without_world: 0 };
+  const notDecidedBy: Record<string, number> = {};
   const different: { requestId: string; differences: readonly string[] }[] = [];
   const missing = new Set<string>();
   let number = 0;
@@ -30,11 +31,13 @@ export async function replay(input: Input, session: Session): Promise<void> {
     counts[again.result] += 1;
     if (again.result === "different" && different.length < listedDifferences)
       different.push({ requestId: record.requestId, differences: again.differences });
+    if (again.result === "not_decided") notDecidedBy[again.by] = (notDecidedBy[again.by] ?? 0) + 1;
     if (again.result === "without_world") missing.add(`policy ${again.policyDigest}, catalogue ${again.catalogueDigest}`);
   }
   const document = {
     ok: counts.different + counts.without_world === 0,
     ...counts,
+    not_decided_by: notDecidedBy,
     differences: different,
     missing: [...missing],
   };
@@ -43,17 +46,21 @@ export async function replay(input: Input, session: Session): Promise<void> {
     const unknown = document.missing.map(
       (world) => `Not at hand: ${world}. Name its bundle by --bundle, and its folder by --regions.`,
     );
-    throw new Failure(exitCodes.failed, [summary(counts), ...lines, ...unknown].join("\n"), document);
+    throw new Failure(exitCodes.failed, [summary(counts, notDecidedBy), ...lines, ...unknown].join("\n"), document);
   }
-  session.print(session.json ? JSON.stringify(document, undefined, 2) : summary(counts));
+  session.print(session.json ? JSON.stringify(document, undefined, 2) : summary(counts, notDecidedBy));
 }
 
-function summary(counts: Readonly<Record<Replay["result"], number>>): string {
+type Counts = Record<Replay["result"], number>;
+
+function summary(counts: Readonly<Counts>, notDecidedBy: Readonly<Record<string, number>>): string {
+  const kinds = Object.entries(notDecidedBy).map(([kind, count]) => `${kind} ${count}`);
   return fields([
     ["decided the same", counts.same],
     ["decided otherwise", counts.different],
     ["policy not at hand", counts.without_world],
-    ["nothing to decide by", counts.without_inputs],
+    ["not decided by policy", [counts.not_decided, ...(kinds.length === 0 ? [] : [`(${kinds.sort().join(", ")})`])].join(" ")],
+    ["of before inputs were kept", counts.without_inputs],
   ]);
 }
 
