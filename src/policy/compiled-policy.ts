@@ -14,7 +14,7 @@ const none: readonly Deployment[] = [];
 
 /**
  * A policy and a catalogue made ready for one stretch of time, in which no dated rule begins, pauses or ends and no list
- * grows too old. Compiled once, and then decided by looking up:
+ * begins to count or grows too old. Compiled once, and then decided by looking up:
  *
  *   1. `RuleIndex` finds the rules that are about a subject, and the few of them that may have something against it, by what
  *      its facts say; only those few are asked;

@@ -6,7 +6,7 @@ import { Memo } from "./memo.ts";
 import { RuleLookup } from "./rule-lookup.ts";
 import { questionsOf, type Question } from "./rule-questions.ts";
 import { BitSet } from "./bit-set.ts";
-import { agedList, type Situation } from "./tenant-rules.ts";
+import { unreliableList, type Situation } from "./tenant-rules.ts";
 
 /** Past this many sets of rules that subjects are concerned by they are made anew. */
 const mostConcerned = 1_000;
@@ -30,17 +30,17 @@ export interface Sifted {
  */
 export class RuleIndex {
   readonly rules: readonly Rule[];
-  /** They read a list that is too old: whom it would mean today, nobody knows. */
-  readonly #aged: BitSet;
+  /** They read a list that is too old or not of today: whom it would mean, nobody knows. */
+  readonly #unreliable: BitSet;
   readonly #groups: readonly AgeGroup[];
   readonly #concerned = new Memo<string, ConcernedRules>(mostConcerned);
 
-  /** For a stretch of time in which no list grows too old; `atMs`, in milliseconds since the epoch, lies in it. */
+  /** For a stretch of time in which no list begins to count or grows too old; `atMs`, in milliseconds since the epoch, lies in it. */
   constructor(rules: readonly Rule[], policy: Policy, atMs: number) {
     this.rules = rules;
-    this.#aged = BitSet.where(
+    this.#unreliable = BitSet.where(
       rules,
-      ({ lists, tenantLists }) => agedList([...lists, ...tenantLists], policy, atMs) !== undefined,
+      ({ lists, tenantLists }) => unreliableList([...lists, ...tenantLists], policy, atMs) !== undefined,
     );
     const limits = new Set(rules.map(({ factsNoOlderThanMs }) => factsNoOlderThanMs));
     this.#groups = [...limits].map((factsNoOlderThanMs) => new AgeGroup(rules, { factsNoOlderThanMs }, policy));
@@ -60,7 +60,7 @@ export class RuleIndex {
 
   sift(situation: Situation): Sifted {
     const silent = new BitSet(this.rules.length);
-    const open = this.#aged.copy();
+    const open = this.#unreliable.copy();
     for (const group of this.#groups) {
       const about = group.about(situation, open);
       group.askOf(about, situation, open);

@@ -1,6 +1,6 @@
 import type { Country } from "../region/country.ts";
 import type { Policy, Rule } from "../region/policy.ts";
-import { isTooOld } from "../region/policy-list.ts";
+import { isTaken, isTooOld } from "../region/policy-list.ts";
 import type { DecisionInputs } from "./decision-inputs.ts";
 import { judgeEndUse } from "./end-use.ts";
 import { noMatch, strongest, type Found } from "./fact-outcome.ts";
@@ -29,8 +29,8 @@ export function judgeTenant(rule: Rule, situation: Situation): Finding | undefin
   const concern = concerns(rule, situation);
   const { policy, inputs } = situation;
   if (concern.outcome === "no_match") return undefined;
-  const aged = agedList(rule.lists, policy, inputs.atMs);
-  const found = aged ?? (concern.outcome === "match" ? find(rule, situation) : concern);
+  const unreliable = unreliableList(rule.lists, policy, inputs.atMs);
+  const found = unreliable ?? (concern.outcome === "match" ? find(rule, situation) : concern);
   return finding(checkOf(rule), found, matchReason(rule, found));
 }
 
@@ -40,9 +40,9 @@ function concerns(rule: Rule, situation: Situation): Found {
   const { tenantsIn, tenantLists, audience } = rule;
   const founds: Found[] = [];
   if (tenantsIn !== undefined) {
-    // Whom a list that is too old would mean today, nobody knows.
-    const aged = agedList(tenantLists, policy, inputs.atMs);
-    founds.push(aged ?? findCountry(view.countries, (country) => tenantsIn.has(country), rule, horizon));
+    // Whom such a list would mean today, nobody knows.
+    const unreliable = unreliableList(tenantLists, policy, inputs.atMs);
+    founds.push(unreliable ?? findCountry(view.countries, (country) => tenantsIn.has(country), rule, horizon));
   }
   if (audience !== undefined) {
     const certain = certainty(view.audience, rule, horizon);
@@ -54,13 +54,16 @@ function concerns(rule: Rule, situation: Situation): Found {
 
 const concernsAll: Found = Object.freeze({ outcome: "match", what: "" });
 
-/** What a rule finds that reads one of the lists that is too old, or that there is not. */
-export function agedList(lists: readonly string[], policy: Pick<Policy, "lists">, atMs: number): Found | undefined {
-  const name = lists.find((list) => {
-    const snapshot = policy.lists.get(list);
-    return snapshot === undefined || isTooOld(snapshot, atMs);
-  });
-  return name === undefined ? undefined : { outcome: "stale", what: `the list "${name}" that a rule reads` };
+/** What a rule finds that reads a list which is too old, which is dated later than now, or which there is not. */
+export function unreliableList(lists: readonly string[], policy: Pick<Policy, "lists">, atMs: number): Found | undefined {
+  for (const name of lists) {
+    const snapshot = policy.lists.get(name);
+    const what = `the list "${name}" that a rule reads`;
+    if (snapshot === undefined) return { outcome: "unknown", what };
+    if (!isTaken(snapshot, atMs)) return { outcome: "unknown", what: `${what}, dated later than now,` };
+    if (isTooOld(snapshot, atMs)) return { outcome: "stale", what };
+  }
+  return undefined;
 }
 
 /** Whether a rule has something against a tenant that certainly lies in a country. */

@@ -75,7 +75,7 @@ export function boundariesOf(
 ): readonly number[] {
   const instants = [dates, ...rules].flatMap(({ effectiveFromMs, effectiveToMs }) => [effectiveFromMs, effectiveToMs]);
   for (const { suspensions } of rules) instants.push(...suspensions.flatMap(({ fromMs, toMs }) => [fromMs, toMs]));
-  for (const { asOfMs, greatestAgeMs } of lists) instants.push(asOfMs + greatestAgeMs);
+  for (const { asOfMs, greatestAgeMs } of lists) instants.push(asOfMs, asOfMs + greatestAgeMs);
   const known = instants.filter((instant) => instant !== undefined);
   return Object.freeze([...new Set(known)].sort((a, b) => a - b));
 }

@@ -22,6 +22,11 @@ export type PolicyList = {
   | { readonly kind: "countries"; readonly countries: ReadonlySet<Country> }
 );
 
+/** Whether a list was taken by then: one that is dated later says nothing of now, and would outlive its greatest age. */
+export function isTaken(list: PolicyList, atMs: number): boolean {
+  return atMs >= list.asOfMs;
+}
+
 /** Whether a list is too old to be relied on. */
 export function isTooOld(list: PolicyList, atMs: number): boolean {
   return atMs >= list.asOfMs + list.greatestAgeMs;

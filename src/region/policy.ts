@@ -139,6 +139,6 @@ export interface Policy extends EffectiveDates {
   readonly invariants: readonly Invariant[];
   /** Retention classes by name, for whoever deletes records. */
   readonly retention: ReadonlyMap<string, RetentionClass>;
-  /** The instants at which the policy or a rule begins, pauses or ends, or a list grows too old, in order: between two of them only a tenant's own dates change a decision. */
+  /** The instants at which the policy or a rule begins, pauses or ends, or a list begins to count or grows too old, in order: between two of them only a tenant's own dates change a decision. */
   readonly boundariesMs: readonly number[];
 }

@@ -318,7 +318,7 @@ function isAged(policy: PolicyEntry, rule: RuleEntry, atMs: number): boolean {
 
 function isTooOld({ lists = {} }: PolicyEntry, name: string, atMs: number): boolean {
   const list = lists[name];
-  return list === undefined || atMs >= list.as_of.getTime() + list.greatest_age_days * dayMs;
+  return list === undefined || atMs < list.as_of.getTime() || atMs >= list.as_of.getTime() + list.greatest_age_days * dayMs;
 }
 
 /** By the very name, or by a number in a register. */

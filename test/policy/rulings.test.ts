@@ -157,6 +157,28 @@ describe("a rule that reads a list that is too old", () => {
     expect(outcome(asked(tenantIn("SG")), policy)).toMatchObject({ kind: "fact_unknown" });
   });
 
+  it("refuses before the day that its snapshot is dated, too: nobody can have taken it, and it would outlive its greatest age", () => {
+    const rule = ruleOf(
+      "ownership",
+      { ownersOn: ["listed"], share: { compare: "at_least", basisPoints: 5_000 } },
+      { lists: ["listed"] },
+    );
+    const nobody = tenantIn("SG", { ownership: { owners: [], holdings: [] } });
+    const dispersed = tenantIn("SG", {
+      ownership: {
+        owners: [{ id: "d", name: "Free float", kind: "dispersed", country: undefined, identifiers: [] }],
+        holdings: [{ owner: "d", of: "tenant", basisPoints: 10_000, evidence: "doc", asOf: "1970-01-01T00:00:00Z" }],
+      },
+    });
+    const policy = policyWithLists({ listed: partiesList(["Bad"], 5 * dayMs) }, rule);
+    for (const tenant of [nobody, dispersed])
+      expect(outcome(asked(tenant), policy, 5 * dayMs - 1)).toMatchObject({
+        kind: "fact_unknown",
+        fact: expect.stringContaining("dated later than now"),
+      });
+    expect(outcome(asked(dispersed), policy, 5 * dayMs)).toEqual(["gpt"]);
+  });
+
   it("refuses nobody whom it is not for, unless it is the list that says for whom it is", () => {
     const read = { lists: ["listed"], tenantsIn: new Set(["JP"]) };
     const rule = ruleOf("ownership", { ownersOn: ["listed"], share: { compare: "at_least", basisPoints: 5_000 } }, read);
