@@ -252,12 +252,15 @@ export class DrawnRun implements Transport {
     this.#count(answers ? `answers from ${isWithin() ? "within" : "elsewhere"}: ${fault.kind}` : "calls that failed");
     // What answers from elsewhere is out of use from the next turn on: others may be answered in this one before it is known.
     const quarantine = { scope: { deployment: deploymentId(region, entry) }, untilMs: Infinity };
-    if (answers && !isWithin()) setImmediate(() => this.#orders.push(quarantine));
+    const isElsewhere = answers && !isWithin();
+    // What only the body would have said is found out by nobody where the answer was cut off before it.
+    const isSaidByHead = fault.kind === "says_elsewhere" || fault.kind === "spills";
     const told: Played = {
       content,
       id: `resp_${content}`,
       midway: () => {
         midway();
+        if (isElsewhere && (isSaidByHead || !call.over)) setImmediate(() => this.#orders.push(quarantine));
         if (!isWithin()) asked.fromElsewhere.push(content);
         else if (!call.over) asked.fromWithin.push(content);
       },
