@@ -67,9 +67,10 @@ export function evaluate(
     found.push(finding);
   }
   const concerned = index.concerned(about);
-  const unwrittenFindings = checkUnwritten(situation, model, concerned.rules);
+  const lifted = lift(found, rulesById);
+  const unwrittenFindings = checkUnwritten(situation, model, (kind) => isSettled(kind, concerned.rules, lifted));
   const placement = compiled.placement(model, inputs.surface, concerned, inputs.tenant.leastEvidence, situation.view);
-  const subject = weigh(lift([...unwrittenFindings, ...found], rulesById));
+  const subject = weigh([...unwrittenFindings, ...lifted]);
   return {
     model,
     surface: inputs.surface,
@@ -79,6 +80,16 @@ export function evaluate(
     replacement: replacementOf(subject, model, applied, compiled),
     findings: () => lift([...unwrittenFindings, ...findingsOf(index.rules, situation)], rulesById),
   };
+}
+
+/**
+ * Whether rules of a kind say what the subject may ask for. One of which nobody knows whether it is about the subject refuses;
+ * where an exemption takes that away, it has said nothing, and must not allow more than if it were certainly not about it.
+ */
+function isSettled(kind: Rule["kind"], concerned: readonly Rule[], found: readonly Finding[]): boolean {
+  const said = (id: string): boolean =>
+    !found.some(({ rule, outcome, liftedBy }) => rule === id && liftedBy !== undefined && outcome !== "match");
+  return concerned.some((rule) => rule.kind === kind && said(rule.id));
 }
 
 /** What all of the rules find, one after the other. */
@@ -103,7 +114,11 @@ function replacementOf(
 }
 
 /** What holds although it stands in no file. Only what objects is told, but for the tier, which is always looked at. */
-function checkUnwritten({ inputs, view }: Situation, model: Model, concerned: readonly Rule[]): Finding[] {
+function checkUnwritten(
+  { inputs, view }: Situation,
+  model: Model,
+  isAsked: (kind: "hosted_tools" | "log_probabilities") => boolean,
+): Finding[] {
   const { request, tenant } = inputs;
   const isEntitled = tenant.tiers.includes(model.tier);
   const reason = `the tenant has not bought the tier "${model.tier}"`;
@@ -112,7 +127,6 @@ function checkUnwritten({ inputs, view }: Situation, model: Model, concerned: re
     const what = `what ${view.unreadableDeny} in your company's deny list stands for`;
     findings.push(finding(readableLists, { outcome: "unknown", what }, ""));
   }
-  const isAsked = (kind: Rule["kind"]): boolean => concerned.some((rule) => rule.kind === kind);
   if (request.hostedTools.length > 0 && !isAsked("hosted_tools")) {
     const what = `the upstream would run ${request.hostedTools.join(", ")}`;
     findings.push(finding(noHostedTools, { outcome: "match", what }, what));

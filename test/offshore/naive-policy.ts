@@ -110,7 +110,11 @@ function findAll(policy: PolicyEntry, model: ModelEntry, request: NaiveRequest, 
     const found = isAged(policy, rule, atMs) || concern === "uncertain" ? "uncertain" : find(policy, rule, request, atMs);
     return found === "none" ? [] : [effectOf(rule, found)];
   });
-  const isAsked = (kind: string): boolean => about.some(([rule, concern]) => rule.kind === kind && concern !== "none");
+  // Of which nobody knows whether it is about the tenant, and which an exemption lifts, says nothing of what is allowed.
+  const isAsked = (kind: string): boolean =>
+    about.some(
+      ([rule, concern]) => rule.kind === kind && (concern === "match" || (concern === "uncertain" && !lifted.has(rule.id))),
+    );
   const refuse = (by: string): void => void findings.push({ by, effect: "refuse" });
   if (request.hostedTools.length > 0 && !isAsked("hosted_tools")) refuse("hosted tools");
   if (request.logProbabilities === "asked_with_logit_bias" && !isAsked("log_probabilities")) refuse("extraction");

@@ -301,6 +301,17 @@ describe("what a request asks for", () => {
     expect(outcome(asked(tenantIn("SG"), search), policyWith(elsewhere))).toMatchObject({ reasons: ["request:hosted_tools"] });
   });
 
+  it("are allowed by no rule of which nobody knows whether it is about the tenant, though an exemption lifts it", () => {
+    const search = { hostedTools: ["web_search"] as const };
+    const german = ruleOf("hosted_tools", { allowed: new Set(["web_search"] as const) }, { tenantsIn: new Set(["DE"]) });
+    const lifting = ruleOf("exemption", { partiesOn: ["trusted"], lifts: new Set(["hosted_tools"]) }, { lists: ["trusted"] });
+    const policy = policyWithLists({ trusted: partiesList(["Trusted"]) }, german, lifting);
+    const trusted = (country: string | undefined): unknown =>
+      outcome(asked(tenantIn(country, { name: "Trusted" }), search), policy);
+    expect(trusted("DE")).toEqual(["gpt"]);
+    for (const country of ["SG", undefined]) expect(trusted(country)).toMatchObject({ reasons: ["request:hosted_tools"] });
+  });
+
   it("of log probabilities can be refused or left out; with shifted scores it is refused where no rule looks at it", () => {
     const extracts = { logProbabilities: "asked_with_logit_bias" } as const;
     const denies = ruleOf("log_probabilities", { onlyWithLogitBias: true });
