@@ -151,6 +151,8 @@ describe("strait receipt and strait log", { timeout: 20_000 }, () => {
     const [young, old] = (JSON.parse(readFileSync(stolen, "utf8")) as { keys: Record<string, string>[] }).keys;
     expect(old?.["validUntil"]).toBe(young?.["validFrom"]);
     expect(await strait(["log", "rotate", stolen, "--old-until", "soon"])).toMatchObject({ code: 2 });
+    const nowhere = join(stolen, "log-key.json");
+    expect(await strait(["log", "rotate", nowhere])).toMatchObject({ code: 2, stderr: expect.stringContaining("cannot be written") });
   });
 
   it("makes the first key where there is no file yet", async () => {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync } from "node:fs";
 import { auditLog, type ShownEntry } from "../../../transparency/audit-log.ts";
 import { verifyConsistencyProof, type ConsistencyProof } from "../../../transparency/consistency-proof.ts";
 import { systemClock } from "../clock.ts";
@@ -8,6 +8,7 @@ import { required, type Argument, type Command, type Session } from "./command.t
 import type { ControlClient } from "./control-client.ts";
 import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { keyOption, noteIn, openNote, readFileOf, readKeysOf } from "./log-files.ts";
+import { writeOut } from "./out-file.ts";
 import { expiry, instantMs } from "./values.ts";
 
 const tenantArgument: Argument = { name: "TENANT", help: "a tenant whose receipts are in the log" };
@@ -103,7 +104,7 @@ export const logCommands: readonly Command[] = [
       const keys = (existsSync(file) ? readKeySet(file) : []).map((key) => retired(key, untilMs));
       const fresh = newLogKey(nowMs);
       // Written beside it and put in its place: a gateway that starts meanwhile finds the one or the other.
-      writeFileSync(`${file}.new`, `${JSON.stringify({ keys: [fresh, ...keys] }, undefined, 2)}\n`, { mode: 0o600, flag: "wx" });
+      writeOut(`${file}.new`, `${JSON.stringify({ keys: [fresh, ...keys] }, undefined, 2)}\n`, 0o600, "wx");
       renameSync(`${file}.new`, file);
       session.print(`The new key is valid from ${fresh["validFrom"]}.`);
       if (keys.length > 0) session.print(`Restart every gateway that signs this log before ${new Date(untilMs).toISOString()}.`);
