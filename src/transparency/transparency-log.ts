@@ -39,6 +39,17 @@ export class LogForked extends Error {
   }
 }
 
+/** Thrown where the log was last signed by a key that this process does not know: nobody could tell then whether it is the same. */
+export class UnknownSigner extends Error {
+  override readonly name = "UnknownSigner";
+
+  constructor({ size }: StoredCheckpoint) {
+    super(
+      `The log's newest checkpoint, of ${size} entries, is signed by no key of STRAIT_LOG_KEY, so nothing is signed after it. Add the key that signed it; without its private part will do, as in a published key set that was kept.`,
+    );
+  }
+}
+
 export class TransparencyLog {
   readonly #store: LogStore;
   readonly #keys: LogKeys;
@@ -133,12 +144,15 @@ export class TransparencyLog {
 
   async #advance(): Promise<StoredCheckpoint> {
     let signed = await this.#store.checkpoint();
-    this.#last ??= await this.#opened(signed);
+    if (signed !== undefined) this.#last ??= await this.#opened(signed);
     for (;;) {
       const taken = await this.#store.integrate(integrateBatch);
       const size = await this.#store.size();
       const isDue = taken < integrateBatch || size - (signed?.size ?? 0) >= checkpointEntries;
-      if (isDue && size !== signed?.size) signed = await this.#sign(size);
+      if (isDue && size !== signed?.size) {
+        if (signed !== undefined && this.#last === undefined) throw new UnknownSigner(signed);
+        signed = await this.#sign(size);
+      }
       if (taken < integrateBatch && signed !== undefined) return signed;
     }
   }
@@ -163,9 +177,9 @@ export class TransparencyLog {
   }
 
   /** Nothing where no key of this process signed it: anybody who can write to the store may have put it there. */
-  async #opened(signed: StoredCheckpoint | undefined): Promise<Checkpoint | undefined> {
-    const opened = signed && (await openCheckpoint(signed.note, this.#keys.keys, this.#sha256));
-    return opened?.ok === true ? opened.checkpoint : undefined;
+  async #opened({ note }: StoredCheckpoint): Promise<Checkpoint | undefined> {
+    const opened = await openCheckpoint(note, this.#keys.keys, this.#sha256);
+    return opened.ok ? opened.checkpoint : undefined;
   }
 
   #tree(size: number): Tree {

@@ -152,7 +152,10 @@ describe("strait receipt and strait log", { timeout: 20_000 }, () => {
     expect(old?.["validUntil"]).toBe(young?.["validFrom"]);
     expect(await strait(["log", "rotate", stolen, "--old-until", "soon"])).toMatchObject({ code: 2 });
     const nowhere = join(stolen, "log-key.json");
-    expect(await strait(["log", "rotate", nowhere])).toMatchObject({ code: 2, stderr: expect.stringContaining("cannot be written") });
+    expect(await strait(["log", "rotate", nowhere])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("cannot be written"),
+    });
   });
 
   it("makes the first key where there is no file yet", async () => {

@@ -5,7 +5,7 @@ import { openCheckpoint, readCheckpoint } from "../../src/transparency/checkpoin
 import type { LogStore } from "../../src/transparency/log-store.ts";
 import { verifyReceiptProof } from "../../src/transparency/receipt-proof.ts";
 import { readBase64 } from "../../src/base64.ts";
-import { LogForked, type TransparencyLog } from "../../src/transparency/transparency-log.ts";
+import { LogForked, UnknownSigner, type TransparencyLog } from "../../src/transparency/transparency-log.ts";
 import { verifyConsistency } from "../../src/transparency/verify-proof.ts";
 import { receipt } from "../stores/samples.ts";
 import type { LogWorld } from "../stores/store-world.ts";
@@ -182,6 +182,17 @@ export function logContract(name: string, openWorld: () => LogWorld | Promise<Lo
       expect(await world.tree.checkpoint()).toEqual(kept);
       isChanged = false;
       expect((await log.advance()).size).toBe(3);
+    });
+
+    it("signs nothing after a checkpoint of a key that it does not have, until it is given its public part", async () => {
+      await world.journal.append(receipt("a"));
+      const kept = await (await logOf(world, key)).advance();
+      await world.journal.append(receipt("b"));
+      const another = await newKey();
+      await expect((await logOf(world, another)).advance()).rejects.toThrow(UnknownSigner);
+      expect(await world.tree.checkpoint()).toEqual(kept);
+      const { d: _, ...publicPart } = key;
+      expect((await (await logOf(world, another, publicPart)).advance()).size).toBe(2);
     });
 
     it("signs nothing more of a log that was set back or given another name", async () => {
