@@ -203,9 +203,13 @@ export class SlicePool {
     }
   }
 
-  /** A slice ends with the first of its calendar periods: what is admitted after that belongs to the next. */
+  /**
+   * A slice ends with the first of its calendar periods: what is admitted after that belongs to the next. A limit on which
+   * nothing is used or held, not even by the slice, is asked nothing of by any request that is admitted from it.
+   */
   #sliceOf(id: string, hold: Amounts, states: readonly LimitState[], sentAtMs: number): Slice {
-    const periodsLeft = states.filter(({ limit }) => limit.periods.length > 0).map(({ resetMs }) => resetMs);
+    const counted = states.filter(({ limit, resetMs }) => limit.periods.length > 0 && resetMs > 0);
+    const periodsLeft = counted.map(({ resetMs }) => resetMs);
     const { windowMs, leaseMs } = this.#settings;
     const times = {
       admitsUntilMs: sentAtMs + Math.min(windowMs, ...periodsLeft),

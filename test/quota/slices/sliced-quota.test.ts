@@ -42,6 +42,13 @@ describe("SlicedQuota", () => {
     expect(world.replica(0).calls).toBeLessThan(60);
   });
 
+  it("admits with few calls although a limit by the day is asked nothing of, as one of money by models that are free", async () => {
+    const usd = sliced(limit("usd", "micro_usd", "day", 1_000_000).setting);
+    await send(0, 100, [...settings, usd]);
+    expect(world.replica(0).calls).toBeLessThan(30);
+    expect(await world.remaining([usd])).toEqual([1_000_000]);
+  });
+
   it("gives everything back that was not used, within seconds", async () => {
     await send(0, 100);
     await world.pass(3_000);
