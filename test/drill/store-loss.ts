@@ -13,6 +13,8 @@ const patienceMs = 15_000;
 const everyMs = 12;
 /** While a store is away there are so many in all: what goes on being served must not use up the limit. */
 const meanwhile = 60;
+/** Of requests that end while PostgreSQL is away and Valkey is not. */
+const receiptsWaitMs = 500;
 /** Before a fault, so that there is something to lose. */
 const healthyMs = 1_500;
 /** Reached some seconds after the fault, by what was used before and after it together. */
@@ -49,6 +51,19 @@ const faults: readonly Fault[] = [
     begin: ({ postgres }) => postgres.halt("immediate"),
     end: ({ postgres }) => postgres.resume(),
   },
+  {
+    title: "PostgreSQL killed, then Valkey, both back and Valkey empty",
+    async begin({ postgres, valkey }) {
+      await postgres.halt("immediate");
+      // So that receipts wait on the gateways' disks, of which no sum knows until they are delivered.
+      await delay(receiptsWaitMs);
+      await valkey.kill();
+    },
+    async end({ postgres, valkey }) {
+      await valkey.resume();
+      await postgres.resume();
+    },
+  },
 ];
 
 interface Outcome {
@@ -67,7 +82,7 @@ interface Outcome {
 export const storeLoss: Drill = {
   name: "store-loss",
   summary:
-    "Valkey killed and back empty, Valkey paused, PostgreSQL killed and back: nothing over, nothing lost, and how long each refused",
+    "Valkey killed and back empty, Valkey paused, PostgreSQL killed and back, both at once: nothing over, nothing lost, and how long each refused",
   needs: ["postgres", "valkey"],
   async run(options) {
     const stores = await startSharedStores(options.children);
