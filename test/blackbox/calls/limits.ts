@@ -206,7 +206,7 @@ export function limits(context: () => Context): void {
         limits: [{ name: "concurrent", unit: "concurrent", window: "open", ceiling: 10 }],
       });
       const model = "gpt-4o-mini";
-      for (const region of regionsWithin(model, ["JP"])) gateway.faults(region, [{ kind: "slow", afterMs: 2_500 }]);
+      for (const region of regionsWithin(model, ["JP"])) gateway.faults(region, [{ kind: "slow", afterMs: 6_000 }]);
       const client = openaiClient(gateway.url, tenant.key);
       const outcomes = await Promise.all(
         Array.from({ length: 200 }, () =>
