@@ -11,7 +11,7 @@ const upstreams = sharedUpstreams();
 function commandsOf(heading: string): string {
   const readme = readFileSync(join(repository, "README.md"), "utf8");
   const [, section = ""] = readme.split(`\n## ${heading}\n`);
-  const [chapter = ""] = section.split(/\n##+ /);
+  const [chapter = ""] = section.split("\n## ");
   return [...chapter.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, commands]) => commands).join("\n");
 }
 
