@@ -125,13 +125,14 @@ describe("estimate", () => {
       expect(estimate(long, permit([{ ...price, longContext }]), nowMs).promptTokens).toBe(50_032);
     });
 
-    it("holds the rates of speech and pictures where the prompt has them, of an hour's cache and of a spoken answer always", () => {
+    it("holds the rates of speech and pictures where the prompt has them, of an hour's cache and of an answer spoken or thought over always", () => {
       const rich = { audioInputMicroUsdPerMillion: 100_000_000, imageInputMicroUsdPerMillion: 50_000_000 };
       expect(micro(short, rich)).toBe(usual);
       expect(micro(request({}, { asciiBytes: 200, audioBytes: 64 }), rich)).toBe(133 * 100 + 100 * 10);
       expect(micro(request({}, { asciiBytes: 200, images: 1 }), rich)).toBe(5_132 * 50 + 100 * 10);
       expect(micro(short, { cacheWriteLongMicroUsdPerMillion: 4_000_000 })).toBe(132 * 4 + 100 * 10);
       expect(micro(short, { audioOutputMicroUsdPerMillion: 80_000_000 })).toBe(Math.ceil(132 * 2.5 + 100 * 80));
+      expect(micro(short, { reasoningMicroUsdPerMillion: 90_000_000 })).toBe(Math.ceil(132 * 2.5 + 100 * 90));
     });
 
     it("holds the price of the moment of admission", () => {
