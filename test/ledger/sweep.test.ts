@@ -42,6 +42,16 @@ function suite(open: () => StoreWorld | Promise<StoreWorld>): void {
     expect(await remaining()).toBe(1_000 - 10 - 100);
   });
 
+  it("goes on until none is left, however many a gateway had open", async () => {
+    const ids = Array.from({ length: 101 }, (_, index) => `req_${index}`);
+    const intent = (id: string): string => JSON.stringify(receipt(id, { end: "unsettled" }));
+    for (const id of ids) await world.quota.reserve(reservation(id, [day], amounts(1), { leaseMs, intent: intent(id) }));
+    await world.advance(leaseMs + 1);
+    expect(await sweepExpired(world.quota, world.journal, recordingLog())).toBe(ids.length);
+    expect(await world.journal.find("acme", ids.at(-1) ?? "")).toMatchObject({ end: "unsettled" });
+    expect(await sweepExpired(world.quota, world.journal, recordingLog())).toBe(0);
+  });
+
   it("records all of them where the journal takes receipts and cannot be read", async () => {
     await twoLeft();
     const { journal } = world;
