@@ -51,8 +51,8 @@ describe("a request that a rule lessens", () => {
     });
   });
 
-  it("is refused where its key is not for the lesser model", async () => {
-    const opened = await open([smaller], { keyModels: ["gpt-test"] });
+  it.each(["gpt-test", "gpt-lesser"])("is refused where its key is for %s alone, and not for both models", async (only) => {
+    const opened = await open([smaller], { keyModels: [only] });
     const asked = await opened.finished(opened.ask({ body: plain }));
     expect([asked.outbound.status, asked.json.error?.code]).toEqual([403, "insufficient_scope"]);
     expect(opened.transport.calls).toEqual([]);
