@@ -1,7 +1,8 @@
 import { showCountries } from "../region/country.ts";
 import type { Deployment } from "../region/catalogue.ts";
 import { endpointHost } from "../region/endpoint-host.ts";
-import { upstreamRequestId, type AttemptResult } from "./attempt.ts";
+import type { AttemptResult } from "./attempt-result.ts";
+import { upstreamRequestId } from "./attempt.ts";
 import type { Connection } from "./check-address.ts";
 import type { Attempt as AttemptRecord } from "./record.ts";
 

@@ -14,7 +14,8 @@ import { upstreamRequest, type Credentials, type StoredResponse } from "./addres
 import { type ClientHints } from "../dialect/client-hints.ts";
 import type { Answer } from "./answer.ts";
 import { ServedPlace, type PermitOfModel, type ServingGate } from "./served-place.ts";
-import { attempt, type AttemptFailure, type AttemptResult, type AttemptSettings } from "./attempt.ts";
+import type { AttemptFailure, AttemptResult } from "./attempt-result.ts";
+import { attempt, type AttemptSettings } from "./attempt.ts";
 
 /** The deployment that really served, where it is not the one that was asked; what an exchange costs and shows is that one's. */
 export function servedBy(forwarded: Forwarded | undefined): Deployment | undefined {
