@@ -368,6 +368,18 @@ describe("an exchange", () => {
     expect(unknown.outbound.status).toBe(404);
   });
 
+  it("takes the id of an answer that is stored nowhere for no response's", async () => {
+    const gate = await open({ limits: [] });
+    const made = await gate.reached({ body: plain });
+    gate.transport.last.answer(200, json, document);
+    await gate.finished(made);
+    const { id } = JSON.parse(document) as { readonly id: string };
+    const next = await gate.finished(
+      gate.ask({ path: "/v1/responses", body: { model: "gpt-test", input: "hi", previous_response_id: id } }),
+    );
+    expect([next.outbound.status, gate.transport.calls.length]).toEqual([404, 1]);
+  });
+
   it("charges nothing for a stored response, which was paid for when it was made", async () => {
     const gate = await open({ limits: [] });
     const made = await gate.reached({ path: "/v1/responses", body: { model: "gpt-test", input: "hi", stream: true } });
