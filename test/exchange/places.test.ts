@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Receipt } from "../../src/ledger/receipt.ts";
+import { Learning } from "../../src/quota/learning.ts";
 import { catalogueOf, claude, deployment, model, region } from "../support/catalogue.ts";
 import { settled } from "../support/fake-clock.ts";
 import { eventStream, json, type ScriptedCall } from "../support/scripted-transport.ts";
@@ -184,6 +185,22 @@ describe("an answer from elsewhere than declared", () => {
     expect(receipt).toMatchObject({ end: "upstream_failed", evidenceGrade: "none" });
     expect(receipt.evidenceConflict).toContain("is not said");
     expect(gate.revocations.list()).toHaveLength(1);
+  });
+
+  it("teaches nothing of how long answers are, though it said what it used", async () => {
+    const learning = new Learning();
+    const learn = vi.spyOn(learning, "learn");
+    const gate = await open({ catalogue: claudeUs, ports: { learning } });
+    const attests = [undefined, "us"];
+    for (const geo of attests) {
+      const asked = await gate.reached(claudeStream);
+      await play(gate, messages({ input_tokens: 9, ...(geo === undefined ? {} : { inference_geo: geo }) }, { output_tokens: 3 }));
+      gate.transport.last.end();
+      expect(await receiptOf(gate, asked)).toMatchObject({ usageSource: "reported", chargedTokens: 12 });
+      expect(learn).toHaveBeenCalledTimes(geo === undefined ? 0 : 1);
+      for (const order of gate.revocations.list())
+        await gate.revocations.issue({ ...order, restored: { atMs: gate.clock.nowMs(), by: "operator" } });
+    }
   });
 
   it("is an error instead of a whole answer that attests nothing", async () => {
