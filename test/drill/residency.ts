@@ -5,14 +5,15 @@ import { makePrivateJwk, publicPart } from "../../src/bundle/policy-keys.ts";
 import { bundleText } from "../bundle/bundle-fixture.ts";
 import { policyText } from "../region/regions-fixture.ts";
 import { CertificateAuthority } from "../support/certificates.ts";
-import type { Bound, Drill, DrillOptions, DrillReport } from "./drill.ts";
+import type { Drill, DrillOptions, DrillReport } from "./drill.ts";
 import { Gateway } from "./harness/gateway.ts";
 import { ask, askAtOnce, tenantOf } from "./residency/asking.ts";
 import { outliveBundle } from "./residency/ending-bundle.ts";
-import { lookOutside, type FaultRow, type Outside } from "./residency/fault-row.ts";
+import { lookOutside, type FaultRow, type Watched } from "./residency/fault-row.ts";
 import { HostilePlace, type Answering } from "./residency/hostile-place.ts";
 import { writeWorld } from "./residency/hostile-world.ts";
 import { domain, writeRegions, writeWrongTable } from "./residency/regions.ts";
+import { reportOf, type Met } from "./residency/report.ts";
 import { impostor, inside, keySwapper, scenariosOf, trap, type Scenario } from "./residency/scenarios.ts";
 import { askWithForeignIds } from "./residency/stored-ids.ts";
 
@@ -93,14 +94,14 @@ async function play(
   const gateway = await Gateway.start(children, { ...common, STRAIT_DATA_DIR: join(folder, "data") });
   const seenOutside = lookOutside(outside);
   /** What a fault did, with what meanwhile reached the places outside. */
-  const watched = async <Found extends FaultRow>(fault: () => Promise<Found>): Promise<Found & { readonly outside: Outside }> => {
+  const watched = async <Found extends FaultRow>(fault: () => Promise<Found>): Promise<Watched<Found>> => {
     const seen = lookOutside(outside);
     const found = await fault();
     return { ...found, outside: seen() };
   };
 
   say("each fault by itself");
-  const met: (Met & { readonly outside: Outside })[] = [];
+  const met: Watched<Met>[] = [];
   for (const scenario of scenarios) met.push(await watched(() => meet(scenario, gateway, upstream)));
 
   say("the clock jumps while names are rebound");
@@ -119,56 +120,15 @@ async function play(
 
   const counted = await gateway.operator.ask<{ placeMismatches: readonly { deployment: string }[] }>("GET", "/place-mismatches");
   const alarmed = new Set(counted.placeMismatches.map(({ deployment }) => deployment.split("/")[0]));
-  const bounds: readonly Bound[] = [
-    { title: "bytes of a prompt that reached an address outside the permit", is: seenOutside().promptBytes, atMost: 0 },
-    { title: "connections to an address outside of what is declared", is: trapped.connections, atMost: 0 },
-    { title: "faults whose requests did not end as they must", is: met.filter(endedWrong).length, atMost: 0 },
-    {
-      title: "prompts sent to a deployment after it contradicted its place",
-      is: met.reduce((sum, { scenario, reached }) => sum + (scenario.contradicts === true ? Math.max(0, reached - 1) : 0), 0),
-      atMost: 0,
-    },
-    {
-      title: "contradictions and refused connections that raised no alarm",
-      is: scenarios.filter(({ name, alarms }) => alarms === true && !alarmed.has(name)).length,
-      atMost: 0,
-    },
-    { title: "requests with an id issued elsewhere that reached an upstream", is: foreign.reached, atMost: 0 },
-    { title: "requests that reached an upstream after their policy had ended", is: ended.late, atMost: 0 },
-    {
-      title: "cases that had to be served and were not: one's own id, after a clock jumped back, before the end",
-      is: [foreign.ownAnswered, ended.answeredBetween, ended.answeredBeforeEnd].filter((answered) => answered === 0).length,
-      atMost: 0,
-    },
-  ];
-  const row = (title: string, { sent, answered, reached, outside: seen }: FaultRow & { readonly outside: Outside }) => [
-    title,
-    sent,
-    answered,
-    reached,
-    seen.requests,
-    seen.promptBytes,
-  ];
-  return {
-    tables: [
-      {
-        title: "a hostile world",
-        columns: ["", "sent", "answered", "at the declared upstream", "requests outside", "prompt bytes outside"],
-        rows: [
-          ...met.map((found) => row(found.scenario.title, found)),
-          row("clock jumps, DNS rebinding", jumps),
-          row("ids issued elsewhere", foreign),
-          row("a bundle that ends", ended),
-        ],
-      },
-    ],
-    bounds,
-    notes: ["addresses are loopback's: 127.0.1.0/24 is declared, 127.0.2.1 is not and has as good a certificate"],
-  };
-}
-
-interface Met extends FaultRow {
-  readonly scenario: Scenario;
+  return reportOf({
+    met,
+    jumps,
+    foreign,
+    ended,
+    promptBytesOutside: seenOutside().promptBytes,
+    connectionsOutside: trapped.connections,
+    unalarmed: scenarios.filter(({ name, alarms }) => alarms === true && !alarmed.has(name)),
+  });
 }
 
 /** One after the other, so that what one request found out holds for the next. */
@@ -177,10 +137,6 @@ async function meet(scenario: Scenario, gateway: Gateway, upstream: HostilePlace
   let answered = 0;
   for (let number = 0; number < requestsEach; number++) if ((await ask(gateway, key)).status === 200) answered += 1;
   return { scenario, sent: requestsEach, answered, reached: upstream.requestsFor(scenario.name) };
-}
-
-function endedWrong({ scenario: { outcome }, sent, answered }: Met): boolean {
-  return outcome === "answered" ? answered < sent : outcome === "refused" && answered > 0;
 }
 
 async function jumpClock(

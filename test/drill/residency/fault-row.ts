@@ -14,6 +14,8 @@ export interface Outside {
   readonly promptBytes: number;
 }
 
+export type Watched<Found extends FaultRow> = Found & { readonly outside: Outside };
+
 /** Starts to look at the places outside; the function returned says what reached them since. */
 export function lookOutside(places: readonly HostilePlace[]): () => Outside {
   const count = (): Outside => ({

@@ -3,11 +3,13 @@ import { ask, tenantOf } from "./asking.ts";
 import type { HostilePlace } from "./hostile-place.ts";
 import type { FaultRow } from "./fault-row.ts";
 
+export interface ForeignIds extends FaultRow {
+  /** 1 where whom a response was made for could go on from it, else 0. */
+  readonly ownAnswered: 0 | 1;
+}
+
 /** Tenants refer to responses that were not made for them, or nowhere. */
-export async function askWithForeignIds(
-  gateway: Gateway,
-  upstream: HostilePlace,
-): Promise<FaultRow & { readonly ownAnswered: number }> {
+export async function askWithForeignIds(gateway: Gateway, upstream: HostilePlace): Promise<ForeignIds> {
   const issuer = await tenantOf(gateway, "JP");
   const other = await tenantOf(gateway, "SE");
   const issued = await ask(gateway, issuer.key, "responses");
