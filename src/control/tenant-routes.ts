@@ -34,7 +34,8 @@ const add = createRoute({
   path: `${controlPath}/tenants`,
   tags,
   summary: "Add a tenant",
-  description: "It begins as `applied` and is served once it is verified. Limits that are not given are the default ones.",
+  description:
+    "It begins as `applied`, by whom, why and on what document is told with it, and is served once it is verified. Limits that are not given are the default ones.",
   request: bodyOf(newTenantSchema),
   responses: { 201: shown(tenantSchema, "The tenant"), ...problemAnswers },
 });
