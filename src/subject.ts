@@ -15,6 +15,8 @@ import type { Surface } from "./region/catalogue.ts";
 import type { RevocationGate } from "./revocation/gate.ts";
 import type { Policy } from "./region/policy.ts";
 import { checkScope, type Caller } from "./tenant/authenticate.ts";
+import type { Credentials } from "./upstream/address.ts";
+import { withdrawnInReach } from "./upstream/reach.ts";
 import type { PermitOfModel } from "./upstream/served-place.ts";
 
 /** What is asked for: the body's few fields, and the deployment it is bound to where it refers to something stored there. */
@@ -58,14 +60,18 @@ export type Permitted =
       readonly refused?: readonly RefusedCandidate[];
     };
 
-type DecisionPorts = Pick<ExchangePorts, "shadow"> & { readonly revocations: Pick<RevocationGate, "standing"> };
+type DecisionPorts = Pick<ExchangePorts, "shadow"> & {
+  readonly revocations: Pick<RevocationGate, "standing">;
+  /** Without it all regions count as in reach. */
+  readonly credentials?: Credentials;
+};
 
 export function permitFor(
   caller: Caller,
   { request, boundTo, nationality }: Subject,
   surface: Surface,
   { policy, catalogue }: World,
-  { revocations, shadow }: DecisionPorts,
+  { revocations, shadow, credentials }: DecisionPorts,
   atMs: number,
 ): Permitted {
   const model = catalogue.modelNames.get(request.model);
@@ -89,8 +95,12 @@ export function permitFor(
   if (!bound.ok) return bound;
   const { tenant, keyId } = caller;
   const { model: served, inputs, refused } = bound.value;
-  const standing = revocations.standing(bound.value, { tenant, keyId, model: served });
-  return standing.ok ? standing : { ...standing, inputs, refused };
+  const standingOf = (each: Permit): Decision<Permit> => revocations.standing(each, { tenant, keyId, model: served });
+  const standing = standingOf(bound.value);
+  if (!standing.ok) return { ...standing, inputs, refused };
+  const isLess = standing.value.cutOff.length > 0 && credentials !== undefined;
+  const withdrawn = isLess ? withdrawnInReach(bound.value, standingOf, credentials) : undefined;
+  return withdrawn === undefined ? standing : { ok: false, refusal: withdrawn, inputs, refused };
 }
 
 /** Where the same request may be served another model, for upstreams that choose the model themselves. */

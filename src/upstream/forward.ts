@@ -4,7 +4,7 @@ import type { HeaderList } from "../edge.ts";
 import { attemptRecord } from "./attempt-record.ts";
 import { misplaced, type Attempt as AttemptRecord } from "./record.ts";
 import type { CutReason, Lifetime } from "../lifetime.ts";
-import { among, assertPermitted } from "../policy/authorise.ts";
+import { assertPermitted } from "../policy/authorise.ts";
 import type { Permit } from "../policy/permit.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Deployment, Surface } from "../region/catalogue.ts";
@@ -13,6 +13,7 @@ import type { Health } from "../routing/health.ts";
 import { upstreamRequest, type Credentials, type StoredResponse } from "./address.ts";
 import { type ClientHints } from "../dialect/client-hints.ts";
 import type { Answer } from "./answer.ts";
+import { withdrawnInReach } from "./reach.ts";
 import { ServedPlace, type PermitOfModel, type ServingGate } from "./served-place.ts";
 import type { AttemptFailure, AttemptResult } from "./attempt-result.ts";
 import { attempt, type AttemptSettings } from "./attempt.ts";
@@ -154,7 +155,8 @@ export async function forward(
   if (life.reason !== undefined) {
     return { kind: "cut", reason: life.reason, attempts: records, deployment: last, reached, upstreamRequestId: undefined };
   }
-  if (failure === undefined) withdrawn ??= withdrawnInReach(given, settings);
+  if (failure === undefined)
+    withdrawn ??= withdrawnInReach(given, (permit) => settings.gate.standing(permit), settings.credentials);
   // Where nothing is left because of what this very request found, that is what its client is told.
   const found = failure?.outcome === misplaced && withdrawn?.kind === "quarantined";
   const refusal = (found ? undefined : withdrawn) ?? refusalOf(failure, waitMs(permit, settings.health, settings.clock.nowMs()));
@@ -168,13 +170,6 @@ export async function forward(
     reached,
     upstreamRequestId: failure?.upstreamRequestId,
   };
-}
-
-/** Orders may have left only what has no credential here: then it is they that left nothing, and not a moment's bad luck. */
-function withdrawnInReach(given: Permit, { credentials, gate }: ForwardSettings): Refusal | undefined {
-  const inReach = among(given, ({ region }) => credentials(region) !== undefined);
-  const standing = inReach && gate.standing(inReach);
-  return standing?.ok === false ? standing.refusal : undefined;
 }
 
 function servingGate(given: Permit, { gate, permitOf }: ForwardSettings): ServingGate {

@@ -143,6 +143,20 @@ describe("a refusal before anything was held", () => {
     expect(await refusalOf(gate, refused)).toMatchObject({ policyDigest: "closed", refusal: { kind: "policy_denied" } });
   });
 
+  it("names the quarantine where all that it leaves has no credential here, and tells no client to try again", async () => {
+    const [usable, ...others] = [...catalogue.deployments.values()].filter(({ model }) => model.id === "gpt-test");
+    expect(others.length).toBeGreaterThan(0);
+    const gate = await open({
+      ports: { credentials: ({ id }) => (id === usable?.region.id ? "secret" : undefined) },
+    });
+    const order = { id: "order-1", scope: { deployment: usable?.id }, reason: "quarantined: elsewhere", by: "gateway" };
+    await gate.revocations.issue({ ...order, issuedAtMs: gate.clock.nowMs(), expiresAtMs: undefined, restored: undefined });
+    const asked = await gate.finished(gate.ask({ body: plain }));
+    expect([asked.outbound.status, asked.json.error?.code]).toEqual([503, "quarantined"]);
+    expect(asked.outbound.header("x-should-retry")).toBe("false");
+    expect(await refusalOf(gate, asked)).toMatchObject({ refusal: { kind: "quarantined", reasons: ["order-1"] } });
+  });
+
   it("of a tenant that proved who it is and is not let in is recorded too; who is nobody leaves none", async () => {
     const gate = await open();
     const entry = gate.stores.directory.find(tenant.id);
