@@ -9,7 +9,8 @@ import type { LimitSetting } from "../../src/tenant/limit-setting.ts";
 import { amounts, auditEntry, directoryEntry, receipt, reservation } from "./samples.ts";
 
 export interface GatewayOrder {
-  readonly databaseUrl: string;
+  /** `undefined`: journal and directory are in the data directory. */
+  readonly databaseUrl: string | undefined;
   readonly quotaUrl: string;
   readonly dataDir: string;
   readonly tenantId: string;

@@ -149,6 +149,22 @@ describeOnPostgres("limits after Valkey lost its data while a gateway has someth
       expect(await again.left()).toBe(100);
     });
 
+    it(
+      "wait for what one had open that died at the same time with its journal, until it is on record",
+      { timeout: 60_000 },
+      async () => {
+        const lasting = { databaseUrl: undefined, leaseMs: 8_000 };
+        const directory = folder();
+        const first = await start(directory, lasting);
+        expect(await first.reserve("a", 900)).toBe("admitted");
+        await first.kill();
+        await lose();
+        const again = await start(directory, lasting);
+        expect(await again.reserve("b", 200)).toEqual({ unavailable: expect.stringContaining("may have admitted") as string });
+        await untilCounted(again, 100);
+      },
+    );
+
     it("wait for one that died until it is dismissed, and then go without what it had open", { timeout: 60_000 }, async () => {
       const first = await start(folder());
       const [own] = (await first.tell({ do: "writers" })) as readonly string[];

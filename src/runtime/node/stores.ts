@@ -19,6 +19,7 @@ import { journalWriter } from "./journal-writer.ts";
 import { openPostgresStores } from "./postgres.ts";
 import type { JournalWriter } from "./postgres-writers.ts";
 import { openSqliteStores, type SqliteStores } from "./sqlite.ts";
+import type { AccountableWriter } from "./valkey-accounting.ts";
 import { openValkeyQuota, type ValkeyOptions, type ValkeyStore } from "./valkey.ts";
 import { refuseWhenFull } from "./write-ahead-admission.ts";
 import { WriteAheadJournal } from "./write-ahead-journal.ts";
@@ -80,7 +81,8 @@ async function open(opening: Opening): Promise<Omit<Stores, "close">> {
     if (quotaUrl !== undefined) {
       const { reader } = embedded;
       const history = new JournalHistory(embedded.directory, new ScannedAmounts(reader), opening.tierOf);
-      const valkey = await openValkey(quotaUrl, { history }, opening);
+      const alone = ["this data directory"];
+      const valkey = await openValkey(quotaUrl, { history, roster: () => Promise.resolve(alone) }, opening);
       const behind: JournalReader = {
         scan: (query) => reader.scan(query),
         scanRefusals: (query) => reader.scanRefusals(query),
@@ -88,6 +90,7 @@ async function open(opening: Opening): Promise<Omit<Stores, "close">> {
         completeUntilMs: completeBehind(valkey, () => reader.completeUntilMs()),
       };
       const quota = quotaOnValkey(valkey, embedded, opening);
+      account(valkey, embedded, quota, { ids: () => alone, receiptsWait: () => false });
       return onValkey(valkey, embedded, quota, { ...ledgerOf(embedded), reader: behind }, opening);
     }
     const { quota, books, reservations } = embedded;
@@ -109,12 +112,8 @@ async function open(opening: Opening): Promise<Omit<Stores, "close">> {
     completeBehind(valkey, () => local.reader.completeUntilMs()),
   );
   const quota = quotaOnValkey(valkey, local, opening);
-  // On the roster since the line before, and nothing was admitted yet.
-  valkey.account({
-    ids: () => [writer.id, ...writer.dead()],
-    receiptsWait: () => writer.receiptsWait(),
-    openHolds: async () => (await local.awaited()).map(({ tenantId, id }) => ({ tenantId, id: quota.heldBy(tenantId, id) })),
-  });
+  // On the roster since it became a writer, and nothing was admitted yet.
+  account(valkey, local, quota, { ids: () => [writer.id, ...writer.dead()], receiptsWait: () => writer.receiptsWait() });
   const stores = onValkey(valkey, local, quota, ledger, opening);
   return { ...stores, quota: refuseWhenFull(quota, shared.journal) };
 }
@@ -197,6 +196,18 @@ function quotaOnValkey(valkey: ValkeyStore, local: SqliteStores, { clock, log, c
   });
   closing.push(() => quota.close());
   return quota;
+}
+
+/** Accounts on Valkey for what the data directory has open: no limit is summed without it. */
+function account(
+  valkey: ValkeyStore,
+  local: SqliteStores,
+  quota: SlicedQuota,
+  writer: Omit<AccountableWriter, "openHolds">,
+): void {
+  const openHolds: AccountableWriter["openHolds"] = async () =>
+    (await local.awaited()).map(({ tenantId, id }) => ({ tenantId, id: quota.heldBy(tenantId, id) }));
+  valkey.account({ ...writer, openHolds });
 }
 
 /** Limits and reservations on Valkey, beside a journal elsewhere. */
