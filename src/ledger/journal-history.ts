@@ -26,7 +26,8 @@ export class JournalHistory implements QuotaHistory {
       if (settings.length === 0) continue;
       const timeZone = entry?.tenant.timeZone;
       const period = periodAt(periodsAround(window, timeZone ?? utc, nowMs), nowMs);
-      const seen = await this.#reader.used({ tenantId, fromMs: period.startMs, toMs: period.endMs, except });
+      const byEndUser = settings.some((setting) => setting.endUser !== undefined);
+      const seen = await this.#reader.used({ tenantId, fromMs: period.startMs, toMs: period.endMs, except, byEndUser });
       for (const { keyId, model, endUser, amounts } of seen) {
         const tier = this.#tierOf(model);
         const known = tier === undefined ? settings.filter((setting) => setting.tier === undefined) : settings;

@@ -6,7 +6,7 @@ import { positionOf, type JournalReader, type Position } from "./journal-reader.
 export interface UsedAmounts {
   readonly keyId: string;
   readonly model: string;
-  /** `undefined` for requests that named none. */
+  /** `undefined` for requests that named none, and where end users were taken together. */
   readonly endUser: string | undefined;
   readonly amounts: Amounts;
 }
@@ -19,6 +19,8 @@ export interface UsedQuery {
   readonly toMs: number;
   /** Requests that are left out, by id. */
   readonly except: ReadonlySet<string>;
+  /** Otherwise end users are taken together, under `undefined`: a tenant may have very many. */
+  readonly byEndUser: boolean;
 }
 
 /** Sums what limits count, over the receipts of exchanges that began in a period. */
@@ -47,12 +49,12 @@ export class ScannedAmounts implements UsedReader {
     this.#reader = reader;
   }
 
-  async used({ tenantId, fromMs, toMs, except }: UsedQuery): Promise<readonly UsedAmounts[]> {
+  async used({ tenantId, fromMs, toMs, except, byEndUser }: UsedQuery): Promise<readonly UsedAmounts[]> {
     const sums = new Map<string, UsedAmounts>();
     let after: Position | undefined;
     for (;;) {
       const receipts = await this.#reader.scan({ tenantId, fromMs, toMs, after, count: page });
-      for (const receipt of receipts) if (!except.has(receipt.requestId)) addReceipt(sums, receipt);
+      for (const receipt of receipts) if (!except.has(receipt.requestId)) addReceipt(sums, receipt, byEndUser);
       const last = receipts.at(-1);
       if (last === undefined || receipts.length < page) return [...sums.values()];
       after = positionOf(last);
@@ -60,8 +62,9 @@ export class ScannedAmounts implements UsedReader {
   }
 }
 
-function addReceipt(sums: Map<string, UsedAmounts>, receipt: Receipt): void {
-  const { keyId, model, endUser } = receipt;
+function addReceipt(sums: Map<string, UsedAmounts>, receipt: Receipt, byEndUser: boolean): void {
+  const { keyId, model } = receipt;
+  const endUser = byEndUser ? receipt.endUser : undefined;
   const name = JSON.stringify([keyId, model, endUser]);
   const before = sums.get(name)?.amounts;
   const amounts = amountsCharged(receipt);

@@ -40,6 +40,12 @@ async function counters(limits: readonly LimitSetting[], seen: readonly UsedAmou
 }
 
 describe("what limits have used, by the journal", () => {
+  it("is read by end user only for windows that have a limit of one", async () => {
+    const [read, queries] = history([setting("of-user", { endUser: "each" }), setting("monthly", { window: "month" })], []);
+    await read.counters("acme", nowMs, new Set());
+    expect(queries.map(({ byEndUser }) => byEndUser)).toEqual([true, false]);
+  });
+
   it("is summed for each counter as requests were counted on it: by key, model, tier and end user", async () => {
     const limits = [
       setting("all", {}),

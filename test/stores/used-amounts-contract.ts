@@ -43,28 +43,34 @@ export function usedAmountsContract(name: string, openWorld: () => UsedWorld | P
     afterEach(() => world.close());
 
     it(
-      "are the sums by key, model and end user of what began in the period, save what is left out, whatever was summed before",
+      "are the sums by key, model and, where asked for, end user of what began in the period, save what is left out, whatever was summed before",
       { timeout: 30_000 },
       async () => {
         let run = 0;
-        const sums = fc.asyncProperty(fc.array(drawn, { maxLength: 20 }), fc.nat(6), async (all, leftOut) => {
-          const tenantId = `tenant_${run++}`;
-          const standing: Receipt[] = [];
-          for (const [index, { chargedInputTokens, settledLater, sumUp, ...one }] of all.entries()) {
-            const input = chargedInputTokens === undefined ? {} : { chargedInputTokens };
-            const first = receipt(`r${index}`, { ...one, ...input, tenantId });
-            const last: Receipt =
-              settledLater && first.end === "unsettled" ? { ...first, end: "completed", chargedTokens: 100 } : first;
-            await world.journal.append(first);
-            if (sumUp) await world.sumUp();
-            if (last !== first) await world.journal.append(last);
-            standing.push(last);
-          }
-          await world.journal.append(receipt("of another", { tenantId: `${tenantId}_other`, startedAtMs: beginMs }));
-          const except = new Set(standing.slice(0, leftOut).map((one) => one.requestId));
-          const used = await world.used.used({ tenantId, fromMs: beginMs, toMs: endMs, except });
-          expect(sorted(used)).toEqual(sorted(naively(standing.filter((one) => !except.has(one.requestId)))));
-        });
+        const sums = fc.asyncProperty(
+          fc.array(drawn, { maxLength: 20 }),
+          fc.nat(6),
+          fc.boolean(),
+          async (all, leftOut, byEndUser) => {
+            const tenantId = `tenant_${run++}`;
+            const standing: Receipt[] = [];
+            for (const [index, { chargedInputTokens, settledLater, sumUp, ...one }] of all.entries()) {
+              const input = chargedInputTokens === undefined ? {} : { chargedInputTokens };
+              const first = receipt(`r${index}`, { ...one, ...input, tenantId });
+              const last: Receipt =
+                settledLater && first.end === "unsettled" ? { ...first, end: "completed", chargedTokens: 100 } : first;
+              await world.journal.append(first);
+              if (sumUp) await world.sumUp();
+              if (last !== first) await world.journal.append(last);
+              standing.push(last);
+            }
+            await world.journal.append(receipt("of another", { tenantId: `${tenantId}_other`, startedAtMs: beginMs }));
+            const except = new Set(standing.slice(0, leftOut).map((one) => one.requestId));
+            const used = await world.used.used({ tenantId, fromMs: beginMs, toMs: endMs, except, byEndUser });
+            const counted = standing.filter((one) => !except.has(one.requestId));
+            expect(sorted(used)).toEqual(sorted(naively(counted, byEndUser)));
+          },
+        );
         await expect(fc.assert(sums, { numRuns: 25 })).resolves.toBeUndefined();
       },
     );
@@ -77,24 +83,26 @@ export function usedAmountsContract(name: string, openWorld: () => UsedWorld | P
         fromMs: beginMs,
         toMs: endMs,
         except: new Set(["r3"]),
+        byEndUser: false,
       });
       expect(others).toEqual([]);
       expect(all?.amounts).toEqual({ requests: 599, tokens: 5_990, inputTokens: 5_990, outputTokens: 5_990, microUsd: 599 * 25 });
     });
 
     it("are none for a tenant without receipts", async () => {
-      expect(await world.used.used({ tenantId: "nobody", fromMs: 0, toMs: 1_000_000 * quarterMs, except: new Set() })).toEqual(
-        [],
-      );
+      expect(
+        await world.used.used({ tenantId: "nobody", fromMs: 0, toMs: 1_000_000 * quarterMs, except: new Set(), byEndUser: true }),
+      ).toEqual([]);
     });
   });
 }
 
-function naively(receipts: readonly Receipt[]): UsedAmounts[] {
+function naively(receipts: readonly Receipt[], byEndUser: boolean): UsedAmounts[] {
   const sums = new Map<string, UsedAmounts>();
   for (const one of receipts) {
     if (one.startedAtMs < beginMs || one.startedAtMs >= endMs) continue;
-    const { keyId, model, endUser } = one;
+    const { keyId, model } = one;
+    const endUser = byEndUser ? one.endUser : undefined;
     const name = `${keyId} ${model} ${endUser ?? "-"}`;
     const amounts = amountsCharged(one);
     const before = sums.get(name);

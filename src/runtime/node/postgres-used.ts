@@ -16,8 +16,8 @@ const receipts = `strait.receipt CROSS JOIN LATERAL strait.usage_of(document)
 
 /** What is left out is in slices or parts where it is settled, and is taken off again. */
 const used: Statement = {
-  name: "usage-used",
-  text: `SELECT key_id, model, end_user, sum(requests) AS requests, sum(charged_tokens) AS tokens, sum(charged_input) AS input,
+  name: "usage-used-by-end-user",
+  text: `SELECT key_id, model, CASE WHEN $5::boolean THEN end_user ELSE '' END AS end_user, sum(requests) AS requests, sum(charged_tokens) AS tokens, sum(charged_input) AS input,
       sum(charged_output) AS output, sum(cost_micro_usd) AS micro_usd
     FROM (
       SELECT ${columns} FROM strait.used_slice WHERE ${quarters}
@@ -25,7 +25,7 @@ const used: Statement = {
       UNION ALL SELECT ${columns} FROM ${receipts} AND unsettled AND request_id <> ALL ($4::text[])
       UNION ALL SELECT key_id, model, end_user, -requests, -charged_tokens, -charged_input, -charged_output, -cost_micro_usd
         FROM ${receipts} AND NOT unsettled AND request_id = ANY ($4::text[])
-    ) AS charged GROUP BY key_id, model, end_user HAVING sum(requests) > 0`,
+    ) AS charged GROUP BY 1, 2, 3 HAVING sum(requests) > 0`,
 };
 
 /** Summed by the server, from the sums that it keeps: as long as a day or a month has quarters, whatever is in them. */
@@ -36,9 +36,9 @@ export class PostgresUsed implements UsedReader {
     this.#pool = pool;
   }
 
-  async used({ tenantId, fromMs, toMs, except }: UsedQuery): Promise<readonly UsedAmounts[]> {
+  async used({ tenantId, fromMs, toMs, except, byEndUser }: UsedQuery): Promise<readonly UsedAmounts[]> {
     if (!isStorable(tenantId)) return [];
-    const rows = await this.#pool.repeatable<Row>(used, [tenantId, fromMs / quarterMs, toMs / quarterMs, [...except]]);
+    const rows = await this.#pool.repeatable<Row>(used, [tenantId, fromMs / quarterMs, toMs / quarterMs, [...except], byEndUser]);
     return rows.map((row) => ({
       keyId: row.key_id,
       model: row.model,
