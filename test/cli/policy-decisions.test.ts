@@ -92,6 +92,21 @@ test("policy diff names the rule that changed and for whom, and policy replay de
   expect([torn.code, torn.stderr]).toEqual([2, expect.stringContaining("Line 3 is no receipt")]);
   const missing = await strait(["policy", "replay", receipts]);
   expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining(`Not at hand: policy ${digest}`)]);
+  const madeUp = Array.from({ length: 30 }, (_, index) => [
+    { ...receipt, policyDigest: `made up ${index}` },
+    { ...narrow, refusal: { kind: `made up ${index}` } },
+  ]);
+  writeFileSync(
+    receipts,
+    madeUp
+      .flat()
+      .map((line) => `${JSON.stringify(line)}\n`)
+      .join(""),
+  );
+  const many = await strait(["policy", "replay", receipts, "--bundle", before, "--json"]);
+  const told = JSON.parse(many.stdout || many.stderr) as { missing: string[]; not_decided_by: Record<string, number> };
+  expect(told).toMatchObject({ without_world: 30, not_decided: 30, not_decided_by: { others: 10 } });
+  expect([told.missing.length, Object.keys(told.not_decided_by).length]).toEqual([20, 21]);
   writeFileSync(receipts, `${JSON.stringify({ ...receipt, attempts: [{ deployment: "chinanorth3/gpt-4.1" }] })}\n`);
   const different = await strait(["policy", "replay", "-", "--bundle", before], {}, readFileSync(receipts, "utf8"));
   expect([different.code, different.stderr]).toEqual([1, expect.stringContaining("r1: it was sent to chinanorth3/gpt-4.1")]);

@@ -12,13 +12,13 @@ import { exitCodes, Failure, usageFailure } from "./failure.ts";
 import { regionFilesIn, regionsDirectory } from "./regions-argument.ts";
 import { fields } from "./table.ts";
 
-/** So many differences are printed; all are counted. */
-const listedDifferences = 20;
+/** So many differences, missing worlds and kinds of refusals are told apart, whatever a file says; all records are counted. */
+const mostListed = 20;
 
 export async function replay(input: Input, session: Session): Promise<void> {
   const worlds = await worldsOf(input, session);
   const counts: Counts = { same: 0, different: 0, not_decided: 0, without_inputs: 0, without_world: 0 };
-  const notDecidedBy: Record<string, number> = {};
+  const notDecided = new Map<string, number>();
   const different: { requestId: string; differences: readonly string[] }[] = [];
   const missing = new Set<string>();
   let number = 0;
@@ -29,11 +29,16 @@ export async function replay(input: Input, session: Session): Promise<void> {
     if (record === undefined) throw usageFailure(`Line ${number} is no receipt: give what strait export --format jsonl writes.`);
     const again = replayRecord(record, worlds);
     counts[again.result] += 1;
-    if (again.result === "different" && different.length < listedDifferences)
+    if (again.result === "different" && different.length < mostListed)
       different.push({ requestId: record.requestId, differences: again.differences });
-    if (again.result === "not_decided") notDecidedBy[again.by] = (notDecidedBy[again.by] ?? 0) + 1;
-    if (again.result === "without_world") missing.add(`policy ${again.policyDigest}, catalogue ${again.catalogueDigest}`);
+    if (again.result === "not_decided") {
+      const kind = notDecided.has(again.by) || notDecided.size < mostListed ? again.by : "others";
+      notDecided.set(kind, (notDecided.get(kind) ?? 0) + 1);
+    }
+    if (again.result === "without_world" && missing.size < mostListed)
+      missing.add(`policy ${again.policyDigest}, catalogue ${again.catalogueDigest}`);
   }
+  const notDecidedBy = Object.fromEntries(notDecided);
   const document = {
     ok: counts.different + counts.without_world === 0,
     ...counts,
