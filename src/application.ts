@@ -2,6 +2,7 @@
  * The whole gateway over Web standards' edge of each runtime: the data plane first, then the operators' API, then a
  * refusal. What the runtimes share beyond the data path is put together here, so that they cannot differ.
  */
+import type { BundleLoading } from "./bundle/loaded-bundles.ts";
 import type { PolicyShelf } from "./bundle/policy-shelf.ts";
 import { Shadow } from "./bundle/shadow.ts";
 import { createControl } from "./control/create-control.ts";
@@ -28,6 +29,8 @@ export interface ApplicationPorts extends Omit<ExchangePorts, "placeAlarm" | "di
   readonly operatorKey: string;
   /** Where `world` takes its policies from. */
   readonly policies: () => PolicyShelf;
+  /** Absent where the runtime takes no bundles but those that it was built with. */
+  readonly loading?: BundleLoading | undefined;
   readonly reservations?: ReservationReader | undefined;
   readonly orders: Revocations;
   /** Where several gateways write one journal. */
@@ -76,6 +79,7 @@ export function createApplication(ports: ApplicationPorts): Application {
       ...changing,
       log,
       policies: ports.policies,
+      loading: ports.loading,
       health: ports.health,
       credentials: ports.credentials,
       shadow,

@@ -2,13 +2,14 @@ import type { Sha256 } from "../clock.ts";
 import type { World } from "../policy/world.ts";
 import { formatProblems } from "../region/problem.ts";
 import { isPolicyFile, readCatalogue, type CatalogueFile } from "../region/read-catalogue.ts";
+import { isLoaded } from "./loaded-bundles.ts";
 import type { PolicyKeys } from "./policy-keys.ts";
 import { PolicyShelf, type RefusedPolicy, type ShelvedPolicy } from "./policy-shelf.ts";
 import { datesOf, parseBundle, type SignedBundle } from "./signed-bundle.ts";
 import { verifyBundle } from "./verify-bundle.ts";
 
 export interface ShelfSource {
-  /** A regions folder: its TOML files, and the bundles in `bundles/`. */
+  /** A regions folder: its TOML files, and the bundles in `bundles/`; after them, `loadedFile`s. */
   readonly files: readonly CatalogueFile[];
   /** Where there are some, only bundles that one of them signed are taken; without, the folder's policy.toml is. */
   readonly keys: PolicyKeys | undefined;
@@ -33,9 +34,10 @@ export async function readShelf(source: ShelfSource): Promise<ShelfRead> {
   const taken: ShelvedPolicy[] = [];
   const refused: RefusedPolicy[] = [];
   for (const file of source.files.filter(({ path }) => isBundle(path))) {
-    const read = await readBundleFile(file, source, source.keys, taken);
+    const read = await readBundle(file, source, source.keys, taken);
     if (read.ok) taken.push(read.policy);
-    else {
+    // What was loaded for all replicas may stand in a file of this one as well.
+    else if (!(isLoaded(file.path) && read.clash?.in === "digest")) {
       const kept = keptPolicy(file, source, taken);
       if (kept !== undefined) taken.push(kept);
       refused.push({ file: file.path, reason: read.reason, keptVersion: kept?.world.policy.version });
@@ -46,14 +48,27 @@ export async function readShelf(source: ShelfSource): Promise<ShelfRead> {
   return { ok: true, shelf: new PolicyShelf(first, others, [...refused, ...shadow.refused], shadow.policy) };
 }
 
-type PolicyRead = { readonly ok: true; readonly policy: ShelvedPolicy } | { readonly ok: false; readonly reason: string };
+export type BundleRead =
+  | { readonly ok: true; readonly policy: ShelvedPolicy }
+  | {
+      readonly ok: false;
+      readonly reason: string;
+      /** Where all else holds: what was taken before it, and in what it is the same. */
+      readonly clash?: Clash;
+    };
 
-async function readBundleFile(
+export interface Clash {
+  readonly in: "digest" | "version" | "start";
+  readonly other: ShelvedPolicy;
+}
+
+/** A bundle beside those that were taken: whether a key signed it, and it holds and reads with the folder's catalogue. */
+export async function readBundle(
   file: CatalogueFile,
-  source: ShelfSource,
+  source: Pick<ShelfSource, "files" | "sha256">,
   keys: PolicyKeys,
   taken: readonly ShelvedPolicy[],
-): Promise<PolicyRead> {
+): Promise<BundleRead> {
   const parsed = parseBundle(file.text);
   if (!parsed.ok) return parsed;
   const verified = await verifyBundle(parsed.signed, keys, source.sha256);
@@ -61,7 +76,7 @@ async function readBundleFile(
   const read = worldOf(file.path, parsed.signed, source);
   if (!read.ok) return read;
   const clash = clashWith(read.world, taken);
-  if (clash !== undefined) return { ok: false, reason: clash };
+  if (clash !== undefined) return { ok: false, reason: clashReason(clash), clash };
   return { ok: true, policy: { file: file.path, world: read.world, signed: parsed.signed, keyId: verified.keyId } };
 }
 
@@ -79,7 +94,7 @@ function keptPolicy(file: CatalogueFile, source: ShelfSource, taken: readonly Sh
 
 type WorldRead = { readonly ok: true; readonly world: World } | { readonly ok: false; readonly reason: string };
 
-function worldOf(path: string, { bundle }: SignedBundle, { files, sha256 }: ShelfSource): WorldRead {
+function worldOf(path: string, { bundle }: SignedBundle, { files, sha256 }: Pick<ShelfSource, "files" | "sha256">): WorldRead {
   const dates = datesOf(bundle);
   const { effectiveFromMs = -Infinity, effectiveToMs = Infinity } = dates;
   if (!(effectiveFromMs < effectiveToMs)) return { ok: false, reason: "it ends before it begins" };
@@ -93,13 +108,25 @@ function worldOf(path: string, { bundle }: SignedBundle, { files, sha256 }: Shel
 }
 
 /** Two policies of one version, or that begin at one instant, would leave it to chance which of them a receipt means. */
-function clashWith({ policy }: World, taken: readonly ShelvedPolicy[]): string | undefined {
-  for (const { file, world } of taken) {
-    if (world.policy.digest === policy.digest) return `${file} is the same bundle`;
-    if (world.policy.version === policy.version) return `${file} has the same version with another content`;
-    if (world.policy.effectiveFromMs === policy.effectiveFromMs) return `${file} begins at the same instant`;
+function clashWith({ policy }: World, taken: readonly ShelvedPolicy[]): Clash | undefined {
+  for (const other of taken) {
+    const known = other.world.policy;
+    if (known.digest === policy.digest) return { in: "digest", other };
+    if (known.version === policy.version) return { in: "version", other };
+    if (known.effectiveFromMs === policy.effectiveFromMs) return { in: "start", other };
   }
   return undefined;
+}
+
+function clashReason({ in: same, other: { file } }: Clash): string {
+  switch (same) {
+    case "digest":
+      return `${file} is the same bundle`;
+    case "version":
+      return `${file} has the same version with another content`;
+    case "start":
+      return `${file} begins at the same instant`;
+  }
 }
 
 function readWritten({ files, sha256 }: ShelfSource): { ok: true; policy: ShelvedPolicy } | { ok: false; report: string } {
@@ -121,11 +148,18 @@ function readShadow(source: ShelfSource): { policy: ShelvedPolicy | undefined; r
   const [first, ...others] = source.files.filter(({ path }) => isShadow(path));
   if (first === undefined) return { policy: undefined, refused: [] };
   const refused = others.map(({ path }) => notTaken(path, `one shadow is tried at a time, and ${first.path} is there`));
-  const parsed = parseBundle(first.text);
-  if (!parsed.ok) return { policy: undefined, refused: [notTaken(first.path, parsed.reason), ...refused] };
-  const read = worldOf(first.path, parsed.signed, source);
+  const read = readShadowBundle(first, source);
   if (!read.ok) return { policy: undefined, refused: [notTaken(first.path, read.reason), ...refused] };
-  return { policy: { file: first.path, world: read.world, signed: parsed.signed, keyId: undefined }, refused };
+  return { policy: read.policy, refused };
+}
+
+/** A bundle that is to be tried: whether it reads with the folder's catalogue. */
+export function readShadowBundle(file: CatalogueFile, source: Pick<ShelfSource, "files" | "sha256">): BundleRead {
+  const parsed = parseBundle(file.text);
+  if (!parsed.ok) return parsed;
+  const read = worldOf(file.path, parsed.signed, source);
+  if (!read.ok) return read;
+  return { ok: true, policy: { file: file.path, world: read.world, signed: parsed.signed, keyId: undefined } };
 }
 
 function notTaken(file: string, reason: string): RefusedPolicy {

@@ -19,7 +19,7 @@ export interface SignedBundle {
 /** In UTC and to the millisecond, as bundles are built: an instant must not have two forms and so two digests. */
 const instant = z.string().refine(isInstant, "expected an instant such as 2026-12-01T00:00:00.000Z");
 
-const signedBundle: z.ZodType<SignedBundle> = z.strictObject({
+export const signedBundleSchema: z.ZodType<SignedBundle> = z.strictObject({
   bundle: z.strictObject({
     format: z.literal(bundleFormat),
     version: z.string().min(1),
@@ -41,7 +41,7 @@ export function parseBundle(text: string): BundleParsed {
   } catch (error) {
     return { ok: false, reason: `it is not JSON: ${error instanceof Error ? error.message : String(error)}` };
   }
-  const parsed = signedBundle.safeParse(document);
+  const parsed = signedBundleSchema.safeParse(document);
   if (parsed.success) return { ok: true, signed: parsed.data };
   const [issue] = parsed.error.issues;
   return { ok: false, reason: `it is not a policy bundle: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}` };

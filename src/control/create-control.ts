@@ -1,7 +1,8 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
-import type { Context } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
+import type { BundleLoading } from "../bundle/loaded-bundles.ts";
 import type { Log } from "../log.ts";
 import type { JournalWriters } from "../ledger/journal-writers.ts";
 import type { Logs } from "../transparency/logs.ts";
@@ -9,6 +10,7 @@ import type { Revocations } from "../revocation/revocations.ts";
 import { StoreUnavailable } from "../quota/store.ts";
 import { answerProblem } from "./answer.ts";
 import { addAuditRoutes } from "./audit-routes.ts";
+import { addBundleRoutes, bundlesPath } from "./bundle-routes.ts";
 import type { ChangePorts } from "./change.ts";
 import { addDigestKeyRoutes } from "./digest-key-routes.ts";
 import { addExplainRoutes, type ExplainPorts } from "./explain-routes.ts";
@@ -40,6 +42,8 @@ export interface ControlPorts extends ChangePorts, UsagePorts, PolicyPorts, Expl
   readonly log: Log;
   /** Without it the routes of the log are not served. */
   readonly logs?: Logs | undefined;
+  /** Without it, the routes that load policy bundles are not served. */
+  readonly loading?: BundleLoading | undefined;
   /** Without it, the routes of retention are not served. */
   readonly applyRetention?: ApplyRetention | undefined;
   /** Those who write to a journal that several share; without it their routes are not served. */
@@ -52,6 +56,8 @@ export interface ControlPorts extends ChangePorts, UsagePorts, PolicyPorts, Expl
 
 /** A key set of fifty keys fits twice. */
 export const controlBodyLimitBytes: number = 256 * 1024;
+/** A bundle has its lists in it, and lists of sanctioned parties are long. */
+const bundleBodyLimitBytes = 8 * 1024 * 1024;
 
 /**
  * The operators' API, all under `/control/v1` and all of it behind the operator key. Takes a Web `Request` by
@@ -66,18 +72,15 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
   });
   // First of all, before a byte of the body is read: who shows no key costs a digest and learns nothing.
   app.use("*", noStore, operatorGuard(ports.operatorKeyDigest, ports.sha256));
-  app.use(
-    "*",
-    bodyLimit({
-      maxSize: controlBodyLimitBytes,
-      onError: (context) => answerProblem(context, { kind: "body_too_large", limitBytes: controlBodyLimitBytes }),
-    }),
-  );
+  const limited = limitBodies(controlBodyLimitBytes);
+  const limitedBundle = limitBodies(bundleBodyLimitBytes);
+  app.use("*", (context, next) => (context.req.path === bundlesPath ? limitedBundle : limited)(context, next));
   addTenantRoutes(app, ports, ports.orders);
   addKeyRoutes(app, ports, ports.orders);
   addDigestKeyRoutes(app, ports);
   addLimitRoutes(app, ports, ports.inspectLimits);
   addPolicyRoutes(app, ports);
+  if (ports.loading !== undefined) addBundleRoutes(app, { ...ports, loading: ports.loading });
   addExplainRoutes(app, ports);
   addShadowRoutes(app, ports);
   addPriceRoutes(app, ports);
@@ -96,6 +99,13 @@ export function createControl(ports: ControlPorts): OpenAPIHono {
   app.notFound((context) => notServed(app, context));
   app.onError((error, context) => failed(error, context, ports.log));
   return app;
+}
+
+function limitBodies(limitBytes: number): MiddlewareHandler {
+  return bodyLimit({
+    maxSize: limitBytes,
+    onError: (context) => answerProblem(context, { kind: "body_too_large", limitBytes }),
+  });
 }
 
 /** A key that was shown once must not be shown again by a cache. */

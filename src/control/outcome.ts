@@ -18,6 +18,12 @@ export type ControlRefusal =
   | { readonly kind: "too_many_keys"; readonly limit: number }
   | { readonly kind: "too_many_digest_keys"; readonly limit: number }
   | { readonly kind: "policy_not_in_force" }
+  /** Nobody could tell who signed what is loaded. */
+  | { readonly kind: "policy_unsigned" }
+  /** `why`: a sentence without its full stop. */
+  | { readonly kind: "bundle_conflict"; readonly why: string }
+  | { readonly kind: "bundle_in_force"; readonly digest: string }
+  | { readonly kind: "bundle_not_found"; readonly digest: string }
   | { readonly kind: "revocation_not_found"; readonly id: string }
   | { readonly kind: "writer_not_found"; readonly id: string }
   /** The caller named a revision, and the entry has moved on. */

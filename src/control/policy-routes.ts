@@ -14,6 +14,7 @@ const policy = {
   version: z.string(),
   digest: z.string().openapi({ description: "SHA-256 of the bundle, hex." }),
   file: z.string(),
+  source: z.enum(["file", "loaded"]).openapi({ description: "`loaded`: by POST /control/v1/policy/bundles." }),
   keyId: z.string().nullable().openapi({ description: "Which trusted key signed it. `null`: a policy.toml, or a shadow." }),
   effectiveFrom: z.iso.datetime().nullable(),
   effectiveTo: z.iso.datetime().nullable(),
@@ -24,7 +25,9 @@ const policySchema: z.ZodType<PolicyDocument> = z.object(policy).openapi("Policy
 const statusSchema: z.ZodType<PolicyStatusDocument> = z
   .object({
     policies: z.array(z.object({ ...policy, state: z.enum(["active", "pending", "superseded", "ended"]) })),
-    refused: z.array(z.object({ file: z.string(), reason: z.string(), keptVersion: z.string().nullable() })),
+    refused: z.array(
+      z.object({ file: z.string(), source: z.enum(["file", "loaded"]), reason: z.string(), keptVersion: z.string().nullable() }),
+    ),
     shadow: policySchema.nullable(),
   })
   .openapi("PolicyStatus");

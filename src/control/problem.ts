@@ -88,6 +88,26 @@ function tell(refusal: ControlRefusal | HttpRefusal): Told {
         "No policy in force",
         "Without a policy nobody knows how long records must be kept, so none is deleted; GET /control/v1/policy says why.",
       ];
+    case "policy_unsigned":
+      return [
+        409,
+        "Policy is unsigned here",
+        "This gateway has no STRAIT_POLICY_KEYS, so that it can verify no bundle and its policy.toml holds: set them, and start it with a signed bundle.",
+      ];
+    case "bundle_conflict":
+      return [409, "Another bundle is in its way", `${refusal.why}; nothing was loaded.`];
+    case "bundle_in_force":
+      return [
+        409,
+        "Bundle in force",
+        `Bundle \`${refusal.digest}\` is in force, or will be in two seconds, and cannot be withdrawn: load a newer one that takes its place.`,
+      ];
+    case "bundle_not_found":
+      return [
+        404,
+        "No such bundle",
+        `No bundle \`${refusal.digest}\` was loaded; GET /control/v1/policy/bundles lists what was, and what is a file is withdrawn by removing it.`,
+      ];
     case "tenant_exists":
       return [409, "Tenant exists", `There is a tenant \`${refusal.tenantId}\` already; choose another id or change that one.`];
     case "tenant_closed":

@@ -10,7 +10,7 @@ import { openaiClient } from "./harness/clients.ts";
 import { demo, operatorOf, sharedUpstreams, temporaryFolder } from "./harness/one-test.ts";
 import { eventually, receiptOf } from "./harness/receipts.ts";
 import { policyKeys, signedPolicy } from "./harness/signed-policy.ts";
-import { listening } from "./harness/start-node.ts";
+import { listening, testOperatorKey } from "./harness/start-node.ts";
 import { writeBundles } from "./harness/upstreams.ts";
 
 const messages = [{ role: "user" as const, content: "Where do you run?" }];
@@ -55,6 +55,33 @@ async function askOn(url: string, key: string, until: () => boolean): Promise<re
   return answered;
 }
 
+/** How each replica's folder, or one replica for all, is given the next bundle. */
+const ways: readonly {
+  readonly how: string;
+  readonly give: (bundle: string, replicas: readonly { readonly url: string; readonly folder: string }[]) => void | Promise<void>;
+}[] = [
+  {
+    how: "a file in each one's folder",
+    give: (next, replicas) => {
+      for (const { folder } of replicas) writeBundles(folder, { next });
+    },
+  },
+  {
+    how: "loaded into one of them",
+    async give(next, [first]) {
+      expect((await loadBundle(first?.url ?? "", next)).status).toBe(201);
+    },
+  },
+];
+
+function loadBundle(url: string, bundle: string): Promise<Response> {
+  return fetch(`${url}/control/v1/policy/bundles`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${testOperatorKey}`, "content-type": "application/json" },
+    body: bundle,
+  });
+}
+
 describeOnPostgres("replicas of several processes each", () => {
   let postgres: PostgresServer;
   beforeAll(async () => {
@@ -62,59 +89,64 @@ describeOnPostgres("replicas of several processes each", () => {
   }, 30_000);
   afterAll(() => postgres.stop());
 
-  test("go over to the next policy at its instant, all of them, while requests flow", { timeout: 120_000 }, async () => {
-    const now = await signedPolicy("now", 0);
-    const database = await postgres.createDatabase();
-    const start = (): { readonly child: Child; readonly folder: string } => {
-      const folder = join(temporaryFolder(), "regions");
-      cpSync(regionsDir, folder, { recursive: true });
-      writeBundles(folder, { now: now.text });
-      const environment = {
-        STRAIT_POLICY_KEYS: policyKeys,
-        STRAIT_REGIONS_DIR: folder,
-        STRAIT_DATA_DIR: temporaryFolder(),
-        STRAIT_DATABASE_URL: database,
-        STRAIT_PROCESSES: "2",
+  test.each(ways)(
+    "go over to the next policy at its instant, all of them, while requests flow: $how",
+    { timeout: 120_000 },
+    async ({ give }) => {
+      const now = await signedPolicy("now", 0);
+      const database = await postgres.createDatabase();
+      const start = (): { readonly child: Child; readonly folder: string } => {
+        const folder = join(temporaryFolder(), "regions");
+        cpSync(regionsDir, folder, { recursive: true });
+        writeBundles(folder, { now: now.text });
+        const environment = {
+          STRAIT_POLICY_KEYS: policyKeys,
+          STRAIT_REGIONS_DIR: folder,
+          STRAIT_DATA_DIR: temporaryFolder(),
+          STRAIT_DATABASE_URL: database,
+          STRAIT_PROCESSES: "2",
+        };
+        return { child: demo(upstreams(), environment), folder };
       };
-      return { child: demo(upstreams(), environment), folder };
-    };
-    const first = start();
-    const firstUrl = await listening(first.child);
-    // One after the other: both would make the demonstration's tenants.
-    const second = start();
-    const urls = [firstUrl, await listening(second.child)];
-    const { key } = await operatorOf(firstUrl).addTenant();
+      const first = start();
+      const firstUrl = await listening(first.child);
+      // One after the other: both would make the demonstration's tenants.
+      const second = start();
+      const urls = [firstUrl, await listening(second.child)];
+      const { key } = await operatorOf(firstUrl).addTenant();
 
-    const fromMs = Date.now() + 6_000;
-    let isOver = false;
-    const flows = urls.flatMap((url) => [askOn(url, key, () => isOver), askOn(url, key, () => isOver)]);
-    const next = await signedPolicy("next", fromMs, undefined, true, withdrawal);
-    for (const { child, folder } of [first, second]) {
-      writeBundles(folder, { next: next.text });
-      // Each process reads the folder itself.
-      await child.waitFor(/regions reloaded[^]*regions reloaded/, 5_000);
-    }
-    expect(Date.now()).toBeLessThan(fromMs);
-    await delay(fromMs + 1_500 - Date.now());
-    isOver = true;
-    const answered = (await Promise.all(flows)).flat();
+      const fromMs = Date.now() + 6_000;
+      let isOver = false;
+      const flows = urls.flatMap((url) => [askOn(url, key, () => isOver), askOn(url, key, () => isOver)]);
+      const next = await signedPolicy("next", fromMs, undefined, true, withdrawal);
+      await give(
+        next.text,
+        [first, second].map(({ folder }, index) => ({ folder, url: urls[index] ?? "" })),
+      );
+      // Each process reads it itself.
+      for (const { child } of [first, second]) await child.waitFor(/regions reloaded[^]*regions reloaded/, 5_000);
+      expect(Date.now()).toBeLessThan(fromMs);
+      await delay(fromMs + 1_500 - Date.now());
+      isOver = true;
+      const answered = (await Promise.all(flows)).flat();
 
-    const met = new Set<string>();
-    for (const { url, model, requestId, status } of answered) {
-      const record: DecisionRecord = await eventually(() => receiptOf(url, key, requestId));
-      const side = record.policyDigest === next.digest ? "next" : "now";
-      if (side === "now") expect(record.policyDigest).toBe(now.digest);
-      // What it was decided by holds from the instant that the record names, and it was decided between its beginning and
-      // its first attempt, or its end.
-      const decidedByMs = record.attempts?.[0]?.startedAtMs ?? record.endedAtMs;
-      expect({ side, isNext: (record.inputs?.atMs ?? NaN) >= fromMs }).toEqual({ side, isNext: side === "next" });
-      if (decidedByMs < fromMs) expect(side).toBe("now");
-      if (record.startedAtMs >= fromMs) expect(side).toBe("next");
-      expect({ side, model, status }).toEqual({ side, model, status: side === "next" && model === "gpt-4o-mini" ? 403 : 200 });
-      met.add(`${url} ${side} ${model}`);
-    }
-    expect(met.size).toBe(8);
-  });
+      const met = new Set<string>();
+      for (const { url, model, requestId, status } of answered) {
+        const record: DecisionRecord = await eventually(() => receiptOf(url, key, requestId));
+        const side = record.policyDigest === next.digest ? "next" : "now";
+        if (side === "now") expect(record.policyDigest).toBe(now.digest);
+        // What it was decided by holds from the instant that the record names, and it was decided between its beginning and
+        // its first attempt, or its end.
+        const decidedByMs = record.attempts?.[0]?.startedAtMs ?? record.endedAtMs;
+        expect({ side, isNext: (record.inputs?.atMs ?? NaN) >= fromMs }).toEqual({ side, isNext: side === "next" });
+        if (decidedByMs < fromMs) expect(side).toBe("now");
+        if (record.startedAtMs >= fromMs) expect(side).toBe("next");
+        expect({ side, model, status }).toEqual({ side, model, status: side === "next" && model === "gpt-4o-mini" ? 403 : 200 });
+        met.add(`${url} ${side} ${model}`);
+      }
+      expect(met.size).toBe(8);
+    },
+  );
 });
 
 test(
@@ -154,3 +186,20 @@ test(
     await eventually(async () => expect((await ask()).policyVersion).toBe("now"));
   },
 );
+
+test("a bundle that was loaded is there again after a restart, and decides", { timeout: 60_000 }, async () => {
+  const folder = join(temporaryFolder(), "regions");
+  cpSync(regionsDir, folder, { recursive: true });
+  writeBundles(folder, { base: (await signedPolicy("base", 0)).text });
+  const environment = { STRAIT_POLICY_KEYS: policyKeys, STRAIT_REGIONS_DIR: folder, STRAIT_DATA_DIR: temporaryFolder() };
+  const child = demo(upstreams(), environment);
+  const url = await listening(child);
+  const { key } = await operatorOf(url).addTenant();
+  expect((await loadBundle(url, (await signedPolicy("forged", 1_000, undefined, false)).text)).status).toBe(422);
+  expect((await loadBundle(url, (await signedPolicy("loaded", 1_000)).text)).status).toBe(201);
+  await child.stop();
+  const again = await listening(demo(upstreams(), environment));
+  const client = openaiClient(again, key);
+  const { request_id } = await client.chat.completions.create({ model: "gpt-4.1", messages }).withResponse();
+  expect((await receiptOf(again, key, request_id ?? "")).policyVersion).toBe("loaded");
+});

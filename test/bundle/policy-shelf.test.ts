@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PolicyShelf } from "../../src/bundle/policy-shelf.ts";
-import { readShelf, type ShelfRead } from "../../src/bundle/read-shelf.ts";
+import { isLoaded, loadedFile } from "../../src/bundle/loaded-bundles.ts";
+import { isBundle, readShelf, type ShelfRead } from "../../src/bundle/read-shelf.ts";
 import { authorise } from "../../src/policy/authorise.ts";
 import type { CatalogueFile } from "../../src/region/read-catalogue.ts";
 import { tenantIn } from "../policy/policy-fixture.ts";
@@ -171,5 +172,51 @@ describe("a bundle that is tried as a shadow", () => {
   it("is told of where it cannot be read", async () => {
     const policies = await shelf([bundle("a", await bundleText("a")), bundle("next.shadow", "{")]);
     expect([policies.shadow, policies.refused]).toMatchObject([undefined, [{ file: "regions/bundles/next.shadow.json" }]]);
+  });
+});
+
+describe("bundles that were loaded", () => {
+  const loaded = (letter: string, text: string, shadow = false): CatalogueFile =>
+    loadedFile({ digest: letter.repeat(64), shadow, text });
+
+  it("decide together with those of the folder, each from its beginning on", async () => {
+    const policies = await shelf([
+      bundle("early", await bundleText("early", { from: 100 })),
+      loaded("a", await bundleText("late", { from: 200, to: 300 })),
+      loaded("b", await bundleText("tried"), true),
+    ]);
+    expect([99, 100, 200, 299, 300].map((atMs) => decidedBy(policies, atMs))).toEqual([
+      "policy_not_in_force",
+      "early",
+      "late",
+      "late",
+      "early",
+    ]);
+    expect(policies.shadow?.world.policy.version).toBe("tried");
+    expect(policies.policies.map(({ file }) => isLoaded(file))).toEqual([false, true]);
+    expect(policies.refused).toEqual([]);
+  });
+
+  it("stand in a file as well without a word, and go on when that is gone", async () => {
+    const same = await bundleText("same", { from: 100 });
+    const base = bundle("base", await bundleText("base"));
+    const both = await shelf([base, bundle("same", same), loaded("a", same)]);
+    expect([both.policies.length, both.refused]).toEqual([2, []]);
+    expect(decidedBy(await shelf([base, loaded("a", same)], both), 100)).toBe("same");
+  });
+
+  it("are not taken where the store says what nobody signed, and the others go on", async () => {
+    const good = await bundleText("good");
+    const changed = good.replace('"good"', '"evil"');
+    for (const text of ["{", "", changed, await bundleText("evil", { from: 5 }, otherKey)]) {
+      const policies = await shelf([bundle("a", good), loaded("b", text)]);
+      expect(policies.refused).toMatchObject([{ file: expect.stringMatching(/^loaded\//) as string, keptVersion: undefined }]);
+      expect(decidedBy(policies, 10)).toBe("good");
+    }
+  });
+
+  it("pass for no file of the regions, whatever the store says their digest is", async () => {
+    for (const digest of ["../regions/policy.toml", "sea.toml", "x/policy.toml", "abc.toml\0"])
+      expect(isBundle(loadedFile({ digest, shadow: false, text: "" }).path)).toBe(true);
   });
 });

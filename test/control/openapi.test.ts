@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { bundleLoading } from "./bundle-loading.ts";
 import { control } from "./control-fixture.ts";
 
 interface Operation {
@@ -22,6 +23,7 @@ const everything = {
   inspectLimits: async () => [],
   applyRetention: async () => ({ counts: [], failures: [] }),
   writers: { list: async () => [], dismiss: async () => false },
+  loading: bundleLoading().loading,
   placeAlarm: { list: async () => [] },
 };
 
@@ -42,7 +44,13 @@ test("the OpenAPI document lists every route that is served, and no other", asyn
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
   expect(described.sort()).toEqual([...served].sort());
-  expect(described).toEqual(expect.arrayContaining(["POST /control/v1/tenants", "POST /control/v1/writers/{writerId}/dismiss"]));
+  expect(described).toEqual(
+    expect.arrayContaining([
+      "POST /control/v1/tenants",
+      "POST /control/v1/writers/{writerId}/dismiss",
+      "DELETE /control/v1/policy/bundles/{digest}",
+    ]),
+  );
 });
 
 test("it is OpenAPI 3.1, asks for the operator key everywhere, and describes each route's refusals", async () => {

@@ -27,7 +27,9 @@ describe("GET /policy", () => {
       { version: "now", state: "active", digest: "digest of now", keyId: "key-1", effectiveFrom: "2026-11-23T11:00:00.000Z" },
       { version: "next", state: "pending" },
     ]);
-    expect(json["refused"]).toEqual([{ file: "regions/bundles/bad.json", reason: "it is not signed", keptVersion: null }]);
+    expect(json["refused"]).toEqual([
+      { file: "regions/bundles/bad.json", source: "file", reason: "it is not signed", keptVersion: null },
+    ]);
     expect(json["shadow"]).toMatchObject({ version: "tried" });
   });
 

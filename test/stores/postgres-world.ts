@@ -8,7 +8,7 @@ import { openSqliteStores } from "../../src/runtime/node/sqlite.ts";
 import type { PostgresServer } from "../support/postgres-server.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { temporaryDirectory } from "./sqlite-world.ts";
-import { worldBeginsMs, type LogWorld, type ReaderWorld } from "./store-world.ts";
+import { worldBeginsMs, type BundleWorld, type LogWorld, type ReaderWorld } from "./store-world.ts";
 
 export const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -27,7 +27,7 @@ export function lonelyWriter(id: string, more: Pick<JournalWriter, "handedOverUn
 /** Journal and directory in PostgreSQL, limits beside them in SQLite, as one replica has them. */
 export async function postgresWorld(
   server: PostgresServer,
-): Promise<ReaderWorld & LogWorld & { readonly retention: RetentionStore; readonly address: string }> {
+): Promise<ReaderWorld & LogWorld & BundleWorld & { readonly retention: RetentionStore; readonly address: string }> {
   const address = await server.createDatabase();
   const folder = temporaryDirectory();
   const clock = new ManualClock(worldBeginsMs);
@@ -93,6 +93,12 @@ export async function postgresWorld(
       shadows: (candidate) => stores.directory.shadows(candidate),
       lastUsed: (tenantId) => stores.directory.lastUsed(tenantId),
       audit: (tenantId, count) => stores.directory.audit(tenantId, count),
+    },
+    bundles: {
+      bundleNames: () => stores.bundles.bundleNames(),
+      bundles: () => stores.bundles.bundles(),
+      addBundle: (bundle, audit) => stores.bundles.addBundle(bundle, audit),
+      removeBundle: (name, audit) => stores.bundles.removeBundle(name, audit),
     },
     nowMs: () => clock.nowMs(),
     advance: (byMs) => clock.advance(byMs),

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll } from "vitest";
 import { describeOnPostgres, PostgresServer } from "../support/postgres-server.ts";
+import { bundleContract } from "./bundle-contract.ts";
 import { directoryContract } from "./directory-contract.ts";
 import { journalContract } from "./journal-contract.ts";
 import { journalReaderContract } from "./journal-reader-contract.ts";
@@ -16,5 +17,6 @@ describeOnPostgres("PostgreSQL", () => {
   journalReaderContract("PostgreSQL", () => postgresWorld(server));
   journalContract("PostgreSQL", () => postgresWorld(server));
   directoryContract("PostgreSQL", () => postgresWorld(server));
+  bundleContract("PostgreSQL", () => postgresWorld(server));
   oldEntryContract("PostgreSQL", () => postgresWorld(server));
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { openSqliteStores, type SqliteStores } from "../../src/runtime/node/sqlite.ts";
 import { ManualClock } from "./manual-clock.ts";
 import type { RetentionStore } from "../../src/retention/retention-store.ts";
-import { worldBeginsMs, type LogWorld, type ReaderWorld } from "./store-world.ts";
+import { worldBeginsMs, type BundleWorld, type LogWorld, type ReaderWorld } from "./store-world.ts";
 
 // Opening and closing a file syncs it to disk a few times; memory makes that free where the system has such a place.
 const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
@@ -14,7 +14,7 @@ export function temporaryDirectory(): string {
 }
 
 /** `gateways` openings of the same two files, as that many processes of one machine have them; calls go to each in turn. */
-export function sqliteWorld(gateways: number): ReaderWorld & LogWorld & { readonly retention: RetentionStore } {
+export function sqliteWorld(gateways: number): ReaderWorld & LogWorld & BundleWorld & { readonly retention: RetentionStore } {
   const directory = temporaryDirectory();
   const clock = new ManualClock(worldBeginsMs);
   const open = (): SqliteStores[] => Array.from({ length: gateways }, () => openSqliteStores(directory, clock));
@@ -84,6 +84,12 @@ export function sqliteWorld(gateways: number): ReaderWorld & LogWorld & { readon
       shadows: (candidate) => next().directory.shadows(candidate),
       lastUsed: (tenantId) => next().directory.lastUsed(tenantId),
       audit: (tenantId, count) => next().directory.audit(tenantId, count),
+    },
+    bundles: {
+      bundleNames: () => next().bundles.bundleNames(),
+      bundles: () => next().bundles.bundles(),
+      addBundle: (bundle, audit) => next().bundles.addBundle(bundle, audit),
+      removeBundle: (name, audit) => next().bundles.removeBundle(name, audit),
     },
     nowMs: () => clock.nowMs(),
     advance: async (byMs) => {

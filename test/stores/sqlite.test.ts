@@ -1,3 +1,4 @@
+import { bundleContract } from "./bundle-contract.ts";
 import { directoryContract } from "./directory-contract.ts";
 import { journalContract } from "./journal-contract.ts";
 import { journalReaderContract } from "./journal-reader-contract.ts";
@@ -13,5 +14,6 @@ for (const gateways of [1, 2]) {
   journalContract(name, () => sqliteWorld(gateways));
   journalReaderContract(name, () => sqliteWorld(gateways));
   directoryContract(name, () => sqliteWorld(gateways));
+  bundleContract(name, () => sqliteWorld(gateways));
   oldEntryContract(name, () => sqliteWorld(gateways));
 }

@@ -1,3 +1,4 @@
+import type { BundleRecords } from "../../src/bundle/loaded-bundles.ts";
 import type { Books, Journal, RefusalJournal } from "../../src/ledger/journal.ts";
 import type { JournalReader, ReservationReader } from "../../src/ledger/journal-reader.ts";
 import type { ApplyRetention } from "../../src/control/retention.ts";
@@ -37,6 +38,11 @@ export interface ReaderWorld extends StoreWorld {
 export interface LogWorld extends StoreWorld {
   readonly refusals: RefusalJournal;
   readonly tree: LogStore;
+}
+
+/** Stores that keep policy bundles which were loaded. */
+export interface BundleWorld extends StoreWorld {
+  readonly bundles: BundleRecords;
 }
 
 /** Stores whose records are deleted when they are due. */

@@ -18,6 +18,8 @@ export interface PostgresMigration {
  * - `revocation`, `acknowledgement`: orders, and what each replica last said of them. \`replica\`: who lives.
  * - `place_mismatch`: what a replica found wrong with a deployment's place, and how many that is.
  * - `shadow_count`: what a replica counted of a policy that is tried, and of how many requests.
+ * - `policy_bundle`: bundles that were loaded, with the signed text in the document. `effective_from` is empty where it holds
+ *   from ever.
  * - `key_use`: when a key was last used.
  * - `log_entry`: the text of each receipt and refusal exactly as the log hashes it, in the order in which they were written;
  *   an unsettled receipt and the one that replaced it are two. `leaf_index` is its place in the tree, NULL until it is
@@ -150,6 +152,21 @@ export const postgresMigrations: readonly PostgresMigration[] = [
         document jsonb NOT NULL,
         PRIMARY KEY (candidate, replica_id)
       )`,
+    ],
+  },
+  {
+    name: "policy bundles that were loaded",
+    statements: [
+      `CREATE TABLE strait.policy_bundle (
+        name text COLLATE "C" PRIMARY KEY,
+        shadow boolean NOT NULL,
+        version text COLLATE "C" NOT NULL,
+        effective_from text COLLATE "C" NOT NULL,
+        document text NOT NULL
+      )`,
+      "CREATE UNIQUE INDEX policy_bundle_version ON strait.policy_bundle (version) WHERE NOT shadow",
+      "CREATE UNIQUE INDEX policy_bundle_start ON strait.policy_bundle (effective_from) WHERE NOT shadow",
+      "CREATE UNIQUE INDEX policy_bundle_shadow ON strait.policy_bundle (shadow) WHERE shadow",
     ],
   },
 ];

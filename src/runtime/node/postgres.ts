@@ -1,3 +1,4 @@
+import type { BundleRecords } from "../../bundle/loaded-bundles.ts";
 import type { Clock } from "../../clock.ts";
 import type { JournalReader } from "../../ledger/journal-reader.ts";
 import type { Journal, RefusalJournal } from "../../ledger/journal.ts";
@@ -10,6 +11,7 @@ import type { LogStore } from "../../transparency/log-store.ts";
 import { MerkleHasher } from "../../transparency/merkle.ts";
 import { monotonicClock } from "./clock.ts";
 import { hashes } from "./hashes.ts";
+import { PostgresBundles } from "./postgres-bundles.ts";
 import { PostgresDirectory } from "./postgres-directory.ts";
 import { PostgresJournal } from "./postgres-journal.ts";
 import { PostgresKeyUse } from "./postgres-key-use.ts";
@@ -45,6 +47,7 @@ export interface PostgresStores {
   readonly refusals: RefusalJournal;
   readonly tree: LogStore;
   readonly directory: DirectoryAdmin;
+  readonly bundles: BundleRecords;
   /** Reads for bills and reports, and tells the others from here on how far this writer is. */
   openReader(writer: JournalWriter): Promise<JournalReader>;
   /** Those who write receipts. */
@@ -114,6 +117,7 @@ export async function openPostgresStores(
     refusals,
     tree: new PostgresTree(pool, hasher),
     directory,
+    bundles: new PostgresBundles(pool),
     openReader,
     writers: new PostgresWriterList(pool),
     leave: async () => writers?.leave(),

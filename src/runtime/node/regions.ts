@@ -2,7 +2,8 @@ import { existsSync, readdirSync, readFileSync, statSync, watch, type FSWatcher 
 import { basename, join } from "node:path";
 import type { PolicyKeys } from "../../bundle/policy-keys.ts";
 import type { PolicyShelf } from "../../bundle/policy-shelf.ts";
-import { readShelf, type ShelfRead } from "../../bundle/read-shelf.ts";
+import { loadedFile, type BundleLoading, type BundleRecords } from "../../bundle/loaded-bundles.ts";
+import { isShadow, readBundle, readShadowBundle, readShelf, type BundleRead, type ShelfRead } from "../../bundle/read-shelf.ts";
 import type { Sha256 } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { World } from "../../policy/world.ts";
@@ -10,6 +11,9 @@ import { readCatalogue, type CatalogueFile, type CatalogueRead } from "../../reg
 
 /** Editors write a file in several steps: a reload waits until the folder has been quiet this long. */
 const quietMs = 150;
+
+/** How often the store is asked what was loaded: another process's bundle is known here after so long. */
+const askEveryMs = 1_000;
 
 /** Where a regions folder has its policy bundles. */
 export const bundlesFolder = "bundles";
@@ -43,14 +47,21 @@ export interface RegionsSource {
   readonly sha256: Sha256;
 }
 
-/** Reads all policies of a regions folder from disk. Throws where the folder itself cannot be read. */
-export function readPolicies({ directory, ...source }: RegionsSource, before?: PolicyShelf): Promise<ShelfRead> {
-  return readShelf({ ...source, before, files: catalogueFiles(directory) });
+/**
+ * Reads all policies of a regions folder from disk, and those that were loaded beside them. Throws where the folder itself
+ * cannot be read.
+ */
+export function readPolicies(
+  { directory, ...source }: RegionsSource,
+  before?: PolicyShelf,
+  loaded: readonly CatalogueFile[] = [],
+): Promise<ShelfRead> {
+  return readShelf({ ...source, before, files: [...catalogueFiles(directory), ...loaded] });
 }
 
 /**
- * The policies of a regions folder as it is now. Changed files are read again and taken over whole, or, where anything is
- * wrong with them, not at all: what was read before stands and the log says why.
+ * The policies of a regions folder as it is now, and of the store once it is followed. What changed is read again and taken
+ * over whole, or, where anything is wrong with it, not at all: what was read before stands and the log says why.
  */
 export class WatchedRegions {
   readonly #source: RegionsSource;
@@ -60,6 +71,8 @@ export class WatchedRegions {
   #reading: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #bundles: FSWatcher | undefined;
+  #loaded: Loaded | undefined;
+  #asking: NodeJS.Timeout | undefined;
   readonly #close: () => void;
 
   /** `adapt` is applied to every world: a demonstration points the regions at its simulator. */
@@ -78,6 +91,7 @@ export class WatchedRegions {
       this.#bundles?.close();
       process.off("SIGHUP", reload);
       clearTimeout(this.#timer);
+      clearInterval(this.#asking);
     };
     this.#warnOfRefused();
   }
@@ -92,14 +106,55 @@ export class WatchedRegions {
     return this.#reading;
   }
 
+  /**
+   * Takes what was loaded as well, now and from here on. A store that cannot be asked later leaves what was read before.
+   *
+   * @throws {StoreUnavailable} where it cannot be asked now: an older policy must not decide meanwhile.
+   */
+  async follow(records: BundleRecords): Promise<BundleLoading> {
+    const takeChanged = async (): Promise<void> => {
+      const names = (await records.bundleNames()).join();
+      if (names === this.#loaded?.names) return;
+      const bundles = await records.bundles();
+      this.#loaded = { names, files: bundles.map(loadedFile) };
+      await this.reload();
+    };
+    // One after another, so that whoever waits for it has what the store had when it asked.
+    let asked: Promise<void> = Promise.resolve();
+    const refresh = (): Promise<void> => (asked = asked.then(takeChanged, takeChanged));
+    await refresh();
+    let isAway = false;
+    const ask = async (): Promise<void> => {
+      try {
+        await refresh();
+        isAway = false;
+      } catch (error) {
+        if (!isAway)
+          this.#log.warn("the store cannot tell which bundles were loaded, the old ones stand", { error: String(error) });
+        isAway = true;
+      }
+    };
+    this.#asking = setInterval(() => void ask(), askEveryMs);
+    this.#asking.unref();
+    return { records, takesBundles: this.#source.keys !== undefined, verify: (file) => this.#verify(file), refresh };
+  }
+
   close(): void {
     this.#close();
+  }
+
+  async #verify(file: CatalogueFile): Promise<BundleRead> {
+    const { directory, keys, sha256 } = this.#source;
+    const source = { files: catalogueFiles(directory), sha256 };
+    if (isShadow(file.path)) return readShadowBundle(file, source);
+    if (keys === undefined) return { ok: false, reason: "STRAIT_POLICY_KEYS is not set" };
+    return readBundle(file, source, keys, this.#shelf.policies);
   }
 
   async #read(): Promise<void> {
     this.#watchBundles();
     try {
-      const read = await readPolicies(this.#source, this.#shelf);
+      const read = await readPolicies(this.#source, this.#shelf, this.#loaded?.files);
       if (!read.ok) {
         this.#log.error(`the changed regions are not taken over, the old ones stand:\n${read.report}`);
         return;
@@ -136,6 +191,12 @@ export class WatchedRegions {
     this.#timer = setTimeout(() => void this.reload(), quietMs);
     this.#timer.unref();
   }
+}
+
+/** What the store had when it was last asked. */
+interface Loaded {
+  readonly names: string;
+  readonly files: readonly CatalogueFile[];
 }
 
 /** To tell a change from a touch. */

@@ -57,6 +57,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
   const tierOf: TierOf = (model) => regions.world(systemClock.nowMs()).catalogue.models.get(model)?.tier;
   const logKeys = await openLogKeys(config.logKey, config.dataDir);
   const stores = await openStores(config, systemClock, log, tierOf);
+  const loading = await regions.follow(stores.bundles);
   const receiptLog = new TransparencyLog(stores.tree, logKeys, systemClock, hashes.sha256Bytes);
   const telemetry = await startTelemetry(process.env);
   const countries = new AddressCountries({
@@ -95,6 +96,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
     directory: stores.directory,
     world: regions.world,
     policies: regions.current,
+    loading,
     quota: stores.quota,
     journal: stores.journal,
     refusals: buffered?.refusals ?? stores.refusals,

@@ -126,6 +126,15 @@ export function asStoreError(error: unknown): unknown {
   return new StoreUnavailable(`The database failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
 }
 
+/** Does the work, and throws as a store's error whatever it throws that is the database's. */
+export function orUnavailable<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw asStoreError(error);
+  }
+}
+
 const pauseMs = 5;
 
 /** Tries again while somebody else has the lock; blocks, as all of SQLite does here. */

@@ -6,7 +6,7 @@ import type { DirectoryEntry } from "../../tenant/tenant.ts";
 import { SqlDirectory } from "../sql/directory.ts";
 import type { KeyUse, SqlKeyUse } from "../sql/key-use.ts";
 import type { SqliteBatcher } from "./sqlite-batcher.ts";
-import { asStoreError, type SqliteDatabase } from "./sqlite-database.ts";
+import { orUnavailable, type SqliteDatabase } from "./sqlite-database.ts";
 
 /** About 2 KB each. */
 const keptEntries = 50_000;
@@ -137,13 +137,5 @@ export class SqliteDirectory implements DirectoryAdmin {
     if (this.#entries.size <= keptEntries) return;
     const [oldest] = this.#entries.keys();
     if (oldest !== undefined) this.#entries.delete(oldest);
-  }
-}
-
-function orUnavailable<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw asStoreError(error);
   }
 }

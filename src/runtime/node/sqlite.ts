@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { BundleRecords } from "../../bundle/loaded-bundles.ts";
 import type { Clock } from "../../clock.ts";
 import type { Books, Journal, RefusalJournal } from "../../ledger/journal.ts";
 import type { JournalReader, ReservationReader } from "../../ledger/journal-reader.ts";
@@ -18,6 +19,7 @@ import { directoryMigrations, ledgerMigrations } from "../sql/schema.ts";
 import { SqlTree } from "../sql/tree.ts";
 import { hashes } from "./hashes.ts";
 import { SqliteBatcher } from "./sqlite-batcher.ts";
+import { SqliteBundles } from "./sqlite-bundles.ts";
 import { asStoreError, SqliteDatabase, type SqliteOptions } from "./sqlite-database.ts";
 import { SqliteCheckpointer } from "./sqlite-checkpointer.ts";
 import { SqliteDirectory } from "./sqlite-directory.ts";
@@ -35,6 +37,7 @@ export interface SqliteStores {
   readonly refusals: RefusalJournal;
   readonly tree: LogStore;
   readonly directory: DirectoryAdmin;
+  readonly bundles: BundleRecords;
   readonly reader: JournalReader;
   readonly reservations: ReservationReader;
   /** All reservations whose receipt is not yet in the journal, of all processes of this machine. */
@@ -49,7 +52,7 @@ export interface SqliteStores {
 const defaults: SqliteOptions = { synchronous: "normal", busyTimeoutMs: 5_000, exclusive: false, checkpointThread: false };
 
 /**
- * Opens `ledger.sqlite` (limits, reservations, receipts) and `directory.sqlite` (tenants, audit) in `dataDir`, which is
+ * Opens `ledger.sqlite` (limits, reservations, receipts) and `directory.sqlite` (tenants, audit, loaded bundles) in `dataDir`, which is
  * made where it is missing, readable by this user alone.
  */
 export function openSqliteStores(dataDir: string, clock: Clock, options: Partial<SqliteOptions> = {}): SqliteStores {
@@ -77,6 +80,7 @@ export function openSqliteStores(dataDir: string, clock: Clock, options: Partial
     refusals: refusalsOn(new SqlRefusals(ledger), batcher),
     tree: treeOn(new SqlTree(ledger, hasher), batcher),
     directory,
+    bundles: new SqliteBundles(tenants),
     reader,
     reservations: reader,
     awaited: () => reader.awaited(),

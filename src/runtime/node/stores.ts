@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { BundleRecords } from "../../bundle/loaded-bundles.ts";
 import type { Clock } from "../../clock.ts";
 import type { JournalReader, ReservationReader } from "../../ledger/journal-reader.ts";
 import { JournalHistory } from "../../ledger/journal-history.ts";
@@ -39,6 +40,8 @@ interface Ledger {
   readonly refusals: RefusalJournal;
   readonly tree: LogStore;
   readonly directory: DirectoryAdmin;
+  /** Policy bundles that were loaded. */
+  readonly bundles: BundleRecords;
   /** Usage and exports. */
   readonly reader: JournalReader;
   /** What may be deleted when it is due. */
@@ -129,8 +132,8 @@ function openEmbedded({ config, clock, closing }: Opening): SqliteStores {
 }
 
 function ledgerOf(embedded: SqliteStores): Ledger {
-  const { journal, refusals, tree, directory, reader, retention } = embedded;
-  return { journal, refusals, tree, directory, reader, retention, sumUp: () => embedded.sumUp() };
+  const { journal, refusals, tree, directory, bundles, reader, retention } = embedded;
+  return { journal, refusals, tree, directory, bundles, reader, retention, sumUp: () => embedded.sumUp() };
 }
 
 interface SharedLedger {
@@ -147,7 +150,7 @@ interface SharedLedger {
 async function openPostgres(url: string, { config, clock, log, closing }: Opening): Promise<SharedLedger> {
   const shared = await openPostgresStores(url, clock, log, { stalenessMs: config.directoryStalenessMs });
   closing.push(() => shared.close());
-  const { refusals, tree, directory, retention, used, writers } = shared;
+  const { refusals, tree, directory, bundles, retention, used, writers } = shared;
   const folder = join(config.dataDir, "receipts");
   const journal = await WriteAheadJournal.open(shared.journal, folder, clock, log, { synchronous: config.synchronous });
   closing.push(() => journal.close());
@@ -166,7 +169,7 @@ async function openPostgres(url: string, { config, clock, log, closing }: Openin
       const reader = await shared.openReader(writer);
       closing.push(() => shared.leave());
       const sumUp = (): Promise<void> => shared.sumUp();
-      return { ledger: { journal, refusals, tree, directory, reader, retention, writers, sumUp }, writer };
+      return { ledger: { journal, refusals, tree, directory, bundles, reader, retention, writers, sumUp }, writer };
     },
   };
 }

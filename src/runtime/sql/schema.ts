@@ -140,6 +140,7 @@ export const ledgerMigrations: readonly Migration[] = [
  * - `audit`: who changed what, written together with the change.
  * - `place_mismatch`: what a replica found wrong with a deployment's place, as JSON, and how many that is.
  * - `shadow_count`: what a replica counted of a policy that is tried, as JSON, and of how many requests.
+ * - `policy_bundle`: bundles that were loaded, as JSON with the signed text in it. `effective_from` is empty where it holds from ever.
  */
 export const directoryMigrations: readonly Migration[] = [
   [
@@ -158,6 +159,14 @@ export const directoryMigrations: readonly Migration[] = [
       candidate TEXT NOT NULL, replica_id TEXT NOT NULL, compared INTEGER NOT NULL, document TEXT NOT NULL,
       PRIMARY KEY (candidate, replica_id)
     ) WITHOUT ROWID`,
+  ],
+  [
+    `CREATE TABLE policy_bundle (
+      name TEXT PRIMARY KEY, shadow INTEGER NOT NULL, version TEXT NOT NULL, effective_from TEXT NOT NULL, document TEXT NOT NULL
+    )`,
+    "CREATE UNIQUE INDEX policy_bundle_version ON policy_bundle (version) WHERE shadow = 0",
+    "CREATE UNIQUE INDEX policy_bundle_start ON policy_bundle (effective_from) WHERE shadow = 0",
+    "CREATE UNIQUE INDEX policy_bundle_shadow ON policy_bundle (shadow) WHERE shadow = 1",
   ],
 ];
 

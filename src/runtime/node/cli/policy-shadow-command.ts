@@ -8,7 +8,7 @@ export const policyShadowCommand: Command = {
   arguments: [],
   options: [],
   notes:
-    "A bundle is tried where the regions folder has it as bundles/NAME.shadow.json, signed or not; renamed to NAME.json it is taken.\n" +
+    "A bundle is tried where the regions folder has it as bundles/NAME.shadow.json, signed or not; renamed to NAME.json it is taken. strait policy load --shadow tries one on all replicas.\n" +
     "What is counted is the traffic of all gateway processes since the first read the bundle, each up to its last 5 seconds.",
   async run(_input, session) {
     const { document } = await session

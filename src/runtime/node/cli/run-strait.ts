@@ -16,6 +16,7 @@ import { logCommands } from "./log-commands.ts";
 import { openClient } from "./open-client.ts";
 import { policyBundleCommands } from "./policy-bundle-commands.ts";
 import { policyCheckCommand } from "./policy-check-command.ts";
+import { policyLoadCommands } from "./policy-load-commands.ts";
 import { policyShadowCommand } from "./policy-shadow-command.ts";
 import { policyShowCommand } from "./policy-show-command.ts";
 import { priceCommand } from "./price-command.ts";
@@ -39,6 +40,7 @@ export const commands: readonly Command[] = [
   ...reconcileCommands,
   explainCommand,
   policyShowCommand,
+  ...policyLoadCommands,
   policyShadowCommand,
   policyCheckCommand,
   ...policyBundleCommands,
