@@ -29,8 +29,8 @@ export interface ApplicationPorts extends Omit<ExchangePorts, "placeAlarm" | "di
   readonly operatorKey: string;
   /** Where `world` takes its policies from. */
   readonly policies: () => PolicyShelf;
-  /** Absent where the runtime takes no bundles but those that it was built with. */
-  readonly loading?: BundleLoading | undefined;
+  /** Takes further bundles into `policies`. */
+  readonly loading: BundleLoading;
   readonly reservations?: ReservationReader | undefined;
   readonly orders: Revocations;
   /** Where several gateways write one journal. */

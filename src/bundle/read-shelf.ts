@@ -63,7 +63,7 @@ export interface Clash {
 }
 
 /** A bundle beside those that were taken: whether a key signed it, and it holds and reads with the folder's catalogue. */
-export async function readBundle(
+async function readBundle(
   file: CatalogueFile,
   source: Pick<ShelfSource, "files" | "sha256">,
   keys: PolicyKeys,
@@ -153,8 +153,19 @@ function readShadow(source: ShelfSource): { policy: ShelvedPolicy | undefined; r
   return { policy: read.policy, refused };
 }
 
+/** A bundle that is to be taken beside those that were: by its path one that decides, or one that is tried. */
+export async function readCandidate(
+  file: CatalogueFile,
+  source: Pick<ShelfSource, "files" | "keys" | "sha256">,
+  taken: readonly ShelvedPolicy[],
+): Promise<BundleRead> {
+  if (isShadow(file.path)) return readShadowBundle(file, source);
+  if (source.keys === undefined) return { ok: false, reason: "STRAIT_POLICY_KEYS is not set" };
+  return readBundle(file, source, source.keys, taken);
+}
+
 /** A bundle that is to be tried: whether it reads with the folder's catalogue. */
-export function readShadowBundle(file: CatalogueFile, source: Pick<ShelfSource, "files" | "sha256">): BundleRead {
+function readShadowBundle(file: CatalogueFile, source: Pick<ShelfSource, "files" | "sha256">): BundleRead {
   const parsed = parseBundle(file.text);
   if (!parsed.ok) return parsed;
   const read = worldOf(file.path, parsed.signed, source);

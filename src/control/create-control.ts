@@ -2,7 +2,6 @@ import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import type { Context, MiddlewareHandler } from "hono";
-import type { BundleLoading } from "../bundle/loaded-bundles.ts";
 import type { Log } from "../log.ts";
 import type { JournalWriters } from "../ledger/journal-writers.ts";
 import type { Logs } from "../transparency/logs.ts";
@@ -42,8 +41,6 @@ export interface ControlPorts extends ChangePorts, UsagePorts, PolicyPorts, Expl
   readonly log: Log;
   /** Without it the routes of the log are not served. */
   readonly logs?: Logs | undefined;
-  /** Without it, the routes that load policy bundles are not served. */
-  readonly loading?: BundleLoading | undefined;
   /** Without it, the routes of retention are not served. */
   readonly applyRetention?: ApplyRetention | undefined;
   /** Those who write to a journal that several share; without it their routes are not served. */

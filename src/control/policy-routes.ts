@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { BundleLoading } from "../bundle/loaded-bundles.ts";
 import type { PolicyShelf } from "../bundle/policy-shelf.ts";
 import type { Clock } from "../clock.ts";
 import { policyStatus, type PolicyDocument, type PolicyStatusDocument } from "./policy-documents.ts";
@@ -7,6 +8,8 @@ import { controlPath, problemAnswers, shown } from "./route-parts.ts";
 
 export interface PolicyPorts {
   readonly policies: () => PolicyShelf;
+  /** Without it, the routes that load policy bundles are not served. */
+  readonly loading?: BundleLoading | undefined;
   readonly clock: Clock;
 }
 
@@ -42,5 +45,9 @@ const show = createRoute({
 });
 
 export function addPolicyRoutes(app: OpenAPIHono, ports: PolicyPorts): void {
-  app.openapi(show, (context) => context.json(policyStatus(ports.policies(), ports.clock.nowMs()), 200));
+  app.openapi(show, async (context) => {
+    // Where the store is away, what this process goes on with is what is asked for.
+    await ports.loading?.refresh().catch(() => undefined);
+    return context.json(policyStatus(ports.policies(), ports.clock.nowMs()), 200);
+  });
 }

@@ -126,7 +126,8 @@ const release = createRoute({
 });
 
 export function addRetentionRoutes(app: OpenAPIHono, ports: RetentionPorts): void {
-  app.openapi(show, (context) => {
+  app.openapi(show, async (context) => {
+    await ports.loading?.refresh();
     const outcome = termsInForce(ports);
     return outcome.ok ? context.json(termsDocument(outcome.value), 200) : answerProblem(context, outcome.refusal);
   });
@@ -134,6 +135,7 @@ export function addRetentionRoutes(app: OpenAPIHono, ports: RetentionPorts): voi
   app.openapi(apply, async (context) => {
     const { dryRun, before } = context.req.valid("json");
     const beforeMs = before === undefined ? undefined : Date.parse(before);
+    await ports.loading?.refresh();
     const outcome = await deleteDue(ports, "operator", { dryRun, beforeMs });
     if (!outcome.ok) return answerProblem(context, outcome.refusal);
     const { policyVersion, policyDigest } = outcome.value.terms;

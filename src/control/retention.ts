@@ -1,3 +1,4 @@
+import type { BundleLoading } from "../bundle/loaded-bundles.ts";
 import { isInForce, type PolicyShelf } from "../bundle/policy-shelf.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
@@ -30,6 +31,8 @@ export interface RetentionPorts extends ChangePorts {
   /** By which records are old: not ahead of the stores' clocks, for what is deleted too early is gone. */
   readonly ageClock: Pick<Clock, "nowMs">;
   readonly policies: () => PolicyShelf;
+  /** Brings `policies` up to date: records go by what holds everywhere. */
+  readonly loading?: Pick<BundleLoading, "refresh"> | undefined;
   readonly applyRetention: ApplyRetention;
 }
 

@@ -1,7 +1,7 @@
 import type { PolicyKeys } from "../../src/bundle/policy-keys.ts";
 import { loadedFile, loadedName, type BundleLoading, type LoadedBundle } from "../../src/bundle/loaded-bundles.ts";
 import type { PolicyShelf } from "../../src/bundle/policy-shelf.ts";
-import { isShadow, readBundle, readShadowBundle, readShelf } from "../../src/bundle/read-shelf.ts";
+import { readCandidate, readShelf } from "../../src/bundle/read-shelf.ts";
 import type { CatalogueFile } from "../../src/region/read-catalogue.ts";
 import type { AuditEntry } from "../../src/tenant/directory.ts";
 import { files as regionFiles, sha256 } from "../region/regions-fixture.ts";
@@ -42,10 +42,7 @@ export function bundleLoading(keys?: PolicyKeys, bundles: readonly CatalogueFile
         return true;
       },
     },
-    verify: (file) =>
-      isShadow(file.path) || keys === undefined
-        ? Promise.resolve(readShadowBundle(file, { files, sha256 }))
-        : readBundle(file, { files, sha256 }, keys, current().policies),
+    verify: (file) => readCandidate(file, { files, keys, sha256 }, current().policies),
     async refresh() {
       const read = await readShelf({ files: [...files, ...sorted().map(loadedFile)], keys, sha256, before: shelf });
       if (!read.ok) throw new Error(read.report);

@@ -11,7 +11,7 @@ import type { LogStore } from "../../src/transparency/log-store.ts";
 import { TransparencyLog } from "../../src/transparency/transparency-log.ts";
 import { logKeys, newKey, publicKeys } from "../transparency/log-fixture.ts";
 import { sha256Bytes } from "../transparency/sha256.ts";
-import { worldBeginsMs, type LogWorld, type RetentionWorld } from "../stores/store-world.ts";
+import { worldBeginsMs, type BundleWorld, type LogWorld, type RetentionWorld } from "../stores/store-world.ts";
 import type { UnsweptTenantObject } from "./worker-under-test.ts";
 
 const bindings = { TENANTS: env.UNSWEPT, SHARDS: env.UNSWEPT_SHARDS, DIRECTORY: env.UNSCHEDULED, VIEW: env.VIEW };
@@ -20,7 +20,7 @@ const bindings = { TENANTS: env.UNSWEPT, SHARDS: env.UNSWEPT_SHARDS, DIRECTORY: 
 const tenants = ["acme", "other"];
 
 /** Durable Objects as a contract suite takes them: `restart` evicts every one of them. */
-export async function objectWorld(): Promise<RetentionWorld & LogWorld> {
+export async function objectWorld(): Promise<RetentionWorld & LogWorld & BundleWorld> {
   vi.useFakeTimers({ toFake: ["Date"], now: worldBeginsMs });
   const later: Promise<unknown>[] = [];
   const settled = async (): Promise<void> => void (await Promise.all(later.splice(0)));
@@ -88,6 +88,9 @@ export async function objectWorld(): Promise<RetentionWorld & LogWorld> {
     sumUp: async () => void (await handedOver()),
     get directory() {
       return stores.directory;
+    },
+    get bundles() {
+      return stores.bundles;
     },
     nowMs: () => Date.now(),
     advance: async (byMs) => {

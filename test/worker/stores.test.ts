@@ -1,4 +1,5 @@
 import { retentionContract } from "../retention/retention-contract.ts";
+import { bundleContract } from "../stores/bundle-contract.ts";
 import { directoryContract } from "../stores/directory-contract.ts";
 import { journalContract } from "../stores/journal-contract.ts";
 import { journalReaderContract } from "../stores/journal-reader-contract.ts";
@@ -15,6 +16,7 @@ sliceContract("Durable Objects", objectWorld);
 journalContract("Durable Objects", objectWorld);
 logContract("Durable Objects", objectWorld);
 directoryContract("Durable Objects", objectWorld);
+bundleContract("Durable Objects", objectWorld);
 oldEntryContract("Durable Objects", objectWorld);
 journalReaderContract("Durable Objects and D1", objectWorld, { runs: 6, refusalsOfAll: false });
 retentionContract("Durable Objects and D1", objectWorld, 4);

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import type { PolicyKeys } from "../../bundle/policy-keys.ts";
 import type { PolicyShelf } from "../../bundle/policy-shelf.ts";
 import { loadedFile, type BundleLoading, type BundleRecords } from "../../bundle/loaded-bundles.ts";
-import { isShadow, readBundle, readShadowBundle, readShelf, type BundleRead, type ShelfRead } from "../../bundle/read-shelf.ts";
+import { readCandidate, readShelf, type BundleRead, type ShelfRead } from "../../bundle/read-shelf.ts";
 import type { Sha256 } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { World } from "../../policy/world.ts";
@@ -144,11 +144,8 @@ export class WatchedRegions {
   }
 
   async #verify(file: CatalogueFile): Promise<BundleRead> {
-    const { directory, keys, sha256 } = this.#source;
-    const source = { files: catalogueFiles(directory), sha256 };
-    if (isShadow(file.path)) return readShadowBundle(file, source);
-    if (keys === undefined) return { ok: false, reason: "STRAIT_POLICY_KEYS is not set" };
-    return readBundle(file, source, keys, this.#shelf.policies);
+    const { directory, ...source } = this.#source;
+    return readCandidate(file, { ...source, files: catalogueFiles(directory) }, this.#shelf.policies);
   }
 
   async #read(): Promise<void> {

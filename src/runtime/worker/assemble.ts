@@ -14,12 +14,13 @@ import { secretCredentials } from "./credentials.ts";
 import { prepareDemo, simulatorUrl } from "./demo.ts";
 import type { Bindings } from "./environment.ts";
 import { IsolateRevocations } from "./isolate-revocations.ts";
+import { IsolatePolicies } from "./isolate-policies.ts";
 import { hashes } from "./hashes.ts";
 import { log } from "./log.ts";
 import { readWorkerLogKeys } from "./log-key.ts";
 import { objectRetention } from "./object-retention.ts";
 import { openObjectRevocations } from "./object-revocations.ts";
-import { bundledPolicies } from "./regions.ts";
+import { policyKeys } from "./regions.ts";
 import { openObjectStores } from "./stores.ts";
 import { startTelemetry, type Telemetry } from "./telemetry.ts";
 import { WorkerTransport, type Fetch } from "./transport.ts";
@@ -44,11 +45,15 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
   const { config } = read;
   const { demo } = config;
   const inside = demo && config.simulatorUrl === undefined;
-  const real = await bundledPolicies(config.policyKeys);
-  const policies = demo ? real.adapted((world) => simulatedWorld(world, config.simulatorUrl ?? simulatorUrl)) : real;
-  const stores = openObjectStores(bindings, waitUntil);
+  const { bundles, ...stores } = openObjectStores(bindings, waitUntil);
+  const policies = await IsolatePolicies.open({
+    keys: await policyKeys(config.policyKeys),
+    records: bundles,
+    adapt: (world) => (demo ? simulatedWorld(world, config.simulatorUrl ?? simulatorUrl) : world),
+    log,
+  });
   const telemetry = await startTelemetry(variables, log);
-  const path = openObjectRevocations(bindings);
+  const path = openObjectRevocations(bindings, policies.hear);
   const revocations = new Revocations({
     paths: [path],
     replica: { id: hex(systemEntropy.bytes(6)), name: placeOf(first), startedAtMs: systemClock.nowMs() },
@@ -71,8 +76,9 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
       sign: noteSigner(logKeys.keys, systemClock, hashes.sha256Bytes),
       of: stores.logOf,
     },
-    world: (atMs) => policies.at(atMs),
-    policies: () => policies,
+    world: policies.world,
+    policies: policies.current,
+    loading: policies.loading(),
     transport: new WorkerTransport(inside ? simulatorFetch(bindings) : (request) => fetch(request)),
     credentials: demo ? () => "simulated" : secretCredentials(variables),
     health: new Health(),
@@ -97,7 +103,7 @@ export async function assemble(bindings: Bindings, first: Request): Promise<Asse
       entropy: systemEntropy,
       sha256,
       secretBox,
-      catalogue: () => policies.at(systemClock.nowMs()).catalogue,
+      catalogue: () => policies.world(systemClock.nowMs()).catalogue,
     };
     await prepareDemo(ports, config, new URL(first.url).origin);
   }

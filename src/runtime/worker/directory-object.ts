@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { loadedFile, type LoadedBundle } from "../../bundle/loaded-bundles.ts";
 import { termsInForce, type RetentionOrder } from "../../control/retention.ts";
 import type { PlaceMismatches } from "../../place-mismatches.ts";
 import type { ShadowCounts } from "../../shadow-counts.ts";
@@ -9,6 +10,7 @@ import { askEveryMs, deleteEveryMs } from "../../retention/schedule.ts";
 import type { RevocationOrder } from "../../revocation/order.ts";
 import type { Acknowledgement, Replica } from "../../revocation/path.ts";
 import { hex } from "../../tenant/key.ts";
+import { SqlBundles } from "../sql/bundles.ts";
 import { SqlDirectory } from "../sql/directory.ts";
 import { putOffFirstRetention, takeRetentionTurn } from "../sql/retention/retention-run.ts";
 import { SqlRevocations } from "../sql/revocations.ts";
@@ -18,14 +20,21 @@ import { DirectoryRetention, retentionMigrations } from "./directory-retention.t
 import { log } from "./log.ts";
 import { News } from "./news.ts";
 import { ObjectDatabase } from "./object-database.ts";
-import { bundledPolicies } from "./regions.ts";
+import { bundledPolicies, policyKeys } from "./regions.ts";
 import { variablesOf } from "./variables.ts";
+
+export interface DirectoryNews {
+  readonly orders: readonly RevocationOrder[];
+  /** As `BundleRecords.bundleNames`. */
+  readonly bundleNames: readonly string[];
+}
 
 /** Until what is left of a run is gone on with, where whoever ordered it does not. */
 const goOnMs = 5_000;
 
 /**
- * What operators list across tenants: a copy of every entry, and the whole audit; and the orders that revoke something. The
+ * What operators list across tenants: a copy of every entry, and the whole audit; the orders that revoke something; and the
+ * policy bundles that were loaded. The
  * truth about a tenant is in the tenant's own object, which tells this one of each change. An isolate that has requests open
  * keeps one question waiting here for news, whatever their number; one that has none asks before it admits.
  *
@@ -34,8 +43,9 @@ const goOnMs = 5_000;
 export class DirectoryObject extends DurableObject {
   readonly #database: ObjectDatabase;
   readonly #directory: SqlDirectory;
+  readonly #bundles: SqlBundles;
   readonly #revocations: SqlRevocations;
-  /** Of orders and of tenants that changed, so that what is open is looked at again. */
+  /** Of orders, of loaded bundles and of tenants that changed, so that what is open is looked at again. */
   readonly #news = new News(systemClock, systemEntropy);
   readonly #retention: DirectoryRetention;
   /** As stored. */
@@ -49,6 +59,7 @@ export class DirectoryObject extends DurableObject {
       retention: retentionMigrations,
     });
     this.#directory = new SqlDirectory(this.#database);
+    this.#bundles = new SqlBundles(this.#database);
     this.#revocations = new SqlRevocations(this.#database);
     this.#retention = new DirectoryRetention({
       database: this.#database,
@@ -82,8 +93,12 @@ export class DirectoryObject extends DurableObject {
 
   // Revocations.
 
-  async readRevocations(): Promise<readonly RevocationOrder[]> {
-    return this.#database.read([], () => this.#revocations.read());
+  /** All that an isolate must know before it admits: the orders, and which bundles were loaded. */
+  async readNews(): Promise<DirectoryNews> {
+    return this.#database.read({ orders: [], bundleNames: [] }, () => ({
+      orders: this.#revocations.read(),
+      bundleNames: this.#bundles.names(),
+    }));
   }
 
   async writeRevocation(order: RevocationOrder): Promise<void> {
@@ -110,6 +125,34 @@ export class DirectoryObject extends DurableObject {
   /** Resolves with the mark of the latest news: once it is another than `known`, or after `waitMs`. */
   async awaitNews(known: string | undefined, waitMs: number): Promise<string> {
     return this.#news.after(known, waitMs);
+  }
+
+  // Policy bundles that were loaded.
+
+  async bundleNames(): Promise<readonly string[]> {
+    return this.#database.read([], () => this.#bundles.names());
+  }
+
+  async bundles(): Promise<readonly LoadedBundle[]> {
+    return this.#database.read([], () => this.#bundles.all());
+  }
+
+  async addBundle(bundle: LoadedBundle, audit: AuditEntry): Promise<boolean> {
+    return this.#changeBundles(() => this.#bundles.add(bundle), audit);
+  }
+
+  async removeBundle(name: string, audit: AuditEntry): Promise<boolean> {
+    return this.#changeBundles(() => this.#bundles.remove(name), audit);
+  }
+
+  #changeBundles(change: () => boolean, audit: AuditEntry): boolean {
+    const changed = this.#database.transact(() => {
+      const isChanged = change();
+      if (isChanged) this.#directory.note(audit);
+      return isChanged;
+    });
+    if (changed) this.#news.tell();
+    return changed;
   }
 
   async keepShadow(counts: ShadowCounts): Promise<void> {
@@ -168,7 +211,8 @@ export class DirectoryObject extends DurableObject {
 
   async #beginBySchedule(): Promise<string | undefined> {
     if (!(await this.takeRetentionTurn(deleteEveryMs))) return undefined;
-    const policies = await bundledPolicies(variablesOf(this.env)["STRAIT_POLICY_KEYS"]);
+    const keys = await policyKeys(variablesOf(this.env)["STRAIT_POLICY_KEYS"]);
+    const policies = await bundledPolicies(keys, (await this.bundles()).map(loadedFile));
     const terms = termsInForce({ policies: () => policies, ageClock: systemClock });
     if (terms.ok)
       return this.#retention.begin(hex(systemEntropy.bytes(12)), { terms: terms.value, dryRun: false, actor: "gateway" });

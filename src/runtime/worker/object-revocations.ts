@@ -7,11 +7,19 @@ export interface ObjectRevocations extends RevocationPath {
   awaitNews(known: string | undefined, waitMs: number): Promise<string>;
 }
 
-export function openObjectRevocations(bindings: Pick<Bindings, "DIRECTORY">): ObjectRevocations {
+/** `hear` is told with every reading which bundles were loaded; what is read counts once it has resolved. */
+export function openObjectRevocations(
+  bindings: Pick<Bindings, "DIRECTORY">,
+  hear: (bundleNames: readonly string[]) => Promise<void>,
+): ObjectRevocations {
   return {
     name: "objects",
     shared: true,
-    read: () => directoryOf(bindings).readRevocations(),
+    async read() {
+      const { orders, bundleNames } = await directoryOf(bindings).readNews();
+      await hear(bundleNames);
+      return orders;
+    },
     write: (order) => directoryOf(bindings).writeRevocation(order),
     acknowledge: (acknowledgements) => directoryOf(bindings).acknowledge(acknowledgements),
     acknowledgements: (orderId) => directoryOf(bindings).acknowledgements(orderId),

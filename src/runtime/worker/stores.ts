@@ -1,4 +1,5 @@
 /** The ports of the core over Durable Objects. */
+import type { BundleRecords } from "../../bundle/loaded-bundles.ts";
 import { TooManyGroups, type JournalReader, type ReservationReader } from "../../ledger/journal-reader.ts";
 import type { Books, Journal, RefusalJournal } from "../../ledger/journal.ts";
 import type { QuotaStore } from "../../quota/store.ts";
@@ -22,6 +23,8 @@ export interface ObjectStores {
   /** The log of one tenant, in its object. */
   readonly logOf: Logs["of"];
   readonly directory: DirectoryAdmin;
+  /** Policy bundles that were loaded. */
+  readonly bundles: BundleRecords;
   /** One tenant's from its object; across tenants from the query view. */
   readonly reader: JournalReader;
   readonly reservations: ReservationReader;
@@ -45,6 +48,8 @@ function tenantStores(bindings: StoreBindings, later: Later): ObjectStores {
     reachAgain(() => call(tenantOf(bindings, tenantId)));
   const askAll = <Result>(call: (directory: RemoteDirectory) => Promise<Result>): Promise<Result> =>
     reachAgain(() => call(directoryOf(bindings)));
+  const askOnce = <Result>(call: (directory: RemoteDirectory) => Promise<Result>): Promise<Result> =>
+    reach(() => call(directoryOf(bindings)));
 
   const view = new QueryView(bindings.VIEW).reader(() => systemClock.nowMs());
 
@@ -85,6 +90,12 @@ function tenantStores(bindings: StoreBindings, later: Later): ObjectStores {
       completeUntilMs: () => view.completeUntilMs(),
     },
     reservations: { open: (tenantId) => askAgain(tenantId, (tenant) => tenant.openReservations(tenantId)) },
+    bundles: {
+      bundleNames: () => askAll((directory) => directory.bundleNames()),
+      bundles: () => askAll((directory) => directory.bundles()),
+      addBundle: (bundle, audit) => askOnce((directory) => directory.addBundle(bundle, audit)),
+      removeBundle: (name, audit) => askOnce((directory) => directory.removeBundle(name, audit)),
+    },
     directory: {
       find: (tenantId) => askAgain(tenantId, (tenant) => tenant.find(tenantId)),
       touchKey: keyToucher((tenantId, keyId, atMs) =>

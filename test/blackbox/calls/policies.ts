@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { errorOf, openaiClient } from "../harness/clients.ts";
 import type { GatewayUnderTest, StartGateway } from "../harness/gateway-under-test.ts";
@@ -44,6 +45,42 @@ export function policies(start: StartGateway, startMs: number): void {
       expect(status.refused).toMatchObject([{ file: expect.stringMatching(/forged\.json$/) as string }]);
       const explained = await operator.ask("GET", `/tenants/${tenant.id}/explain?model=gpt-4.1`);
       expect(explained).toMatchObject({ served: "gpt-4.1", policy: { digest } });
+    });
+  });
+
+  describe("of which one is loaded while it runs", () => {
+    let gateway: GatewayUnderTest;
+    beforeAll(async () => {
+      gateway = await start({ environment, bundles: { now: (await signedPolicy("signed-now", 0)).text } });
+    }, startMs);
+    afterAll(() => gateway?.stop(), startMs);
+
+    test("that one decides from its beginning on, and cannot be withdrawn then; what is forged is not taken", async () => {
+      const operator = new Operator(gateway);
+      const tenant = await operator.addTenant();
+      const client = openaiClient(gateway.url, tenant.key);
+      const versionOfNext = async (): Promise<string> => {
+        const { request_id } = await client.chat.completions.create(chat).withResponse();
+        return (await receiptOf(gateway.url, tenant.key, request_id ?? "")).policyVersion;
+      };
+      expect(await versionOfNext()).toBe("signed-now");
+      const fromMs = Date.now() + 4_000;
+      const loaded = await signedPolicy("loaded", fromMs);
+      const later = await signedPolicy("later", Date.UTC(2090, 0, 1));
+      const forged = await signedPolicy("forged", fromMs + 1, undefined, false);
+      for (const { text } of [loaded, later]) await operator.ask("POST", "/policy/bundles", JSON.parse(text));
+      await expect(operator.ask("POST", "/policy/bundles", JSON.parse(forged.text))).rejects.toThrow(/422/);
+      expect(await versionOfNext()).toBe("signed-now");
+      expect(await operator.ask<PolicyStatus>("GET", "/policy")).toMatchObject({
+        policies: [{ state: "active" }, { version: "loaded", state: "pending", source: "loaded" }, { version: "later" }],
+      });
+      expect(Date.now()).toBeLessThan(fromMs);
+      await delay(fromMs - Date.now());
+      expect(await versionOfNext()).toBe("loaded");
+      await expect(operator.ask("DELETE", `/policy/bundles/${loaded.digest}`)).rejects.toThrow(/409/);
+      await operator.ask("DELETE", `/policy/bundles/${later.digest}`);
+      const status = await operator.ask<PolicyStatus>("GET", "/policy");
+      expect(status.policies.map(({ version }) => version)).toEqual(["signed-now", "loaded"]);
     });
   });
 
