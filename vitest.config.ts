@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 import { bundleRegions, defaultModulePath } from "./src/runtime/node/bundle-regions.ts";
@@ -29,6 +30,8 @@ const patience = { testTimeout: 30_000, hookTimeout: 30_000 };
 
 const config: ViteUserConfig = defineConfig({
   test: {
+    // Most of a test's time is waiting for a process or a server: one at a time, as on two cores by default, takes twice as long.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       { test: { ...patience, name: "node", include: ["test/**/*.test.ts"], exclude: ["test/worker/**", "node_modules/**"] } },
       { plugins: [worker], test: { ...patience, name: "worker", include: ["test/worker/**/*.test.ts"] } },
