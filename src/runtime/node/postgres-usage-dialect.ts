@@ -1,8 +1,8 @@
 import { quarterMs } from "../../ledger/journal-reader.ts";
-import { keptSliceSums, type UsageDialect } from "../sql/usage-statement.ts";
+import { sumColumns } from "../sql/usage-entry.ts";
+import type { UsageDialect } from "../sql/usage-statement.ts";
 
-const from = (unsettled: number): string =>
-  `key_id, model, region, "end", ${keptSliceSums.join(", ")}, ${unsettled} AS unsettled`;
+const from = (unsettled: number): string => `key_id, model, region, "end", ${sumColumns.join(", ")}, ${unsettled} AS unsettled`;
 
 /** Usage from the sums that PostgreSQL keeps: each receipt in a slice, in a part that is not merged yet, or unsettled. */
 export const postgresUsageDialect: UsageDialect = {

@@ -1,24 +1,8 @@
+import { sumColumns } from "../sql/usage-entry.ts";
 import type { PostgresPool, Statement } from "./postgres-pool.ts";
 
-const summed = [
-  "requests",
-  "refused",
-  "input",
-  "cached_input",
-  "cache_write",
-  "output",
-  "reasoning",
-  "input_unknown",
-  "cached_input_unknown",
-  "cache_write_unknown",
-  "output_unknown",
-  "reasoning_unknown",
-  "charged_tokens",
-  "charged_input",
-  "charged_output",
-  "cost_micro_usd",
-];
 const counted = ["requests", "charged_tokens", "charged_input", "charged_output", "cost_micro_usd"];
+const summed = [...new Set([...sumColumns, ...counted])];
 
 /** Any number that nothing else in the database uses. */
 const mergeLock = 0x73756d73;

@@ -1,7 +1,7 @@
 import type { Receipt } from "../../ledger/receipt.ts";
 import { sumsOf, type UsageSums } from "../../ledger/usage-sums.ts";
 
-/** The columns of sums, in the order in which an entry has them. */
+/** The columns of sums that slices keep, on every store, in the order in which an entry has them. */
 export const sumColumns: readonly string[] = [
   "requests",
   "refused",

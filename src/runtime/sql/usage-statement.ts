@@ -6,7 +6,7 @@ import type { UsageGroup, UsageRow, UsageSums } from "../../ledger/usage-sums.ts
 export interface UsageDialect {
   /**
    * All that there is to sum, as a table expression: `tenant_id`, `quarter` (of an hour since the epoch), `key_id`, `model`,
-   * `region` (empty where none was reached), `"end"`, and `sliceSums`.
+   * `region` (empty where none was reached), `"end"`, the `sumColumns` of kept slices, and `unsettled`, which is summed anew each time.
    */
   readonly slices: string;
   placeholder(number: number): string;
@@ -49,11 +49,6 @@ const columns: Readonly<Record<string, string>> = {
   chargedTokens: "charged_tokens",
   costMicroUsd: "cost_micro_usd",
 };
-
-/** The columns of sums. */
-export const sliceSums: readonly string[] = Object.values(columns);
-/** Those of them that kept slices have: what is unsettled is summed anew each time. */
-export const keptSliceSums: readonly string[] = sliceSums.filter((column) => column !== "unsettled");
 
 const sums = Object.entries(columns).map(([name, column]) => `sum(${column}) AS "${name}"`);
 

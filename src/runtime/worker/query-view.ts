@@ -2,7 +2,8 @@ import { longestAdmissionMs, quarterMs, TooManyGroups, type JournalReader } from
 import type { Receipt } from "../../ledger/receipt.ts";
 import { StoreUnavailable } from "../../quota/store.ts";
 import { sliceKey, type SliceRow } from "../sql/usage-slices.ts";
-import { keptSliceSums, usageRow, usageStatement, type SumsRow, type UsageDialect } from "../sql/usage-statement.ts";
+import { sumColumns } from "../sql/usage-entry.ts";
+import { usageRow, usageStatement, type SumsRow, type UsageDialect } from "../sql/usage-statement.ts";
 
 /**
  * - `receipt`: a copy of every tenant's receipts, for what is asked across tenants.
@@ -16,7 +17,7 @@ const schema: readonly string[] = [
   "CREATE INDEX IF NOT EXISTS receipt_unsettled ON receipt (started_at_ms) WHERE unsettled = 1",
   `CREATE TABLE IF NOT EXISTS usage_slice (
     tenant_id TEXT NOT NULL, quarter INTEGER NOT NULL, key_id TEXT NOT NULL, model TEXT NOT NULL, region TEXT NOT NULL, end TEXT NOT NULL,
-    ${keptSliceSums.map((column) => `${column} INTEGER NOT NULL`).join(", ")}, PRIMARY KEY (${sliceKey.join(", ")})) WITHOUT ROWID`,
+    ${sumColumns.map((column) => `${column} INTEGER NOT NULL`).join(", ")}, PRIMARY KEY (${sliceKey.join(", ")})) WITHOUT ROWID`,
   "CREATE INDEX IF NOT EXISTS usage_slice_by_time ON usage_slice (quarter)",
   "CREATE TABLE IF NOT EXISTS waiting (tenant_id TEXT PRIMARY KEY, since_ms INTEGER NOT NULL) WITHOUT ROWID",
 ];
@@ -27,12 +28,12 @@ const take = `INSERT INTO receipt (tenant_id, request_id, started_at_ms, unsettl
   ON CONFLICT (tenant_id, request_id) DO UPDATE SET started_at_ms = excluded.started_at_ms, unsettled = 0, document = excluded.document
   WHERE receipt.unsettled = 1 AND excluded.unsettled = 0`;
 
-const sliceColumns = [...sliceKey, ...keptSliceSums];
+const sliceColumns = [...sliceKey, ...sumColumns];
 
 /** Slices come whole, so that it does not matter how often. */
 const takeSlices = `INSERT INTO usage_slice (${sliceColumns.join(", ")})
   SELECT ${sliceColumns.map((column) => `value->>'${column}'`).join(", ")} FROM json_each(?1) WHERE true
-  ON CONFLICT (${sliceKey.join(", ")}) DO UPDATE SET ${keptSliceSums.map((column) => `${column} = excluded.${column}`).join(", ")}`;
+  ON CONFLICT (${sliceKey.join(", ")}) DO UPDATE SET ${sumColumns.map((column) => `${column} = excluded.${column}`).join(", ")}`;
 
 const scan = `SELECT document FROM receipt
   WHERE started_at_ms >= ?1 AND started_at_ms < ?2 AND (started_at_ms, request_id, tenant_id) > (?1, ?3, ?4)
@@ -62,9 +63,9 @@ const sumsOfReceipt: Readonly<Record<string, string>> = {
 };
 
 const dialect: UsageDialect = {
-  slices: `SELECT tenant_id, quarter, key_id, model, region, end, ${keptSliceSums.join(", ")}, 0 AS unsettled FROM usage_slice
+  slices: `SELECT tenant_id, quarter, key_id, model, region, end, ${sumColumns.join(", ")}, 0 AS unsettled FROM usage_slice
     UNION ALL SELECT tenant_id, started_at_ms / ${quarterMs}, document->>'keyId', document->>'model', coalesce(document->>'region', ''),
-      document->>'end', ${[...keptSliceSums, "unsettled"].map((column) => sumsOfReceipt[column]).join(", ")} FROM receipt WHERE unsettled = 1`,
+      document->>'end', ${[...sumColumns, "unsettled"].map((column) => sumsOfReceipt[column]).join(", ")} FROM receipt WHERE unsettled = 1`,
   placeholder: (number) => `?${number}`,
   daysFrom: (placeholder) =>
     `(SELECT value->>'name' AS name, value->>'from_time' AS from_time, value->>'to_time' AS to_time FROM json_each(${placeholder})) AS day`,
