@@ -9,7 +9,7 @@ import { createSecretBox } from "../../src/secret-box.ts";
 import { Health } from "../../src/routing/health.ts";
 import { PolicyShelf } from "../../src/bundle/policy-shelf.ts";
 import { openPolicy } from "../support/permits.ts";
-import { Revocations } from "../../src/revocation/revocations.ts";
+import { loneRevocations } from "../support/lone-revocations.ts";
 import { MemoryDirectory } from "./memory-directory.ts";
 
 export const operatorKey = "operator-key-for-tests";
@@ -115,13 +115,7 @@ export function control(overrides: Partial<ControlPorts> = {}): Fixture {
     credentials: () => "secret",
     shadow: shadowOf(() => undefined),
     log,
-    orders: new Revocations({
-      paths: [],
-      replica: { id: "replica-1", name: "test", startedAtMs: 0 },
-      clock,
-      elapsed: clock,
-      stalenessMs: 10_000,
-    }),
+    orders: loneRevocations(clock),
     ...overrides,
   };
   const app = createControl(ports);

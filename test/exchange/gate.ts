@@ -17,7 +17,7 @@ import { PlaceAlarm } from "../../src/place-alarm.ts";
 import { OpenExchanges } from "../../src/open-exchanges.ts";
 import type { Settlement } from "../../src/quota/store.ts";
 import type { Catalogue, Region } from "../../src/region/catalogue.ts";
-import { Revocations } from "../../src/revocation/revocations.ts";
+import type { Revocations } from "../../src/revocation/revocations.ts";
 import { Health } from "../../src/routing/health.ts";
 import { sha256 } from "../../src/runtime/node/clock.ts";
 import { hashes } from "../../src/runtime/node/hashes.ts";
@@ -33,6 +33,7 @@ import { openPolicy, tenant } from "../support/permits.ts";
 import { RecordingOutbound, ScriptedInbound } from "../support/recording-outbound.ts";
 import { ScriptedTransport, type ScriptedCall } from "../support/scripted-transport.ts";
 import { SeededEntropy } from "../support/seeded-entropy.ts";
+import { loneRevocations } from "../support/lone-revocations.ts";
 
 export const settings: Settings = {
   ...defaultSettings,
@@ -135,13 +136,7 @@ export class Gate {
     this.keyId = minted.id;
     this.#folder = folder;
     this.transport = new ScriptedTransport(options.play);
-    this.revocations = new Revocations({
-      paths: [],
-      replica: { id: "replica-1", name: "test", startedAtMs: 0 },
-      clock,
-      elapsed: clock,
-      stalenessMs: 10_000,
-    });
+    this.revocations = loneRevocations(clock);
     const log = (level: string) => (message: string, fields?: LogFields) => void this.logged.push({ level, message, fields });
     const provider = new TracerProvider({
       spanProcessors: [new SimpleSpanProcessor({ exporter: this.#exporter })],

@@ -7,7 +7,7 @@ import { PlaceAlarm } from "../../src/place-alarm.ts";
 import type { World } from "../../src/policy/world.ts";
 import { formatProblems } from "../../src/region/problem.ts";
 import { readCatalogue } from "../../src/region/read-catalogue.ts";
-import { Revocations } from "../../src/revocation/revocations.ts";
+import type { Revocations } from "../../src/revocation/revocations.ts";
 import { Health } from "../../src/routing/health.ts";
 import { hashes } from "../../src/runtime/node/hashes.ts";
 import { sha256 } from "../../src/runtime/node/clock.ts";
@@ -19,6 +19,7 @@ import { settings } from "../exchange/gate.ts";
 import { FakeClock, settled } from "../support/fake-clock.ts";
 import { RecordingOutbound, ScriptedInbound } from "../support/recording-outbound.ts";
 import { SeededEntropy } from "../support/seeded-entropy.ts";
+import { loneRevocations } from "../support/lone-revocations.ts";
 import { beginsMs, filesOf, type DrawnWorld } from "./drawn-world.ts";
 
 /** Of every tenant: what is digested is another test's. */
@@ -70,13 +71,7 @@ export class RecordedGateway {
       return { tenant: { ...tenant, id }, key: minted.key, keyId: minted.id };
     });
     const entries = new Map(this.tenants.map((each) => [each.tenant.id, entryOf(each)]));
-    this.revocations = new Revocations({
-      paths: [],
-      replica: { id: "replica-1", name: "test", startedAtMs: 0 },
-      clock,
-      elapsed: clock,
-      stalenessMs: 10_000,
-    });
+    this.revocations = loneRevocations(clock);
     const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
     const placeAlarm = new PlaceAlarm({
       clock,
