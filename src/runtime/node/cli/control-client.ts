@@ -80,7 +80,11 @@ function refused(status: number, document: unknown, url: string): Failure {
     );
   }
   const lines = [`${document.title}: ${document.detail}`];
-  for (const { pointer, parameter, detail } of document.problems ?? []) lines.push(`  ${pointer ?? parameter ?? ""}: ${detail}`);
+  for (const { pointer, parameter, detail } of document.problems ?? []) {
+    const where = pointer ?? parameter ?? "";
+    // What is wrong with all of the body has no place in it.
+    lines.push(where === "" ? `  ${detail}` : `  ${where}: ${detail}`);
+  }
   if (status === 401)
     lines.push("The key was read from --operator-key-file, STRAIT_OPERATOR_KEY or STRAIT_DATA_DIR/operator-key, in this order.");
   return new Failure(exitCodes.failed, lines.join("\n"), document);
